@@ -42,10 +42,10 @@ fn main() {
     };
     let walked = read(Some(cache.path()));
     assert_eq!(walked.context.entries.len(), 10_000 + 1000 + 100 + 1);
-    told("find -type f -newer", || run("find", &[".", "-type", "f", "-newer", "/"], root.path()));
-    told("git status", || run("git", &["status", "--porcelain"], root.path()));
-    told("todo, nothing known", || drop(read(None)));
-    told("todo, all known", || drop(read(Some(cache.path()))));
+    measure("find -type f -newer", || run("find", &[".", "-type", "f", "-newer", "/"], root.path()));
+    measure("git status", || run("git", &["status", "--porcelain"], root.path()));
+    measure("todo, nothing known", || drop(read(None)));
+    measure("todo, all known", || drop(read(Some(cache.path()))));
 }
 
 fn run(program: &str, arguments: &[&str], folder: &Path) {
@@ -55,7 +55,7 @@ fn run(program: &str, arguments: &[&str], folder: &Path) {
 }
 
 /// The median time, and the processor's time of this process and its children, per run.
-fn told(what: &str, work: impl Fn()) {
+fn measure(what: &str, work: impl Fn()) {
     let before = processor_ms();
     let mut times: Vec<Duration> = (0..RUNS)
         .map(|_| {

@@ -50,10 +50,10 @@ fn main() {
 /// One run in a namespace that is new. The cluster writes whole seconds, so it took up to one second less than this.
 fn measure(case: &Case, profile: &str) -> f64 {
     case.forget(profile);
-    let told = case.up(&case::program(), profile);
-    assert_eq!(told.code, Some(case.terms.code), "{}: {}", case.name, told.text);
+    let output = case.up(&case::program(), profile);
+    assert_eq!(output.code, Some(case.terms.code), "{}: {}", case.name, output.text);
     let began =
         case.began(profile).unwrap_or_else(|| panic!("{}: nothing of {:?}", case.name, case.terms.from));
     case.forget(profile);
-    told.ended - began
+    output.ended - began
 }

@@ -4,6 +4,7 @@
 
 use anyhow::Context;
 use std::time::Duration;
+use todo::answer::usual::Usual;
 use todo::event::Event;
 use todo::event::EventKind;
 use todo::event::Sink;
@@ -14,9 +15,8 @@ use todo::report::Mode;
 use todo::report::ci::Ci;
 use todo::report::output::Output;
 use todo::report::style::ColorFlag;
-use todo::report::style::Look;
+use todo::report::style::TerminalCaps;
 use todo::report::trace::Screen;
-use todo::report::usual::Usual;
 use todo::world::World;
 
 #[tokio::main]
@@ -27,12 +27,12 @@ async fn main() -> anyhow::Result<()> {
     let text = std::fs::read_to_string(&file).with_context(|| file.clone())?;
 
     let world = World::of_this_process()?;
-    let look = Look::pick(&world, ColorFlag::Auto, world.stderr_is_terminal);
+    let caps = TerminalCaps::pick(&world, ColorFlag::Auto, world.stderr_is_terminal);
     let (tell, events) = tokio::sync::mpsc::unbounded_channel();
     let live = Live { screen: &Screen::default(), expected: Box::new(|_| Usual::default()) };
     let reporter = report::start(
         report::pick(&world, None, false),
-        look,
+        caps,
         Detail::Some,
         None,
         Ci::default(),
@@ -52,6 +52,6 @@ async fn main() -> anyhow::Result<()> {
     }
     drop(tell);
     let _ = reporter.finish();
-    let output = Output::new(&Sink::new().0, Mode::Plain, look, look, None, false);
+    let output = Output::new(&Sink::new().0, Mode::Plain, caps, caps, None, false);
     url.map_or(Ok(()), |url| output.url(&url).map_err(|fault| fault.error))
 }

@@ -181,8 +181,8 @@ mod tests {
         for (target, code) in [("/opt/old/todo", None), ("/usr/bin/other", Some("file-exists"))] {
             let _ = std::fs::remove_file(&up);
             std::os::unix::fs::symlink(target, &up).unwrap();
-            let told = install(&world, None).err().map(|fault| fault.code.as_str());
-            assert_eq!(told, code, "{target}");
+            let found_code = install(&world, None).err().map(|fault| fault.code.as_str());
+            assert_eq!(found_code, code, "{target}");
         }
     }
 }

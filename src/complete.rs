@@ -117,7 +117,10 @@ fn copied(places: &Arc<Places>, begun: &OsStr) -> Vec<CompletionCandidate> {
     let files = PathCompleter::any().current_dir(&places.world.folder).complete(begun);
     let text = begun.to_str().unwrap_or_default();
     let named = offered(places, values::sides).into_iter();
-    files.into_iter().chain(named.filter(|one| one.get_value().to_string_lossy().starts_with(text))).collect()
+    files
+        .into_iter()
+        .chain(named.filter(|item| item.get_value().to_string_lossy().starts_with(text)))
+        .collect()
 }
 
 /// What `read` finds in time. Its thread ends with the process.

@@ -5,7 +5,7 @@
 //! for a tree can be compared. The rules stand in `docs/init.md`.
 //!
 //! Read [`tree`]; then the readers, which only report ([`evidence`], [`script`], [`skaffold`], [`tiltfile`], [`devspace`],
-//! [`garden`], [`dockerfile`], [`compose`], [`chart`], [`kustomization`]); then what decides: [`way`] (which of several
+//! [`garden`], [`dockerfile`], [`compose`], [`chart`], [`kustomization`]); then what decides: [`method`] (which of several
 //! packagings), [`naming`] (which image is whose), [`context`] (how it is built) and [`proposal`]. [`toml`] and [`generate`]
 //! write it down.
 
@@ -24,6 +24,7 @@ pub mod helmfile;
 pub mod keys;
 pub mod kustomization;
 pub mod manifest_files;
+pub mod method;
 pub mod missing;
 pub mod mounted;
 pub mod naming;
@@ -42,4 +43,3 @@ pub mod toml;
 pub mod tree;
 pub mod variant;
 pub mod walk;
-pub mod way;

@@ -174,8 +174,8 @@ fn refuse_special(kind: FileType) -> io::Result<()> {
     if kind.is_dir() {
         return Err(io::Error::new(ErrorKind::IsADirectory, "it is a directory, not a file"));
     }
-    let told = format!("it is {}, and only regular files are read", name(kind));
-    Err(io::Error::new(ErrorKind::InvalidInput, told))
+    let message = format!("it is {}, and only regular files are read", name(kind));
+    Err(io::Error::new(ErrorKind::InvalidInput, message))
 }
 
 #[cfg(unix)]

@@ -4,6 +4,7 @@
 //! pass on what one module returns to the next; these modules never know one another.
 
 mod alive;
+mod ask;
 mod back;
 mod bundle;
 pub mod check;
@@ -47,11 +48,12 @@ pub mod unlock;
 pub mod up;
 pub mod watch;
 
+use crate::answer::listing::Listing;
+use crate::answer::status::StatusReport;
+use crate::answer::timeline::Timeline;
 use crate::event::Code;
 use crate::fault::Fault;
 use crate::fault::Kind;
-use crate::report::listing::Listing;
-use crate::report::status::StatusReport;
 use crate::run::Run;
 use crate::service::detached;
 use crate::service::detached::Owner;
@@ -71,6 +73,8 @@ pub enum Answer {
     Statuses(status::repeated::Repeated),
     /// Several things.
     Listing(Listing),
+    /// Where the time of the last run went.
+    Timeline(Box<Timeline>),
     /// A text for another program.
     Text(String),
     /// Lines as they come.

@@ -101,10 +101,10 @@ mod tests {
             let in_yaml = format!("code: {code}\n");
             let in_code = format!("Code::{code:?}");
             let ends = |rest: &str| !rest.starts_with(|letter: char| letter.is_alphanumeric());
-            let told = TABLES
+            let is_tested = TABLES
                 .iter()
                 .any(|table| table.contains(&in_yaml) || table.split(&in_code).skip(1).any(ends));
-            assert!(others.is_empty() || told, "no test tells {code} apart");
+            assert!(others.is_empty() || is_tested, "no test tells {code} apart");
         }
         assert!(some > 0);
     }

@@ -109,7 +109,7 @@ pub struct Built {
 
 /// What `make` would do about an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Looked {
+pub struct Inspected {
     /// The name that manifests use.
     pub name: ImageName,
     /// What pods name, if the image is there already.
@@ -174,9 +174,9 @@ pub async fn look(
     project: &ImageOwner,
     to: &Destination,
     surveyed: &[Surveyed],
-) -> Result<Vec<Looked>> {
+) -> Result<Vec<Inspected>> {
     let builder = Builder::open(run, project, to, surveyed).await?;
-    let mut looked: BTreeMap<ImageName, Looked> = BTreeMap::new();
+    let mut looked: BTreeMap<ImageName, Inspected> = BTreeMap::new();
     for level in graph::levels(surveyed) {
         let level = level.iter().map(|&index| builder.look(&surveyed[index], &looked));
         let found = futures::future::try_join_all(level).await?;

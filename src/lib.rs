@@ -22,6 +22,7 @@
 //! No shell, no templates, no plug-ins, and no step framework: the output of one step is the input of the next.
 //! The siblings `preflight`, `minikube`, `image`, `cluster` and `service` never know one another; `flow` alone knows the order.
 
+pub mod answer;
 pub mod applets;
 pub mod cli;
 pub mod clock;

@@ -11,7 +11,7 @@ const READ: Duration = Duration::from_secs(30);
 /// What a read says, or that it says nothing.
 pub(crate) async fn read<T>(asked: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
     match tokio::time::timeout(READ, asked).await {
-        Ok(said) => said,
+        Ok(done) => done,
         Err(_) => Err(kube::Error::Service(format!("timed out after {} s", READ.as_secs()).into())),
     }
 }

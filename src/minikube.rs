@@ -197,8 +197,8 @@ pub async fn look(run: &Run, wanted: &project::Minikube) -> Result<State> {
     look_for(run, wanted, state::BRIEF).await
 }
 
-async fn look_for(run: &Run, wanted: &project::Minikube, patience: Duration) -> Result<State> {
-    let seen = state::look(run, &wanted.profile, patience).await?;
+async fn look_for(run: &Run, wanted: &project::Minikube, timeout: Duration) -> Result<State> {
+    let seen = state::look(run, &wanted.profile, timeout).await?;
     Ok(match (seen.state, seen.config) {
         (State::Running(mut node), Some(config)) => {
             node.notes = config.differences(wanted);

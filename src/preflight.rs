@@ -120,7 +120,7 @@ async fn machine(run: &Run, asked: &project::Minikube, everything: bool) -> Vec<
         }
         findings.extend(capacity::watches(&facts, docker && !running));
         if everything {
-            findings.push(facts.told(address));
+            findings.push(facts.finding(address));
         }
     }
     findings

@@ -35,8 +35,9 @@ mod tests {
 
     #[test]
     fn what_is_below_the_project_is_told_from_there() {
-        let told = |path: &str| relative(Path::new("/p"), &Path::new("/p").join(path)).display().to_string();
-        assert_eq!(told("web").as_str(), "web");
+        let describe =
+            |path: &str| relative(Path::new("/p"), &Path::new("/p").join(path)).display().to_string();
+        assert_eq!(describe("web").as_str(), "web");
         assert_eq!(relative(Path::new("/p"), Path::new("/q/a")).display().to_string(), "/q/a");
         let joined = Path::new("/p").join("k8s").join("a.yaml");
         assert_eq!(relative(Path::new("/p"), &joined).display().to_string(), "k8s/a.yaml");

@@ -4,7 +4,6 @@
 //! it: one thread folds the events and draws them. Standard output is the answer, standard error the telling, except
 //! that with `--output json` the events are the answer.
 
-pub mod ask;
 pub mod ci;
 pub mod fault;
 pub mod fold;
@@ -14,13 +13,12 @@ pub mod logs;
 pub mod output;
 pub mod record;
 pub mod source;
-pub mod status;
 pub mod status_view;
 pub mod steps;
 pub mod style;
 pub mod table;
+pub mod timeline;
 pub mod trace;
-pub mod usual;
 pub mod watched;
 pub mod watching;
 pub mod words;
@@ -31,6 +29,8 @@ mod grid;
 mod plain;
 mod quiet;
 
+use crate::answer::record::Record;
+use crate::answer::usual::Usual;
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::fault::Fault;
@@ -38,21 +38,19 @@ use crate::world::World;
 use bars::Bars;
 use ci::Ci;
 use fold::Opening;
-use fold::Story;
+use fold::RunState;
 use fold::Summary;
 use json::Json;
 use plain::Plain;
 use quiet::Quiet;
-use record::Record;
 use source::Source;
 use std::io;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
-use style::Look;
+use style::TerminalCaps;
 use tokio::sync::mpsc;
 use trace::Screen;
-use usual::Usual;
 
 /// How often a renderer is asked to draw what time alone has changed: 15 Hz.
 const TICK: Duration = Duration::from_millis(66);
@@ -127,7 +125,7 @@ trait Renderer: Send {
     /// Time went by; `now_ms` is on the clock of the run.
     fn tick(&mut self, now_ms: u64);
     /// Nothing follows: whatever moves is cleared away.
-    fn close(&mut self) -> &Story;
+    fn close(&mut self) -> &RunState;
     /// Why a part of the answer could not be written, where the events are the answer.
     fn lost(&mut self) -> Option<io::Error> {
         None
@@ -151,12 +149,12 @@ pub struct Reporter {
     thread: Option<JoinHandle<Ended>>,
 }
 
-/// Begins to draw the events of a run; `look` is that of standard error. Returns at once.
+/// Begins to draw the events of a run; `caps` is that of standard error. Returns at once.
 ///
 /// The run ends with its last event, or with the last sender dropped; see [`Reporter::finish`].
 pub fn start(
     mode: Mode,
-    look: Look,
+    caps: TerminalCaps,
     detail: Detail,
     source: Option<Source>,
     ci: Ci,
@@ -165,10 +163,10 @@ pub fn start(
 ) -> Reporter {
     let renderer: Box<dyn Renderer> = match mode {
         Mode::Bars | Mode::Plain if detail == Detail::Least => {
-            Box::new(Quiet::new(look, ci, output::stderr()))
+            Box::new(Quiet::new(caps, ci, output::stderr()))
         }
-        Mode::Bars => Box::new(Bars::on_stderr(look, source, live)),
-        Mode::Plain => Box::new(Plain::new(look, detail == Detail::All, output::stderr()).within(ci)),
+        Mode::Bars => Box::new(Bars::on_stderr(caps, source, live)),
+        Mode::Plain => Box::new(Plain::new(caps, detail == Detail::All, output::stderr()).within(ci)),
         Mode::Json => Box::new(Json::new(output::stdout())),
     };
     let thread = std::thread::Builder::new().name("report".to_owned()).spawn(move || draw(renderer, events));
@@ -227,8 +225,8 @@ fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Eve
 }
 
 fn ended(mut renderer: Box<dyn Renderer>) -> Ended {
-    let story = renderer.close();
-    let (summary, record) = (story.summary(), Record::of(story));
+    let run_state = renderer.close();
+    let (summary, record) = (run_state.summary(), record::record(run_state));
     Ended { summary, record, lost: renderer.lost() }
 }
 

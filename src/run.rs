@@ -12,6 +12,7 @@ use crate::signal::Cancel;
 use crate::signal::CancelHandle;
 use crate::world::World;
 use std::future::Future;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 #[cfg(test)]
@@ -26,11 +27,19 @@ pub struct Run {
     pub cancel: Cancel,
     /// What the process was given.
     pub world: Arc<World>,
+    /// Writes a question to the terminal. Only `report` writes there, so `session` sets it.
+    pub prompt: fn(&str) -> io::Result<()>,
     /// Whether the user asked for every detail (`--verbose`).
     pub verbose: bool,
 }
 
 impl Run {
+    /// A run that is not verbose and cannot ask.
+    #[must_use]
+    pub fn new(sink: Sink, cancel: Cancel, world: impl Into<Arc<World>>) -> Run {
+        Run { sink, cancel, world: world.into(), prompt: |_| Ok(()), verbose: false }
+    }
+
     /// Runs `work` unless the user stops the run first; then the work is dropped and the fault says so, as soon as nothing
     /// in it is shielded ([`Run::shield`]).
     ///
@@ -72,7 +81,7 @@ impl Run {
     pub(crate) fn fake(world: World) -> (Run, UnboundedReceiver<Event>, CancelHandle) {
         let (sink, events) = Sink::new();
         let (handle, cancel) = Cancel::new();
-        (Run { sink, cancel, world: Arc::new(world), verbose: false }, events, handle)
+        (Run::new(sink, cancel, world), events, handle)
     }
 }
 

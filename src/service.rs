@@ -162,13 +162,15 @@ pub async fn verify(
     let candidates = find(client, namespace, declared, objects).await?;
     end_unwanted(run, reach, |record| {
         let spec = &record.spec;
-        let wants = |one: &Candidate| one.service == spec.opens && one.local_port == spec.local_port;
+        let wants = |candidate: &Candidate| {
+            candidate.service == spec.opens && candidate.local_port == spec.local_port
+        };
         candidates.iter().any(wants)
     })
     .await;
     let verify = Prover { run, client, namespace, reach, objects, deadline, pace: PACE };
     let answered = verify.all(&candidates).await?;
-    let used: Vec<&str> = answered.iter().filter_map(|one| one.forward.as_ref()?.key()).collect();
+    let used: Vec<&str> = answered.iter().filter_map(|item| item.forward.as_ref()?.key()).collect();
     end_unwanted(run, reach, |record| used.contains(&record.spec.key().as_str())).await;
     Ok(answered)
 }
@@ -269,7 +271,7 @@ where
 }
 
 /// What one try said.
-enum Said {
+enum Attempt {
     Right(Answer),
     NotYet(Unreachable),
     Wrong(Unreachable),
@@ -277,24 +279,24 @@ enum Said {
 }
 
 /// Asks once; returns what came of it, and the question that it came of: over TLS where the port speaks that.
-async fn say(candidate: &Candidate, question: &Question, pace: Pace) -> (Question, Said) {
+async fn say(candidate: &Candidate, question: &Question, pace: Pace) -> (Question, Attempt) {
     let (question, answer) = tls::ask(question, &candidate.expect, pace.limit).await;
-    let said = match answer {
+    let result = match answer {
         Ok(answer) => match wrong(&answer, &candidate.expect) {
-            None => Said::Right(answer),
+            None => Attempt::Right(answer),
             Some(why) => {
                 // What proxies, kube-proxy and an ingress controller say of an application that is still coming up.
                 let not_yet =
                     matches!(answer.status, 502..=504) || answer.status == 404 && candidate.ingress.is_some();
                 let trouble = Unreachable::Wrong(answer, why);
-                if not_yet { Said::NotYet(trouble) } else { Said::Wrong(trouble) }
+                if not_yet { Attempt::NotYet(trouble) } else { Attempt::Wrong(trouble) }
             }
         },
-        Err(NoAnswer::Unreachable(why)) => Said::Unreachable(why),
-        Err(wrong @ (NoAnswer::Garbled(_) | NoAnswer::Tls(_))) => Said::Wrong(Unreachable::None(wrong)),
-        Err(none) => Said::NotYet(Unreachable::None(none)),
+        Err(NoAnswer::Unreachable(why)) => Attempt::Unreachable(why),
+        Err(wrong @ (NoAnswer::Garbled(_) | NoAnswer::Tls(_))) => Attempt::Wrong(Unreachable::None(wrong)),
+        Err(none) => Attempt::NotYet(Unreachable::None(none)),
     };
-    (question, said)
+    (question, result)
 }
 
 /// Why an answer is not the expected one.

@@ -6,6 +6,7 @@
 mod answer;
 mod pages;
 
+use crate::answer::record::Record;
 use crate::cli::Cli;
 use crate::cli::Command;
 use crate::cli::expand;
@@ -35,9 +36,8 @@ use crate::report::ci::Ci;
 use crate::report::fold::Opening;
 use crate::report::output;
 use crate::report::output::Output;
-use crate::report::record::Record;
 use crate::report::source::Source;
-use crate::report::style::Look;
+use crate::report::style::TerminalCaps;
 use crate::report::trace;
 use crate::report::trace::Screen;
 use crate::run::Run;
@@ -118,7 +118,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let global = &cli.global;
     let mode = report::pick(&world, global.output, global.verbose || global.quiet);
-    let look = Look::pick(&world, global.color, world.stderr_is_terminal);
+    let caps = TerminalCaps::pick(&world, global.color, world.stderr_is_terminal);
     let (sink, events) = Sink::new();
     // Programs that are started get these addresses, and quote them when they fail.
     world
@@ -126,7 +126,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
         .filter_map(|(_, value)| value.to_str())
         .for_each(|value| sink.redactor().hide_password_of(value));
     // Where the answer is one object, there is no story of how it was found.
-    let told = matches!(
+    let explained = matches!(
         cli.command,
         Command::Up(_)
             | Command::Rehearse(_)
@@ -138,7 +138,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
             | Command::Watch(_)
             | Command::Cp(_)
     );
-    let silent = mode == Mode::Json && !told;
+    let silent = mode == Mode::Json && !explained;
     let folder = locate(&world, global.file.as_deref()).ok().and_then(|file| Some(file.parent()?.to_owned()));
     let ci = Ci::of(&world, folder.as_deref());
     let inert = ci.clone();
@@ -146,26 +146,33 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let detail = Detail::of(global.verbose, global.quiet);
     let screen = Screen::default();
     let earlier = Arc::clone(&world);
-    let expected = Box::new(move |opening: &Opening| flow::timeline::expected(&earlier, opening));
+    let expected = Box::new(move |opening: &Opening| {
+        let Opening { command, project, namespace, profile, .. } = opening;
+        flow::timeline::expected(&earlier, command, [project, namespace, profile])
+    });
     // Helm quotes what its post-renderer writes.
     let is_helms = matches!(cli.command, Command::PostRender { .. });
-    let refused = if is_helms { Ok(()) } else { trace::start(&world, &sink, look, &screen) };
+    let refused = if is_helms { Ok(()) } else { trace::start(&world, &sink, caps, &screen) };
     let reporter = (!silent)
-        .then(|| report::start(mode, look, detail, source, ci, Live { screen: &screen, expected }, events));
+        .then(|| report::start(mode, caps, detail, source, ci, Live { screen: &screen, expected }, events));
     let (asker, cancel) = Cancel::new();
     let reporter = Arc::new(Mutex::new(reporter));
-    let answer_look = Look::pick(&world, global.color, world.stdout_is_terminal);
-    let output = Output::new(&sink, mode, look, answer_look, report::width(&world), world.stdout_is_terminal)
+    let answer_caps = TerminalCaps::pick(&world, global.color, world.stdout_is_terminal);
+    let output = Output::new(&sink, mode, caps, answer_caps, report::width(&world), world.stdout_is_terminal)
         .within(inert);
-    let (told_by, drawn_by) = (output.clone(), Arc::clone(&reporter));
+    let (report_to, drawn_by) = (output.clone(), Arc::clone(&reporter));
     // The process of a forward has no terminal that could be closed.
     let is_detached = matches!(cli.command, Command::ForwardProcess { .. });
     let on_hangup = if is_detached { Hangup::Ignored } else { Hangup::Ends };
     // The process ends with this, whether or not somebody reads it.
-    let stuck = move |fault| drop(tell_failure(&told_by, silent, &fault, &drawn_by));
+    let stuck = move |fault| drop(tell_failure(&report_to, silent, &fault, &drawn_by));
     signal::listen(asker, on_hangup, Handle::current(), stuck);
 
-    let run = Run { sink: sink.clone(), cancel, world: Arc::clone(&world), verbose: global.verbose };
+    let run = Run {
+        prompt: output::question,
+        verbose: global.verbose,
+        ..Run::new(sink.clone(), cancel, Arc::clone(&world))
+    };
     let ended = match refused {
         Ok(()) => run.or_stopped(Box::pin(command(&run, &cli))).await,
         Err(fault) => Err(fault),
@@ -210,7 +217,7 @@ fn ended(written: Result<()>) -> u8 {
 
 /// Where a fault is written before anything is known.
 fn bare() -> Output {
-    Output::new(&Sink::new().0, Mode::Plain, Look::BARE, Look::BARE, None, false)
+    Output::new(&Sink::new().0, Mode::Plain, TerminalCaps::BARE, TerminalCaps::BARE, None, false)
 }
 
 type Drawing = Mutex<Option<report::Reporter>>;

@@ -148,10 +148,10 @@ pub fn listen(
                 kind = next(on_hangup, ignored) => insist(kind),
                 () = until_stuck(&work, STUCK) => {
                     // Whoever draws may be stuck, too.
-                    let (told, heard) = std::sync::mpsc::channel();
+                    let (sender, heard) = std::sync::mpsc::channel();
                     std::thread::spawn(move || {
                         stuck(fault(kind));
-                        let _ = told.send(());
+                        let _ = sender.send(());
                     });
                     let _ = heard.recv_timeout(LAST_WORDS);
                     insist(kind)

@@ -10,25 +10,25 @@ use std::process::Stdio;
 use tempfile::TempDir;
 
 /// A folder that is the whole world of a run: home, project, PATH.
-pub(crate) struct Place {
+pub(crate) struct Fixture {
     folder: TempDir,
 }
 
-pub(crate) struct Told {
+pub(crate) struct RunOutput {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Place {
-    pub(crate) fn new(files: &[(&str, &str)]) -> Place {
-        let place = Place { folder: tempfile::tempdir().unwrap() };
+impl Fixture {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Fixture {
+        let fixture = Fixture { folder: tempfile::tempdir().unwrap() };
         for (name, text) in files {
-            let path = place.path(name);
+            let path = fixture.path(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        place
+        fixture
     }
 
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
@@ -55,7 +55,7 @@ impl Place {
         command
     }
 
-    fn run(&self, program: &Path, arguments: &[&str]) -> Told {
+    fn run(&self, program: &Path, arguments: &[&str]) -> RunOutput {
         self.run_by(program, arguments, |_| ())
     }
 
@@ -64,7 +64,7 @@ impl Place {
         program: &Path,
         arguments: &[&str],
         change: impl FnOnce(&mut Command),
-    ) -> Told {
+    ) -> RunOutput {
         let mut command = self.command(program, arguments);
         change(&mut command);
         let output = command.output().unwrap();
@@ -72,10 +72,10 @@ impl Place {
             let text = String::from_utf8(bytes).unwrap();
             text.replace(&self.folder.path().display().to_string(), "PLACE")
         };
-        Told { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        RunOutput { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    pub(crate) fn todo(&self, arguments: &[&str]) -> Told {
+    pub(crate) fn todo(&self, arguments: &[&str]) -> RunOutput {
         self.run(Path::new(env!("CARGO_BIN_EXE_todo")), arguments)
     }
 }
@@ -85,10 +85,10 @@ const PROJECT: &str = "[[manifests]]\npath = 'k8s'\n";
 
 #[test]
 fn without_a_project_it_says_where_it_looked_and_what_to_do() {
-    let told = Place::new(&[]).todo(&["up"]);
-    assert_eq!((told.code, told.stdout.as_str()), (Some(2), ""));
+    let output = Fixture::new(&[]).todo(&["up"]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""));
     assert_eq!(
-        told.stderr,
+        output.stderr,
         "error[deploy-toml-not-found]: there is no deploy.toml in PLACE or above it\n\
          help: change to the project's directory, or name the file: `todo up --file path/to/deploy.toml`\nfor more: `todo help deploy-toml-not-found`\n"
     );
@@ -96,7 +96,7 @@ fn without_a_project_it_says_where_it_looked_and_what_to_do() {
 
 #[test]
 fn mistakes_of_every_file_are_told_before_anything_is_touched() {
-    let place = Place::new(&[
+    let fixture = Fixture::new(&[
         (
             "deploy.toml",
             "namespace = 'shop'\n[image.web]\ncontext = 'web'\n[[manifests]]\npath = 'k8s'\n[secret.s]\nenv-file = '.env'\nkeys = ['A']\n",
@@ -104,10 +104,10 @@ fn mistakes_of_every_file_are_told_before_anything_is_touched() {
         ("k8s/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: 1}\nkind: Secret\n"),
         (".env", "B=1\n"),
     ]);
-    let told = place.todo(&["up"]);
-    assert_eq!((told.code, told.stdout.as_str()), (Some(2), ""), "{}", told.stderr);
+    let output = fixture.todo(&["up"]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""), "{}", output.stderr);
     for words in ["web", "k8s/a.yaml:5:1", "deploy.toml:6:9", "`A` of `[secret.s]` has no value"] {
-        assert!(told.stderr.contains(words), "{words:?} is not in:\n{}", told.stderr);
+        assert!(output.stderr.contains(words), "{words:?} is not in:\n{}", output.stderr);
     }
 }
 
@@ -130,18 +130,18 @@ spec:
 ";
     let project = "[[manifests]]\npath = 'k8s'\n[secret.s]\nenv-file = '.env'\nkeys = ['A']\n\
                    [[check]]\nname = 'db'\ntcp = {secret = 's', key = 'A'}\n";
-    let place = Place::new(&[("deploy.toml", project), ("k8s/web.yaml", web), (".env", "B=hunter2\n")]);
-    let told = place.todo(&["up"]);
-    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    let fixture = Fixture::new(&[("deploy.toml", project), ("k8s/web.yaml", web), (".env", "B=hunter2\n")]);
+    let output = fixture.todo(&["up"]);
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
     for words in [
         "`A` of `[secret.s]` has no value",
         "Deployment/web needs it (k8s/web.yaml:14:56)",
         "check db needs it (deploy.toml:6:1)",
         "help: add `A=...` to .env",
     ] {
-        assert!(told.stderr.contains(words), "{words:?} is not in:\n{}", told.stderr);
+        assert!(output.stderr.contains(words), "{words:?} is not in:\n{}", output.stderr);
     }
-    assert!(!told.stderr.contains("hunter2"));
+    assert!(!output.stderr.contains("hunter2"));
 }
 
 #[test]
@@ -156,30 +156,30 @@ fn the_projects_checks_are_asked_again_as_a_table_and_for_programs() {
         open.local_addr().unwrap()
     );
     let value = format!("DATABASE_URL=postgres://me:hunter2@{shut}/x\n");
-    let place = Place::new(&[("deploy.toml", &project), ("k8s/a.yaml", OBJECT), (".env", &value)]);
-    let told = place.todo(&["check"]);
-    assert_eq!(told.code, Some(10), "{}{}", told.stdout, told.stderr);
+    let fixture = Fixture::new(&[("deploy.toml", &project), ("k8s/a.yaml", OBJECT), (".env", &value)]);
+    let output = fixture.todo(&["check"]);
+    assert_eq!(output.code, Some(10), "{}{}", output.stdout, output.stderr);
     let lines: Vec<Vec<&str>> =
-        told.stdout.lines().map(|line| line.split_whitespace().take(3).collect()).collect();
+        output.stdout.lines().map(|line| line.split_whitespace().take(3).collect()).collect();
     let rows = [
         ["CHECK", "RESULT", "FROM"],
         ["cache", "passed", "host"],
         ["database", "failed", "host"],
         ["model", "missing", "cluster"],
     ];
-    assert_eq!(lines, rows.map(|row| row.to_vec()), "{}", told.stdout);
-    assert!(told.stderr.contains(
+    assert_eq!(lines, rows.map(|row| row.to_vec()), "{}", output.stdout);
+    assert!(output.stderr.contains(
         "error[check-unreachable]: check database: the address in `DATABASE_URL` of the Secret `s` refuses"
     ));
-    assert!(told.stderr.contains("  --> deploy.toml:8:1\n  help: "), "{}", told.stderr);
+    assert!(output.stderr.contains("  --> deploy.toml:8:1\n  help: "), "{}", output.stderr);
 
-    let json = place.todo(&["check", "--output", "json"]);
+    let json = fixture.todo(&["check", "--output", "json"]);
     assert_eq!((json.code, json.stderr.as_str()), (Some(10), ""));
     let checks: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(checks["checks"][0]["result"], "passed");
     assert_eq!(checks["checks"][1]["finding"]["severity"], "error");
     assert_eq!(checks["checks"][2]["finding"]["severity"], "warning");
-    for text in [&told.stdout, &told.stderr, &json.stdout] {
+    for text in [&output.stdout, &output.stderr, &json.stdout] {
         assert!(!text.contains("hunter2") && !text.contains(&shut.to_string()), "{text}");
     }
 }
@@ -188,20 +188,20 @@ fn the_projects_checks_are_asked_again_as_a_table_and_for_programs() {
 fn what_lint_finds_is_told_beside_what_is_wrong_with_an_image() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  type: NodePort\n  selector: {app: web}\n  ports:\n  - port: 80\n    nodePort: 80\n";
     let project = "[image.web]\ncontext = 'web'\n[[manifests]]\npath = 'k8s'\n";
-    let told = Place::new(&[("deploy.toml", project), ("k8s/web.yaml", service)]).todo(&["up"]);
-    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    let output = Fixture::new(&[("deploy.toml", project), ("k8s/web.yaml", service)]).todo(&["up"]);
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
     for words in ["the context `web` does not exist", "k8s/web.yaml:9:15"] {
-        assert!(told.stderr.contains(words), "{words:?} is not in:\n{}", told.stderr);
+        assert!(output.stderr.contains(words), "{words:?} is not in:\n{}", output.stderr);
     }
 }
 
 #[test]
 fn a_misspelt_key_is_told_with_its_place_and_what_was_meant() {
-    let place = Place::new(&[("deploy.toml", "namespce = 'shop'\n[[manifests]]\npath = 'k8s'\n")]);
-    let told = place.todo(&["status"]);
-    assert_eq!(told.code, Some(2));
+    let fixture = Fixture::new(&[("deploy.toml", "namespce = 'shop'\n[[manifests]]\npath = 'k8s'\n")]);
+    let output = fixture.todo(&["status"]);
+    assert_eq!(output.code, Some(2));
     assert_eq!(
-        told.stderr,
+        output.stderr,
         "error[project-invalid]: deploy.toml is invalid\n\n\
          error[deploy-toml-unknown-key]: `namespce` is not a key of deploy.toml\n  --> deploy.toml:1:1\n  help: did you mean `namespace`?\n\nfor more: `todo help deploy-toml-unknown-key`\n"
     );
@@ -209,37 +209,37 @@ fn a_misspelt_key_is_told_with_its_place_and_what_was_meant() {
 
 #[test]
 fn without_docker_and_minikube_both_are_named_with_what_to_do() {
-    let place = Place::new(&[("deploy.toml", PROJECT), ("k8s/a.yaml", OBJECT)]);
-    let told = place.todo(&["up"]);
-    assert_eq!((told.code, told.stdout.as_str()), (Some(10), ""), "{}", told.stderr);
-    assert!(told.stderr.contains("minikube"), "{}", told.stderr);
-    assert!(told.stderr.contains("no.sock"), "{}", told.stderr);
+    let fixture = Fixture::new(&[("deploy.toml", PROJECT), ("k8s/a.yaml", OBJECT)]);
+    let output = fixture.todo(&["up"]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(10), ""), "{}", output.stderr);
+    assert!(output.stderr.contains("minikube"), "{}", output.stderr);
+    assert!(output.stderr.contains("no.sock"), "{}", output.stderr);
 }
 
 #[test]
 fn what_asks_a_running_cluster_says_what_brings_it_to_run() {
-    let place = Place::new(&[("deploy.toml", PROJECT), ("k8s/a.yaml", OBJECT)]);
+    let fixture = Fixture::new(&[("deploy.toml", PROJECT), ("k8s/a.yaml", OBJECT)]);
     for command in ["logs", "restart", "open"] {
-        let told = place.todo(&[command]);
-        assert!(matches!(told.code, Some(10 | 20)), "{command}: {:?} {}", told.code, told.stderr);
-        assert_eq!(told.stdout, "");
-        assert!(told.stderr.contains("minikube"), "{}", told.stderr);
-        let json = place.todo(&[command, "--output", "json"]);
+        let output = fixture.todo(&[command]);
+        assert!(matches!(output.code, Some(10 | 20)), "{command}: {:?} {}", output.code, output.stderr);
+        assert_eq!(output.stdout, "");
+        assert!(output.stderr.contains("minikube"), "{}", output.stderr);
+        let json = fixture.todo(&[command, "--output", "json"]);
         let last = json.stdout.lines().last().unwrap_or_default();
         let last: serde_json::Value = serde_json::from_str(last).unwrap();
         assert_eq!((&last["event"], json.stderr.as_str()), (&"run-failed".into(), ""), "{command}");
     }
-    let both = place.todo(&["logs", "--follow", "--previous"]);
+    let both = fixture.todo(&["logs", "--follow", "--previous"]);
     assert_eq!(both.code, Some(2));
 }
 
 #[test]
 fn a_program_gets_one_json_line_an_event_and_nothing_else() {
-    let place = Place::new(&[("deploy.toml", PROJECT), ("k8s/a.yaml", OBJECT)]);
-    let told = place.todo(&["up", "--output", "json"]);
-    assert_eq!((told.code, told.stderr.as_str()), (Some(10), ""));
+    let fixture = Fixture::new(&[("deploy.toml", PROJECT), ("k8s/a.yaml", OBJECT)]);
+    let output = fixture.todo(&["up", "--output", "json"]);
+    assert_eq!((output.code, output.stderr.as_str()), (Some(10), ""));
     let events: Vec<serde_json::Value> =
-        told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events[0]["event"], "run-started");
     assert_eq!(events[0]["schema"], 3);
     let last = events.last().unwrap();
@@ -264,9 +264,9 @@ fn files_that_may_not_be_read_are_named_with_the_command_that_allows_it() {
         ("web/ignored/x", ""),
         ("web/.dockerignore", "ignored\n"),
     ];
-    let place = Place::new(&files);
+    let fixture = Fixture::new(&files);
     let allow = |name: &str, mode| {
-        std::fs::set_permissions(place.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+        std::fs::set_permissions(fixture.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
     };
     allow("", 0o755);
     let mut program = std::path::PathBuf::from(env!("CARGO_BIN_EXE_todo"));
@@ -274,13 +274,13 @@ fn files_that_may_not_be_read_are_named_with_the_command_that_allows_it() {
         .is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0);
     if is_root {
         // Where the program was built, others may have no access.
-        std::fs::copy(&program, place.path("todo")).unwrap();
-        program = place.path("todo");
+        std::fs::copy(&program, fixture.path("todo")).unwrap();
+        program = fixture.path("todo");
     }
     for name in ["web/key", "web/data", "web/ignored"] {
         allow(name, 0);
     }
-    let told = place.run_by(&program, &["up"], |command| {
+    let output = fixture.run_by(&program, &["up"], |command| {
         if is_root {
             command.uid(65534).gid(65534);
         }
@@ -288,13 +288,13 @@ fn files_that_may_not_be_read_are_named_with_the_command_that_allows_it() {
     for name in ["web/key", "web/data", "web/ignored"] {
         allow(name, 0o755);
     }
-    assert_eq!((told.code, told.stdout.as_str()), (Some(2), ""), "{}", told.stderr);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""), "{}", output.stderr);
     for words in
         ["2 files cannot be read", "permission denied", "| data", "| key", "chmod u+r", "web/.dockerignore"]
     {
-        assert!(told.stderr.contains(words), "{words:?} is not in:\n{}", told.stderr);
+        assert!(output.stderr.contains(words), "{words:?} is not in:\n{}", output.stderr);
     }
-    assert!(!told.stderr.contains("| ignored"), "{}", told.stderr);
+    assert!(!output.stderr.contains("| ignored"), "{}", output.stderr);
 }
 
 const CONTEXTS: &str = "apiVersion: v1\nkind: Config\ncurrent-context: prod\ncontexts:\n- name: prod\n  context: {cluster: c, user: u}\n";
@@ -303,21 +303,22 @@ const CONTEXTS: &str = "apiVersion: v1\nkind: Config\ncurrent-context: prod\ncon
 fn a_target_is_one_that_the_project_names_whatever_the_current_context() {
     let project =
         "[target.staging]\ncontext = 'gke'\nregistry = 'ghcr.io/acme'\n[[manifests]]\npath = 'k8s'\n";
-    let place = Place::new(&[("deploy.toml", project), ("k8s/a.yaml", OBJECT), (".kube/config", CONTEXTS)]);
+    let fixture =
+        Fixture::new(&[("deploy.toml", project), ("k8s/a.yaml", OBJECT), (".kube/config", CONTEXTS)]);
     for (name, words) in [
         ("stagin", ["deploy.toml has no `[target.stagin]`", "did you mean `--target staging`?"]),
         ("prod", ["deploy.toml has no `[target.prod]`", "there are `staging`"]),
         ("staging", ["no kubeconfig has the context `gke`", "there are `prod`"]),
     ] {
         for command in ["up", "status", "plan", "down", "history", "rollback", "unlock"] {
-            let told = place.todo(&[command, "--target", name]);
-            assert_eq!((told.code, told.stdout.as_str()), (Some(2), ""), "{command}: {}", told.stderr);
+            let output = fixture.todo(&[command, "--target", name]);
+            assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""), "{command}: {}", output.stderr);
             for word in words {
-                assert!(told.stderr.contains(word), "{command}: {word:?} is not in:\n{}", told.stderr);
+                assert!(output.stderr.contains(word), "{command}: {word:?} is not in:\n{}", output.stderr);
             }
         }
     }
-    let stopped = place.todo(&["down", "--target", "staging", "--stop"]);
+    let stopped = fixture.todo(&["down", "--target", "staging", "--stop"]);
     assert_eq!(stopped.code, Some(2));
     assert!(
         stopped.stderr.starts_with("todo ")
@@ -337,20 +338,20 @@ fn a_target_without_a_registry_cannot_have_images() {
         ("web/Dockerfile", "FROM debian:12\nUSER 1\n"),
         (".kube/config", CONTEXTS),
     ];
-    let told = Place::new(&files).todo(&["up", "--target", "staging"]);
-    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    let output = Fixture::new(&files).todo(&["up", "--target", "staging"]);
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
     for words in ["error[target-without-registry]", "deploy.toml:3:9", "add `registry = "] {
-        assert!(told.stderr.contains(words), "{words:?} is not in:\n{}", told.stderr);
+        assert!(output.stderr.contains(words), "{words:?} is not in:\n{}", output.stderr);
     }
 }
 
 #[test]
 fn wrong_arguments_and_help() {
-    let place = Place::new(&[]);
-    let wrong = place.todo(&["up", "--tiemout", "5"]);
+    let fixture = Fixture::new(&[]);
+    let wrong = fixture.todo(&["up", "--tiemout", "5"]);
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.stderr.contains("--timeout"), "it says what was meant: {}", wrong.stderr);
-    let help = place.todo(&["--help"]);
+    let help = fixture.todo(&["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
     for command in ["up", "down", "status", "plan", "logs", "restart", "open", "explain"] {
         assert!(help.stdout.contains(command), "{command} is not in {}", help.stdout);
@@ -360,10 +361,10 @@ fn wrong_arguments_and_help() {
 #[test]
 #[cfg(unix)]
 fn it_is_the_command_that_it_is_called_by() {
-    let place = Place::new(&[]);
+    let fixture = Fixture::new(&[]);
     for name in ["todo-up", "todo-down", "todo-status"] {
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_todo"), place.path(name)).unwrap();
-        let help = place.run(&place.path(name), &["--help"]);
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_todo"), fixture.path(name)).unwrap();
+        let help = fixture.run(&fixture.path(name), &["--help"]);
         assert_eq!(help.code, Some(0));
         let command = name.replace('-', " ");
         assert!(help.stdout.contains(&format!("Usage: {command}")), "{}", help.stdout);
@@ -375,21 +376,21 @@ fn objects_are_explained_offline() {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop, uid: u}\nspec: {containers: [{name: web, image: 'x:1'}]}\n\
                status: {phase: Pending, containerStatuses: [{name: web, ready: false, restartCount: 0, image: 'x:1', \
                state: {waiting: {reason: InvalidImageName, message: 'couldn''t parse image name'}}}]}\n";
-    let place = Place::new(&[("pod.yaml", pod)]);
-    let told = place.todo(&["explain", "pod.yaml", "--output", "json"]);
-    assert_eq!((told.code, told.stderr.as_str()), (Some(0), ""));
-    let verdicts: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    let fixture = Fixture::new(&[("pod.yaml", pod)]);
+    let output = fixture.todo(&["explain", "pod.yaml", "--output", "json"]);
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
+    let verdicts: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(verdicts[0]["object"], "Pod/web");
     assert_eq!(verdicts[0]["health"], "failed");
     assert_eq!(verdicts[0]["reason"], "InvalidImageName");
-    let text = place.todo(&["explain", "pod.yaml"]).stdout;
+    let text = fixture.todo(&["explain", "pod.yaml"]).stdout;
     assert!(text.starts_with("OBJECT   HEALTH"), "{text}");
 }
 
 #[cfg(unix)]
-pub(crate) fn script(place: &Place, name: &str, text: &str) {
+pub(crate) fn script(fixture: &Fixture, name: &str, text: &str) {
     use std::os::unix::fs::PermissionsExt;
-    let path = place.path(&format!("bin/{name}"));
+    let path = fixture.path(&format!("bin/{name}"));
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();

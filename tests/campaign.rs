@@ -6,12 +6,12 @@
 pub(crate) mod chance;
 mod course;
 mod faults;
+mod harness;
 mod looped;
 mod normal;
 mod order;
 mod project;
 mod report;
-mod stage;
 mod trial;
 
 use course::Calm;
@@ -94,9 +94,9 @@ fn none_failed(mut failed: Vec<String>) {
 /// Each of these courses of each of these projects, to which nothing happens.
 fn calms(seeds: &[u64], courses: &[Course]) -> Vec<(u64, Course, Arc<Calm>)> {
     let each = |seed: &u64| courses.iter().map(|course| (*seed, *course)).collect::<Vec<_>>();
-    let wanted: Vec<(u64, Course)> = seeds.iter().flat_map(each).collect();
-    let mut calms = together(&wanted, |(seed, course)| (*seed, *course, trial::calm(*seed, *course)));
-    calms.sort_by_key(|(seed, course, _)| wanted.iter().position(|one| one == &(*seed, *course)));
+    let desired: Vec<(u64, Course)> = seeds.iter().flat_map(each).collect();
+    let mut calms = together(&desired, |(seed, course)| (*seed, *course, trial::calm(*seed, *course)));
+    calms.sort_by_key(|(seed, course, _)| desired.iter().position(|item| item == &(*seed, *course)));
     calms
 }
 
@@ -259,23 +259,23 @@ const PARTS: [Part; 3] = [
 fn again() {
     let asked = std::env::var("TODO_CAMPAIGN").unwrap_or_else(|_| "all".to_owned());
     let (mut sum, mut scenarios) = (Outcome::default(), BTreeSet::new());
-    let (wanted, only) = asked.split_once('/').unwrap_or((&asked, ""));
-    let is_part = PARTS.iter().any(|(part, ..)| *part == wanted);
+    let (desired, only) = asked.split_once('/').unwrap_or((&asked, ""));
+    let is_part = PARTS.iter().any(|(part, ..)| *part == desired);
     let chance = if asked == "all" { "0..300" } else { &asked };
     if let Some((first, last)) = chance.split_once("..") {
         let seeds = first.parse::<u64>().unwrap()..last.parse().unwrap();
         add(&mut sum, "by chance", &seeds.map(Trial::Chance).collect::<Vec<_>>());
-    } else if !is_part && asked != "all" && wanted != "loops" {
+    } else if !is_part && asked != "all" && desired != "loops" {
         add(&mut sum, "again", &[Trial::named(&asked)]);
     }
-    if asked == "all" || wanted == "loops" {
+    if asked == "all" || desired == "loops" {
         let seeds = only.parse().map_or_else(|_| (0..100).collect(), |seed| vec![seed]);
         let (Outcome { report, failed }, copied) = loops(&seeds);
         println!("loops: {report}, {copied} files copied; {} failed", failed.len());
         sum.report.add(report);
         sum.failed.extend(failed);
     }
-    for (part, seeds, blows) in PARTS.iter().filter(|(part, ..)| asked == "all" || *part == wanted) {
+    for (part, seeds, blows) in PARTS.iter().filter(|(part, ..)| asked == "all" || *part == desired) {
         let each = seeds.iter().flat_map(|seed| Course::ALL.map(|course| (*seed, course)));
         for (seed, course) in each.filter(|(_, course)| only.is_empty() || course.to_string() == only) {
             let calms = calms(&[seed], &[course]);

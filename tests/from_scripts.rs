@@ -43,11 +43,11 @@ fn every_key_is_one_that_deploy_toml_may_have() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("deploy.toml");
         std::fs::write(&file, &text).unwrap();
-        let told = match todo::project::check::load(&file) {
+        let message = match todo::project::check::load(&file) {
             Ok(_) => String::new(),
             Err(fault) => format!("{:?}", fault.findings),
         };
-        assert!(!told.contains("is not a key of deploy.toml"), "{text}{told}");
+        assert!(!message.contains("is not a key of deploy.toml"), "{text}{message}");
     }
 }
 

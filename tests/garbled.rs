@@ -225,6 +225,6 @@ fn no_garbled_text_takes_much_memory() {
     let limited = "ulimit -v 1048576 && exec \"$0\" --test-threads=1 garbled::a_garbled garbled::garbled";
     let program = std::env::current_exe().unwrap();
     let ended = std::process::Command::new("sh").args(["-c", limited]).arg(program).output().unwrap();
-    let told = String::from_utf8_lossy(&ended.stdout);
-    assert!(ended.status.success() && told.contains("4 passed"), "{told}");
+    let output = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && output.contains("4 passed"), "{output}");
 }

@@ -7,6 +7,7 @@ mod campaign;
 mod cluster {
     mod back;
     mod fake;
+    mod harness;
     mod hooks;
     mod lab;
     mod order;
@@ -14,7 +15,6 @@ mod cluster {
     mod past;
     mod real;
     mod shared;
-    mod stage;
     mod thorough;
     mod trouble;
 }
@@ -43,13 +43,13 @@ mod rehearsed {
     mod faults;
     #[cfg(target_os = "linux")]
     mod fixes;
+    pub(crate) mod harness;
     mod held;
     mod kinds;
     mod life;
     mod neighbours;
     mod quotas;
     mod rollouts;
-    pub(crate) mod stage;
     mod value_from;
     mod watch;
 }

@@ -1,16 +1,16 @@
 //! `todo rehearse` as people see it, on a machine that has nothing of what a real `up` needs.
 
-use crate::binary::Place;
-use crate::binary::Told;
+use crate::binary::Fixture;
+use crate::binary::RunOutput;
 use crate::validate::mistakes;
 use std::path::Path;
 use todo::event::schema::EVENTS;
 
 /// Rehearses with the folder `tmp` for temporary files.
-fn rehearse(place: &Place, arguments: &[&str]) -> Told {
+fn rehearse(fixture: &Fixture, arguments: &[&str]) -> RunOutput {
     let program = Path::new(env!("CARGO_BIN_EXE_todo"));
-    place.run_by(program, &[&["rehearse"], arguments].concat(), |command| {
-        command.env("TMPDIR", place.path("tmp"));
+    fixture.run_by(program, &[&["rehearse"], arguments].concat(), |command| {
+        command.env("TMPDIR", fixture.path("tmp"));
     })
 }
 
@@ -19,7 +19,7 @@ fn a_rehearsal_shows_up_and_leaves_nothing_behind() {
     let manifests = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  \
         template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: web, ports: [{containerPort: 8080}]}]}\n\
         ---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {type: NodePort, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}\n";
-    let place = Place::new(&[
+    let fixture = Fixture::new(&[
         (
             "deploy.toml",
             "[image.web]\ncontext = 'web'\n[[manifests]]\npath = 'k8s'\n[service.web]\nexpect = { status = 200, contains = 'hello' }\n",
@@ -34,28 +34,28 @@ fn a_rehearsal_shows_up_and_leaves_nothing_behind() {
         ),
         ("worse.toml", "[[fault]]\nof = 'engine'\n"),
     ]);
-    let rehearse = |arguments: &[&str]| rehearse(&place, arguments);
-    let told = rehearse(&[]);
-    assert_eq!((told.code, told.stdout.as_str()), (Some(0), ""), "{}", told.stderr);
-    assert!(told.stderr.lines().nth(1).unwrap().starts_with("a rehearsal: "), "{}", told.stderr);
+    let rehearse = |arguments: &[&str]| rehearse(&fixture, arguments);
+    let output = rehearse(&[]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), ""), "{}", output.stderr);
+    assert!(output.stderr.lines().nth(1).unwrap().starts_with("a rehearsal: "), "{}", output.stderr);
     assert!(
-        told.stderr.contains("a real `todo up` would end at once: minikube is not on the PATH"),
+        output.stderr.contains("a real `todo up` would end at once: minikube is not on the PATH"),
         "{}",
-        told.stderr
+        output.stderr
     );
-    assert!(told.stderr.contains("[rehearsal-prerequisites]"), "{}", told.stderr);
-    let last = told.stderr.lines().last().unwrap();
-    assert!(!told.stderr.contains("would be up") && last.contains("was rehearsed"), "{}", told.stderr);
+    assert!(output.stderr.contains("[rehearsal-prerequisites]"), "{}", output.stderr);
+    let last = output.stderr.lines().last().unwrap();
+    assert!(!output.stderr.contains("would be up") && last.contains("was rehearsed"), "{}", output.stderr);
 
-    let told = rehearse(&["--output", "json"]);
+    let output = rehearse(&["--output", "json"]);
     let schema: serde_json::Value = serde_json::from_str(EVENTS).unwrap();
-    for line in told.stdout.lines() {
+    for line in output.stdout.lines() {
         let line = serde_json::from_str(line).unwrap();
         assert_eq!(mistakes(&schema, &line), [""; 0], "{line}");
     }
-    let first: serde_json::Value = serde_json::from_str(told.stdout.lines().next().unwrap()).unwrap();
+    let first: serde_json::Value = serde_json::from_str(output.stdout.lines().next().unwrap()).unwrap();
     assert_eq!((&first["event"], &first["rehearsal"]), (&"run-started".into(), &true.into()));
-    assert_eq!((told.code, told.stderr.as_str()), (Some(0), ""));
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
 
     let failed = rehearse(&["--scenario", "bad.toml", "--output", "json"]);
     for line in failed.stdout.lines() {
@@ -63,28 +63,28 @@ fn a_rehearsal_shows_up_and_leaves_nothing_behind() {
         assert_eq!(mistakes(&schema, &line), [""; 0], "{line}");
     }
 
-    let told = rehearse(&["--scenario", "bad.toml"]);
-    assert_eq!(told.code, Some(30), "{}", told.stderr);
+    let output = rehearse(&["--scenario", "bad.toml"]);
+    assert_eq!(output.code, Some(30), "{}", output.stderr);
     assert!(
-        told.stderr.contains("web/Dockerfile:3") && told.stderr.contains("no rule to make target"),
+        output.stderr.contains("web/Dockerfile:3") && output.stderr.contains("no rule to make target"),
         "{}",
-        told.stderr
+        output.stderr
     );
-    let told = rehearse(&["--scenario", "worse.toml"]);
-    assert_eq!(told.code, Some(2));
+    let output = rehearse(&["--scenario", "worse.toml"]);
+    assert_eq!(output.code, Some(2));
     assert!(
-        told.stderr.contains("worse.toml:1:1") && told.stderr.contains("`[fault]` has no `call`"),
+        output.stderr.contains("worse.toml:1:1") && output.stderr.contains("`[fault]` has no `call`"),
         "{}",
-        told.stderr
+        output.stderr
     );
 
-    let left: Vec<String> = std::fs::read_dir(place.path("tmp"))
+    let left: Vec<String> = std::fs::read_dir(fixture.path("tmp"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
         .collect();
     assert_eq!(left, ["mine"]);
     for theirs in [".kube", ".minikube", ".docker", ".cache"] {
-        assert!(!place.path(theirs).exists(), "{theirs}");
+        assert!(!fixture.path(theirs).exists(), "{theirs}");
     }
 }
 
@@ -113,9 +113,9 @@ spec:
 #[test]
 fn a_rehearsed_ingress_is_served_by_the_addon() {
     let project = "[[manifests]]\npath = 'k8s'\n[service.page]\n";
-    let place = Place::new(&[("deploy.toml", project), ("k8s/page.yaml", PAGE), ("tmp/mine", "")]);
-    let told = rehearse(&place, &[]);
-    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    let fixture = Fixture::new(&[("deploy.toml", project), ("k8s/page.yaml", PAGE), ("tmp/mine", "")]);
+    let output = rehearse(&fixture, &[]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
     // By port 80 of the node where this user may open it, else through a port of localhost.
-    assert!(told.stderr.contains("http://page.test"), "{}", told.stderr);
+    assert!(output.stderr.contains("http://page.test"), "{}", output.stderr);
 }

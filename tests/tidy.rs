@@ -40,7 +40,8 @@ fn module(path: &Path) -> Option<String> {
 #[test]
 fn modules_use_only_what_they_may_use() {
     const GROUND: [&str; 2] = ["event", "fault"];
-    const GIVEN: [&str; 18] = [
+    const GIVEN: [&str; 19] = [
+        "answer",
         "clock",
         "event",
         "fault",
@@ -61,7 +62,8 @@ fn modules_use_only_what_they_may_use() {
         "version",
     ];
     let sibling = [&GIVEN[..], &["docker", "kubernetes"]].concat();
-    let may_know: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
+    let mut may_know: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
+        ("answer", vec!["event"]),
         ("event", vec!["fault", "redact"]),
         ("redact", Vec::new()),
         ("fault", vec!["event"]),
@@ -90,11 +92,24 @@ fn modules_use_only_what_they_may_use() {
         ("minikube", sibling.clone()),
         ("image", sibling.clone()),
         ("cluster", sibling.clone()),
-        ("service", sibling),
+        ("service", sibling.clone()),
         ("watch", vec!["event", "fault", "file", "project"]),
         ("report", GIVEN.to_vec()),
         ("cli", vec!["report", "version"]),
     ]);
+    let below = [
+        "cli",
+        "cluster",
+        "discover",
+        "image",
+        "minikube",
+        "plan",
+        "preflight",
+        "rehearsal",
+        "service",
+        "watch",
+    ];
+    may_know.insert("flow", [&sibling[..], &below].concat());
     let mut wrong = Vec::new();
     for (path, text) in sources() {
         let Some(module) = module(&path) else { continue };
@@ -212,7 +227,7 @@ fn pure_modules_are_pure() {
 #[test]
 fn the_readme_tells_every_exit_code() {
     let readme = std::fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
-    let told: Vec<u8> = readme
+    let documented: Vec<u8> = readme
         .lines()
         .skip_while(|line| !line.starts_with("| exit code |"))
         .skip(2)
@@ -221,7 +236,7 @@ fn the_readme_tells_every_exit_code() {
         .collect();
     let mut codes: Vec<u8> = Kind::ALL.iter().map(|kind| kind.exit_code()).chain([0, 3, 4, 5]).collect();
     codes.sort_unstable();
-    assert_eq!(told, codes);
+    assert_eq!(documented, codes);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn is_type(name: &str, value: &Value) -> bool {
 fn check(root: &Value, schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
     for key in schema.as_object().unwrap().keys() {
         let known = "$schema $ref title description type const enum minimum maximum pattern required properties items oneOf anyOf allOf definitions";
-        assert!(known.split(' ').any(|one| one == key), "the validator does not know {key}");
+        assert!(known.split(' ').any(|item| item == key), "the validator does not know {key}");
     }
     if let Some(name) = schema["$ref"].as_str() {
         let at = name.strip_prefix('#').unwrap();
@@ -44,7 +44,7 @@ fn check(root: &Value, schema: &Value, value: &Value, path: &str, found: &mut Ve
     if let Some(events) = schema["oneOf"].as_array() {
         // An event is told by its name, so that what is wrong with it can be said.
         let named: Vec<&Value> =
-            events.iter().filter(|one| one["properties"]["event"]["const"] == value["event"]).collect();
+            events.iter().filter(|event| event["properties"]["event"]["const"] == value["event"]).collect();
         match named.as_slice() {
             [one] => check(root, one, value, path, found),
             other => found.push(format!("{} descriptions of {}", other.len(), value["event"])),
@@ -53,18 +53,19 @@ fn check(root: &Value, schema: &Value, value: &Value, path: &str, found: &mut Ve
     if !list(schema, "anyOf").is_empty() && !list(schema, "anyOf").iter().any(fits) {
         found.push(format!("{path}: {value} is none of what it may be"));
     }
-    for one in list(schema, "allOf") {
-        check(root, one, value, path, found);
+    for item in list(schema, "allOf") {
+        check(root, item, value, path, found);
     }
-    let types = schema["type"].as_str().map(|one| vec![one]);
+    let types = schema["type"].as_str().map(|item| vec![item]);
     let types = types.unwrap_or_else(|| list(schema, "type").iter().filter_map(Value::as_str).collect());
     if !types.is_empty() && !types.iter().any(|name| is_type(name, value)) {
         return found.push(format!("{path}: {value} is no {types:?}"));
     }
     let is_word = schema["enum"].as_array().is_none_or(|words| words.contains(value));
     let is_constant = schema.get("const").is_none_or(|constant| constant == value);
-    let least = schema["minimum"].as_i64().is_none_or(|least| value.as_i64().is_none_or(|one| one >= least));
-    let most = schema["maximum"].as_i64().is_none_or(|most| value.as_i64().is_none_or(|one| one <= most));
+    let least =
+        schema["minimum"].as_i64().is_none_or(|least| value.as_i64().is_none_or(|item| item >= least));
+    let most = schema["maximum"].as_i64().is_none_or(|most| value.as_i64().is_none_or(|item| item <= most));
     let is_like = schema["pattern"].as_str().is_none_or(|pattern| {
         let pattern = regex::Regex::new(pattern).unwrap();
         value.as_str().is_some_and(|text| pattern.is_match(text))

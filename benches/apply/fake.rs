@@ -31,18 +31,18 @@ pub(crate) fn figures() -> Vec<Figure> {
 }
 
 /// A folder with a project, and a minikube in it that is this server.
-struct Stage {
+struct Harness {
     folder: tempfile::TempDir,
     api: Api,
 }
 
-impl Stage {
-    async fn new(replicas: u32) -> Stage {
+impl Harness {
+    async fn new(replicas: u32) -> Harness {
         let (folder, api) = (tempfile::tempdir().unwrap(), Api::new());
         let address = serve(api.clone()).await.unwrap();
         set::project(folder.path(), NAME, &set::objects(replicas));
         profile(folder.path(), address);
-        Stage { folder, api }
+        Harness { folder, api }
     }
 
     /// `todo up` here, not run yet.
@@ -111,22 +111,22 @@ fn profile(folder: &Path, address: SocketAddr) {
 
 /// Of an `up` that has nothing to do: the most requests for any kind in any namespace, and all writes.
 async fn requests() -> Vec<Figure> {
-    let stage = Stage::new(0).await;
+    let harness = Harness::new(0).await;
     let settling = tokio::spawn({
-        let stage = Stage { folder: tempfile::tempdir().unwrap(), api: stage.api.clone() };
+        let harness = Harness { folder: tempfile::tempdir().unwrap(), api: harness.api.clone() };
         async move {
             loop {
-                stage.settle();
+                harness.settle();
                 sleep(Duration::from_millis(200)).await;
             }
         }
     });
-    stage.upped().await;
+    harness.upped().await;
     settling.abort();
-    stage.upped().await;
-    let _ = stage.api.asked();
-    stage.upped().await;
-    let asked = stage.api.asked();
+    harness.upped().await;
+    let _ = harness.api.asked();
+    harness.upped().await;
+    let asked = harness.api.asked();
     let (mut kinds, mut writes, mut dry) = (BTreeMap::<String, u32>::new(), 0, 0);
     for ask in &asked {
         // `/api/v1/namespaces/many/configmaps/part-1` counts for configmaps.
@@ -152,9 +152,13 @@ async fn requests() -> Vec<Figure> {
 
 /// Of an `up` that waits for 500 pods which change and change: the most, and whether it grows.
 async fn memory() -> Vec<Figure> {
-    let stage = Stage::new(PODS_OF_EACH).await;
-    let mut child = stage.up().stderr(Stdio::null()).spawn().unwrap();
-    while !stage.api.asked().iter().any(|ask| ask.query.contains_key("watch") && ask.path.ends_with("/pods"))
+    let harness = Harness::new(PODS_OF_EACH).await;
+    let mut child = harness.up().stderr(Stdio::null()).spawn().unwrap();
+    while !harness
+        .api
+        .asked()
+        .iter()
+        .any(|ask| ask.query.contains_key("watch") && ask.path.ends_with("/pods"))
     {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it watched");
         sleep(Duration::from_millis(20)).await;
@@ -164,7 +168,7 @@ async fn memory() -> Vec<Figure> {
     for stir in 0..STIRS {
         for deployment in 0..50 {
             for pod in 0..PODS_OF_EACH {
-                stage.api.put(PODS, a_pod(deployment, pod, stir));
+                harness.api.put(PODS, a_pod(deployment, pod, stir));
             }
         }
         sleep(Duration::from_millis(150)).await;
@@ -173,7 +177,7 @@ async fn memory() -> Vec<Figure> {
             early = now.1;
         }
         // What happened long ago nobody asks for again.
-        let _ = stage.api.asked();
+        let _ = harness.api.asked();
     }
     child.kill().unwrap();
     child.wait().unwrap();

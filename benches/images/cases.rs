@@ -59,8 +59,8 @@ fn unchanged(engine: &Engine, sources: &Sources) -> Pair {
         TURNS,
         |_| (),
         |_| {
-            let told = ours::run(&mut ours::command(engine, sources));
-            assert_eq!(told["outcomes"][0], "Unchanged");
+            let result = ours::run(&mut ours::command(engine, sources));
+            assert_eq!(result["outcomes"][0], "Unchanged");
         },
         |_| drop(output(&mut engine.build(sources.folder.path(), "web"))),
     );
@@ -102,8 +102,8 @@ pub(crate) fn one_line(engine: &Engine) -> Vec<Figure> {
         // A line that this engine has never seen: it remembers those of earlier runs.
         |turn| sources.write("web/src/0/0/0.js", format!("// edit {turn} of {began:?}\n")),
         |_| {
-            let told = ours::run(&mut ours::command(engine, &sources));
-            assert_eq!(told["outcomes"][0], "Built");
+            let result = ours::run(&mut ours::command(engine, &sources));
+            assert_eq!(result["outcomes"][0], "Built");
         },
         |_| drop(output(&mut engine.build(sources.folder.path(), "web"))),
     );
@@ -146,9 +146,9 @@ pub(crate) fn traffic(_: &Engine) -> Vec<Figure> {
 
 pub(crate) fn memory(engine: &Engine) -> Vec<Figure> {
     let sources = Sources::big(&engine.base, 5, 100);
-    let told = ours::run(&mut ours::command(engine, &sources));
+    let messages = ours::run(&mut ours::command(engine, &sources));
     clean(engine, &sources, &[]);
-    let kib = told["peak_kib"].as_f64().unwrap();
+    let kib = messages["peak_kib"].as_f64().unwrap();
     vec![Figure {
         what: "peak memory, 500 MB context sent",
         measured: kib / 1024.0,

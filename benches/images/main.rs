@@ -70,8 +70,8 @@ fn main() -> ExitCode {
         println!("{done}");
         return ExitCode::SUCCESS;
     }
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    if let Some(unknown) = wanted.iter().find(|word| CASES.iter().all(|(name, _)| name != word)) {
+    let desired: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    if let Some(unknown) = desired.iter().find(|word| CASES.iter().all(|(name, _)| name != word)) {
         println!("no case is called {unknown}: {}", CASES.map(|(name, _)| name).join(", "));
         return ExitCode::from(2);
     }
@@ -80,7 +80,7 @@ fn main() -> ExitCode {
     println!("| case | measured | target | |\n|---|---|---|---|");
     let mut missed = 0;
     for (name, case) in CASES {
-        if !wanted.is_empty() && wanted.iter().all(|word| word != name) {
+        if !desired.is_empty() && desired.iter().all(|word| word != name) {
             continue;
         }
         for figure in case(&engine) {

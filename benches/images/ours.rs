@@ -6,7 +6,6 @@ use serde_json::Value;
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use todo::docker;
 use todo::event::EventKind;
 use todo::event::Sink;
@@ -42,7 +41,7 @@ async fn build(folder: &Path) -> Value {
     };
     let to = Destination { builder, nodes: vec![node], registry: None };
     let (sink, mut events) = Sink::new();
-    let run = Run { sink, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
+    let run = Run::new(sink, Cancel::new().1, world);
     let project = load(&folder.join("deploy.toml")).unwrap();
     if run.world.var("TODO_BENCH_CLEAN").is_some() {
         image::remove_all(&project.image_owner(), &to).await.unwrap();
@@ -52,16 +51,16 @@ async fn build(folder: &Path) -> Value {
     let built = image::make(&run, &project.image_owner(), &to, &surveyed).await;
     let built = built.unwrap_or_else(|fault| panic!("{:?}: {:?}", fault.causes(), fault.findings));
     drop(run);
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     while let Ok(event) = events.try_recv() {
         if let EventKind::ItemFinished { detail, .. } = event.kind {
-            told.extend(detail);
+            reported.extend(detail);
         }
     }
     json!({
         "outcomes": built.iter().map(|image| format!("{:?}", image.outcome)).collect::<Vec<_>>(),
         "reference": built[0].reference,
-        "told": told,
+        "told": reported,
         "peak_kib": peak_kib(),
     })
 }

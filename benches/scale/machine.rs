@@ -46,7 +46,7 @@ impl Drop for Machine {
 impl Machine {
     /// Brings the project in `folder` up on a new machine.
     pub(crate) fn with(folder: &Path) -> Machine {
-        let (tell, told) = mpsc::channel();
+        let (tell, message) = mpsc::channel();
         let (over, ends) = oneshot::channel();
         let project = folder.to_owned();
         let thread = thread::spawn(move || {
@@ -60,7 +60,7 @@ impl Machine {
                 let _ = ends.await;
             });
         });
-        let variables = told.recv().unwrap();
+        let variables = message.recv().unwrap();
         // The machine's own minikube is no program; whoever is asked from outside knows its version.
         let bin = folder.join("bin");
         std::fs::create_dir_all(&bin).unwrap();
@@ -120,8 +120,7 @@ async fn first(host: &Host, folder: &Path) {
     let Cli { command: cli::Command::Up(flags), .. } = Cli::try_parse_from(["todo", "up"]).unwrap() else {
         panic!("`todo up` is `up`")
     };
-    let run =
-        Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(host.world()), verbose: false };
+    let run = Run::new(Sink::new().0, Cancel::new().1, host.world());
     let ended = Box::pin(up(&run, &project, &flags)).await;
     ended.unwrap_or_else(|fault| panic!("{:?} {:?}", fault.causes(), fault.findings));
 }

@@ -54,12 +54,13 @@ const CASES: [Case; 4] = [("objects", objects), ("images", images), ("whole", wh
 const STRAIGHT: f64 = 1.15;
 
 fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    if let Some(unknown) = wanted.iter().find(|word| CASES.iter().all(|(name, _)| name != word)) {
+    let desired: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    if let Some(unknown) = desired.iter().find(|word| CASES.iter().all(|(name, _)| name != word)) {
         println!("no case is called {unknown}: {}", CASES.map(|(name, _)| name).join(", "));
         return ExitCode::from(2);
     }
-    let cases = CASES.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|word| word == name));
+    let cases =
+        CASES.iter().filter(|(name, _)| desired.is_empty() || desired.iter().any(|word| word == name));
     let figures: Vec<Figure> = cases.flat_map(|(_, case)| case()).collect();
     println!("{:58} {:>8} {:>8}", "", "found", "at most");
     let mut misses = 0;

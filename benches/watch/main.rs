@@ -67,10 +67,10 @@ fn main() {
         ("reloaded", reloaded),
     ];
     let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|word| word == name);
+    let desired = |name: &str| asked.is_empty() || asked.iter().any(|word| word == name);
     println!("{:62} {:>9} {:>9}", "", "found", "at most");
     let mut misses = 0;
-    for (_, measure) in parts.iter().filter(|(name, _)| wanted(name)) {
+    for (_, measure) in parts.iter().filter(|(name, _)| desired(name)) {
         for Figure { what, found, limit } in measure() {
             let verdict = if found <= limit { "ok" } else { "MISSED" };
             misses += i32::from(found > limit);

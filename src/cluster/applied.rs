@@ -1,12 +1,12 @@
 //! What a run has applied: each object as it was before, and as it is after, the write.
 
-use crate::cluster::decided::Decided;
-use crate::cluster::decided::Todo;
 use crate::cluster::inventory::Stored;
 use crate::cluster::inventory::knows_charts;
+use crate::cluster::planned::PlannedAction;
+use crate::cluster::planned::PlannedWrite;
 use crate::cluster::request::uid_of;
+use crate::cluster::survey::Desired;
 use crate::cluster::survey::Survey;
-use crate::cluster::survey::Wanted;
 use crate::cluster::tracker::limits::Limits;
 use crate::event::Code;
 use crate::event::Finding;
@@ -109,20 +109,20 @@ pub(crate) fn refusals(findings: Vec<Finding>, of: usize) -> Fault {
         .findings(findings)
 }
 
-pub(crate) fn kept(run: &Run, one: Decided, applied: &mut Applied) {
-    let item = run.sink.item(Step::Apply, one.wanted.id.to_string());
-    if let (Todo::Keep { recorded }, Some(live)) = (one.todo, one.live) {
+pub(crate) fn kept(run: &Run, one: PlannedWrite, applied: &mut Applied) {
+    let item = run.sink.item(Step::Apply, one.desired.id.to_string());
+    if let (PlannedAction::Keep { recorded }, Some(live)) = (one.todo, one.live) {
         item.finish(Outcome::Unchanged, None);
         let before = Some(live.clone());
-        applied.objects.push(done(one.wanted, Outcome::Unchanged, before, live, one.body, recorded));
+        applied.objects.push(done(one.desired, Outcome::Unchanged, before, live, one.body, recorded));
     } else {
         item.finish(Outcome::Skipped, Some("it has run".to_owned()));
-        applied.expired.push(one.wanted.id);
+        applied.expired.push(one.desired.id);
     }
 }
 
 pub(crate) fn done(
-    wanted: Wanted,
+    desired: Desired,
     outcome: Outcome,
     before: Option<Shared<Value>>,
     after: Shared<Value>,
@@ -132,10 +132,10 @@ pub(crate) fn done(
     AppliedObject {
         uid: uid_of(&after).to_owned(),
         generation: after["metadata"]["generation"].as_i64(),
-        id: wanted.id,
-        resource: wanted.kind.resource,
+        id: desired.id,
+        resource: desired.kind.resource,
         outcome,
-        object: wanted.object,
+        object: desired.object,
         before,
         after,
         body,

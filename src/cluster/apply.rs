@@ -6,12 +6,12 @@
 use crate::cluster::applied::Applied;
 use crate::cluster::applied::ApplyOptions;
 use crate::cluster::applied::kept;
-use crate::cluster::decided::Decided;
-use crate::cluster::decided::writes;
 use crate::cluster::difference::plan;
 use crate::cluster::inventory::knows_charts;
 use crate::cluster::inventory::write::empty_inventory;
 use crate::cluster::lock;
+use crate::cluster::planned::PlannedWrite;
+use crate::cluster::planned::writes;
 use crate::cluster::sequence::Writing;
 use crate::cluster::survey;
 use crate::cluster::survey::Survey;
@@ -32,33 +32,33 @@ pub async fn apply(
 ) -> fault::Result<Applied> {
     let work = Box::pin(async {
         let prepared = survey::prepare(run, target, objects).await?;
-        let (wanted, first) = (&prepared.wanted, empty_inventory()?);
-        let (mut survey, mut decided) = plan(run, target, wanted, &first, *options).await?;
+        let (desired, first) = (&prepared.desired, empty_inventory()?);
+        let (mut survey, mut planned) = plan(run, target, desired, &first, *options).await?;
         let first_charts = options.charts && !knows_charts(survey.stored.as_ref());
         let record = survey.permit.record;
-        if !writes(&decided) && prepared.later.is_empty() && !first_charts && !record {
+        if !writes(&planned) && prepared.later.is_empty() && !first_charts && !record {
             if !lock::wait(run, &target.wire(), target, survey.lease.as_ref()).await? {
-                return Ok(unchanged(run, survey, decided, *options));
+                return Ok(unchanged(run, survey, planned, *options));
             }
             // Whoever held the lock may have changed what we looked at.
-            (survey, decided) = plan(run, target, wanted, &first, *options).await?;
-            if !writes(&decided) && !survey.permit.record {
-                return Ok(unchanged(run, survey, decided, *options));
+            (survey, planned) = plan(run, target, desired, &first, *options).await?;
+            if !writes(&planned) && !survey.permit.record {
+                return Ok(unchanged(run, survey, planned, *options));
             }
         }
         let writing = Writing { run, target, prepared: &prepared, options: *options };
-        Box::pin(writing.write(first, survey, decided)).await
+        Box::pin(writing.write(first, survey, planned)).await
     });
     lock::scope(run, target, work).await
 }
 
-fn unchanged(run: &Run, survey: Survey, decided: Vec<Decided>, options: ApplyOptions) -> Applied {
+fn unchanged(run: &Run, survey: Survey, planned: Vec<PlannedWrite>, options: ApplyOptions) -> Applied {
     let mut applied = Applied { options, stored: survey.stored.clone(), survey, ..Applied::default() };
-    for one in decided {
-        for note in &one.notes {
+    for item in planned {
+        for note in &item.notes {
             run.sink.warn(note.clone());
         }
-        kept(run, one, &mut applied);
+        kept(run, item, &mut applied);
     }
     applied
 }

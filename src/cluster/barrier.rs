@@ -5,22 +5,22 @@
 use crate::cluster::applied::Applied;
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::refusals;
-use crate::cluster::decided::Decided;
-use crate::cluster::decided::Todo;
 use crate::cluster::gone::gone;
 use crate::cluster::gone::stuck;
 use crate::cluster::inventory::MADE_BY;
 use crate::cluster::kind;
 use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
+use crate::cluster::planned::PlannedAction;
+use crate::cluster::planned::PlannedWrite;
 use crate::cluster::request::report_waiting;
 use crate::cluster::request::uid_of;
 use crate::cluster::request::unreadable;
-use crate::cluster::retry::patience;
 use crate::cluster::retry::retry;
+use crate::cluster::retry::time_limit;
 use crate::cluster::rollout;
+use crate::cluster::survey::Desired;
 use crate::cluster::survey::Survey;
-use crate::cluster::survey::Wanted;
 use crate::cluster::target::Target;
 use crate::cluster::until::until;
 use crate::cluster::wire::Wire;
@@ -51,9 +51,9 @@ pub(crate) async fn make_namespace(run: &Run, wire: &Wire, target: &Target) -> f
         "metadata": {"name": target.namespace.as_str(), "annotations": {MADE_BY: target.project.as_str()}},
     });
     let kind = kind::core("Namespace");
-    let told = || report_waiting(run, Step::Apply, "namespace");
+    let waiting = || report_waiting(run, Step::Apply, "namespace");
     // Created, not applied: one that is there after all is somebody else's, and gets no mark.
-    retry(told(), || async {
+    retry(waiting(), || async {
         match wire.create(&kind, None, &body, false).await {
             Err(failure) if failure.is_there() => Ok(()),
             made => made.map(drop),
@@ -72,12 +72,12 @@ pub(crate) async fn make_namespace(run: &Run, wire: &Wire, target: &Target) -> f
 pub(crate) async fn wait_for_dying_namespaces(
     run: &Run,
     target: &Target,
-    wanted: &[Wanted],
+    desired: &[Desired],
     survey: &Survey,
     limit: Duration,
 ) -> fault::Result<bool> {
     let wire = target.wire();
-    let live = wanted.iter().filter(|w| w.id.kind == "Namespace").filter_map(|w| survey.live(&w.id));
+    let live = desired.iter().filter(|w| w.id.kind == "Namespace").filter_map(|w| survey.live(&w.id));
     let mut dying: Vec<&Value> = live
         .chain(survey.namespace.as_ref())
         .filter(|namespace| !namespace["metadata"]["deletionTimestamp"].is_null())
@@ -150,7 +150,7 @@ async fn served(wire: &Wire, crd: &manifest::Object) -> fault::Result<()> {
     for kind in kind::defined(std::slice::from_ref(crd)) {
         let end = tokio::time::Instant::now() + ACCOUNT;
         while let Err(failure) = wire.list(&kind, None, "").await {
-            let passes = failure.is_absent() || patience(&failure).is_some();
+            let passes = failure.is_absent() || time_limit(&failure).is_some();
             if !passes || tokio::time::Instant::now() > end {
                 return Err(unreadable(failure, "cannot use the kind of a new CRD"));
             }
@@ -223,9 +223,10 @@ pub(crate) async fn brought(
 }
 
 /// Waits for the pods behind the webhooks of the set: one that must not fail and has none would block all that follows.
-pub(crate) async fn endpoints(run: &Run, wire: &Wire, these: &[Decided]) -> fault::Result<()> {
-    let hooks = these.iter().filter(|one| one.wanted.phase == Phase::Admission);
-    for one in hooks.filter(|one| !matches!(one.todo, Todo::Keep { .. } | Todo::Expired)) {
+pub(crate) async fn endpoints(run: &Run, wire: &Wire, these: &[PlannedWrite]) -> fault::Result<()> {
+    let hooks = these.iter().filter(|item| item.desired.phase == Phase::Admission);
+    for one in hooks.filter(|hook| !matches!(hook.todo, PlannedAction::Keep { .. } | PlannedAction::Expired))
+    {
         let value = &one.body;
         let hooks =
             value["webhooks"].as_array().into_iter().flatten().map(|hook| &hook["clientConfig"]["service"]);
@@ -234,7 +235,7 @@ pub(crate) async fn endpoints(run: &Run, wire: &Wire, these: &[Decided]) -> faul
             else {
                 continue;
             };
-            report_waiting(run, Step::Apply, &one.wanted.id.to_string())(format!(
+            report_waiting(run, Step::Apply, &one.desired.id.to_string())(format!(
                 "until Service/{name} has endpoints"
             ));
             let ready = |seen: Option<&Value>| {
@@ -251,8 +252,8 @@ pub(crate) async fn endpoints(run: &Run, wire: &Wire, these: &[Decided]) -> faul
             if !ok {
                 let finding = Code::WebhookNotReady
                     .error(format!("Service/{name}, which it calls, has no ready pod"))
-                    .about(one.wanted.id.to_string())
-                    .at(one.wanted.object.place.clone())
+                    .about(one.desired.id.to_string())
+                    .at(one.desired.object.place.clone())
                     .help(format!("see why: `kubectl -n {namespace} get pods`"));
                 return Err(refusals(vec![finding], these.len()));
             }

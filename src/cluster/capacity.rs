@@ -5,7 +5,7 @@
 //! Services of everybody is told nothing.
 
 use crate::cluster::inventory::PART_OF;
-use crate::cluster::rollout::feed::read;
+use crate::cluster::rollout::watches::read;
 use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Finding;
@@ -61,8 +61,8 @@ pub async fn check_capacity(run: &Run, target: &Target, objects: &[Object]) -> R
         .findings(taken))
 }
 
-async fn list(target: &Target, kind: &str, wanted: bool) -> Vec<Value> {
-    if !wanted {
+async fn list(target: &Target, kind: &str, desired: bool) -> Vec<Value> {
+    if !desired {
         return Vec::new();
     }
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind));
@@ -112,7 +112,7 @@ fn short(objects: &[Object], seen: &Seen, home: &str) -> Vec<Finding> {
         }
         taken.sort_by_key(|(amount, _)| std::cmp::Reverse(*amount));
         let show = |amount: i128| quantity::show(&resource, amount);
-        let told = format!(
+        let message = format!(
             "the project's pods request {}, but of the {} of the cluster only {} is free",
             show(asked),
             show(has),
@@ -123,7 +123,7 @@ fn short(objects: &[Object], seen: &Seen, home: &str) -> Vec<Finding> {
         let help = format!(
             "ask for less, stop what you do not need, or give minikube more: `{setting}` under [minikube]"
         );
-        found.push(Code::ClusterCapacityLow.warning(told).evidence(holders).help(help));
+        found.push(Code::ClusterCapacityLow.warning(message).evidence(holders).help(help));
     }
     found
 }
@@ -181,14 +181,15 @@ fn taken(objects: &[Object], seen: &Seen, home: &str, part_of: &str) -> Vec<Find
                 label if label == part_of => ", left over from a previous version of this project".to_owned(),
                 _ => ", which belongs to another project".to_owned(),
             };
-            let told = format!(
+            let message = format!(
                 "the nodePort {number} is taken by `Service/{name}` in namespace `{namespace}`{whose}"
             );
             let help = format!(
                 "choose another, or leave `nodePort` out to be given one; or `kubectl -n {namespace} delete service {name}`"
             );
             let place = object.place_of(&pointer).clone();
-            found.push(Code::NodePortTaken.error(told).about(object.id().to_string()).at(place).help(help));
+            found
+                .push(Code::NodePortTaken.error(message).about(object.id().to_string()).at(place).help(help));
         }
     }
     found
@@ -232,7 +233,7 @@ mod tests {
         let ours = pod("todo", "web-1", "web", "Running", "700m");
         let done = pod("kube-system", "job", "job", "Succeeded", "1");
         let all = || vec![kube.clone(), other.clone(), ours.clone(), done.clone()];
-        for (objects, pods, told) in [
+        for (objects, pods, expected) in [
             (vec![workload("Deployment", 1, "700m")], all(), None),
             (
                 vec![workload("Deployment", 2, "700m")],
@@ -246,10 +247,10 @@ mod tests {
         ] {
             let seen = Seen { nodes: vec![node()], pods, ..Seen::default() };
             let found = short(&objects, &seen, "todo");
-            match told {
+            match expected {
                 None => assert_eq!(found.len(), 0, "{found:?}"),
-                Some(told) => {
-                    assert!(found[0].message.ends_with(told), "{found:?}");
+                Some(expected) => {
+                    assert!(found[0].message.ends_with(expected), "{found:?}");
                     let holders = ["kube-system/etcd has 800m CPU", "shop/web-1 has 500m CPU"];
                     assert_eq!(found[0].evidence, holders);
                 }
@@ -269,7 +270,7 @@ mod tests {
     #[test]
     fn a_node_port_of_somebody_else_is_told_with_its_owner() {
         let object = Object::made(service("todo", "web", 30080, "TCP"), Place::file("web.yaml"));
-        for (live, told) in [
+        for (live, expected) in [
             (service("shop", "page", 30080, "TCP"), true),
             (service("shop", "page", 30081, "TCP"), false),
             (service("shop", "page", 30080, "UDP"), false),
@@ -277,8 +278,8 @@ mod tests {
         ] {
             let seen = Seen { services: vec![live], ..Seen::default() };
             let found = taken(std::slice::from_ref(&object), &seen, "todo", "mine");
-            assert_eq!(found.len(), usize::from(told), "{found:?}");
-            if told {
+            assert_eq!(found.len(), usize::from(expected), "{found:?}");
+            if expected {
                 let message = "the nodePort 30080 is taken by `Service/page` in namespace `shop`";
                 assert_eq!(found[0].message, message);
                 assert!(found[0].help.as_ref().unwrap().contains("`kubectl -n shop delete service page`"));

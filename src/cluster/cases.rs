@@ -59,7 +59,7 @@ struct BlameCase {
     nodes: Option<Vec<Value>>,
     #[serde(default)]
     tenants: Option<Vec<Value>>,
-    looks: Vec<Look>,
+    looks: Vec<Observation>,
     /// The second at which it is given up; none if it never is.
     given_up_after: Option<i64>,
     code: Option<Code>,
@@ -76,7 +76,7 @@ struct BlameCase {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Look {
+struct Observation {
     after: i64,
     /// The container's status.
     #[serde(default)]
@@ -120,7 +120,7 @@ fn deployment(name: &str, template: &Value, ready: bool) -> Value {
     })
 }
 
-fn scene(case: &BlameCase, look: &Look, second: i64) -> Snapshot {
+fn scene(case: &BlameCase, look: &Observation, second: i64) -> Snapshot {
     let mut objects = case.set.clone();
     let template = template(case);
     objects.push(deployment("web", &template, false));

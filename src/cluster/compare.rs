@@ -2,12 +2,12 @@
 
 use crate::cluster::applied::ApplyOptions;
 use crate::cluster::decide::decide;
-use crate::cluster::decided::Allowed;
-use crate::cluster::decided::Todo;
 pub(crate) use crate::cluster::diff::FieldChange;
 use crate::cluster::diff::changes;
 use crate::cluster::gone;
 use crate::cluster::inventory::write::empty_inventory;
+use crate::cluster::planned::Allowed;
+use crate::cluster::planned::PlannedAction;
 use crate::cluster::request::uid_of;
 use crate::cluster::settle::unwanted;
 use crate::cluster::survey;
@@ -80,29 +80,29 @@ pub async fn compare(
     objects: Vec<Object>,
     options: &ApplyOptions,
 ) -> fault::Result<Comparison> {
-    let Prepared { wanted, later } = survey::prepare(run, target, objects).await?;
-    let mut survey = survey::look(run, target, &wanted).await?;
-    survey::permit(target, &mut survey, &wanted, options.adopt)?;
-    let wanted = survey::followed(&wanted, &survey, &empty_inventory()?);
+    let Prepared { desired, later } = survey::prepare(run, target, objects).await?;
+    let mut survey = survey::look(run, target, &desired).await?;
+    survey::permit(target, &mut survey, &desired, options.adopt)?;
+    let desired = survey::followed(&desired, &survey, &empty_inventory()?);
     let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
-    let ids: BTreeSet<ObjectId> = wanted.iter().map(|wanted| wanted.id.clone()).collect();
-    let (decided, refused) = decide(run, target, wanted, &survey, allowed).await;
+    let ids: BTreeSet<ObjectId> = desired.iter().map(|desired| desired.id.clone()).collect();
+    let (planned, refused) = decide(run, target, desired, &survey, allowed).await;
     let home = survey.namespace.as_ref().filter(|home| live::is_terminating(home)).map(going);
     let notes = survey.permit.note.iter().cloned().chain(home).collect();
     let mut comparison = Comparison { refused, notes, ..Comparison::default() };
-    for one in decided {
-        comparison.notes.extend(one.notes);
-        let action = match one.todo {
-            Todo::Keep { .. } | Todo::Expired => Action::Unchanged,
-            Todo::Create => Action::Create,
-            Todo::Change => Action::Change,
-            Todo::Recreate(_) => Action::Recreate,
+    for item in planned {
+        comparison.notes.extend(item.notes);
+        let action = match item.todo {
+            PlannedAction::Keep { .. } | PlannedAction::Expired => Action::Unchanged,
+            PlannedAction::Create => Action::Create,
+            PlannedAction::Change => Action::Change,
+            PlannedAction::Recreate(_) => Action::Recreate,
         };
-        let (fields, why) = match (&one.live, &one.after) {
+        let (fields, why) = match (&item.live, &item.after) {
             _ if matches!(action, Action::Unchanged | Action::Create) => (Vec::new(), None),
             (Some(live), Some(after)) => {
                 let fields = changes(live, after);
-                let why = (fields.is_empty() && one.migrate.is_some())
+                let why = (fields.is_empty() && item.migrate.is_some())
                     .then(|| "its fields are taken over from `kubectl apply`".to_owned());
                 (fields, why)
             }
@@ -111,17 +111,17 @@ pub async fn compare(
             }
             _ => (Vec::new(), Some("the server cannot say what would change".to_owned())),
         };
-        let place = Some(one.wanted.object.place.clone());
-        let sides = match (action, one.live, one.after) {
+        let place = Some(item.desired.object.place.clone());
+        let sides = match (action, item.live, item.after) {
             (Action::Create, _, after) => {
-                Some(Sides { before: None, after: Some(after.map_or(one.body, Into::into)) })
+                Some(Sides { before: None, after: Some(after.map_or(item.body, Into::into)) })
             }
             (Action::Change | Action::Recreate, Some(live), Some(after)) => {
                 Some(Sides { before: Some(live), after: Some(after.into()) })
             }
             _ => None,
         };
-        comparison.differences.push(Difference { id: one.wanted.id, place, action, fields, why, sides });
+        comparison.differences.push(Difference { id: item.desired.id, place, action, fields, why, sides });
     }
     comparison.differences.extend(later.into_iter().map(|object| Difference {
         id: object.id(),

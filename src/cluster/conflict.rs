@@ -132,12 +132,12 @@ mod tests {
             };
             let decision = decide(vec![conflict], autoscaled, force);
             let counts = (decision.leave.len(), decision.take.len(), decision.stop.len());
-            let wanted = match what {
+            let desired = match what {
                 "leave" => (1, 0, 0),
                 "take" => (0, 1, 0),
                 _ => (0, 0, 1),
             };
-            assert_eq!(counts, wanted, "{manager} {subresource:?} {field} {autoscaled} {force}");
+            assert_eq!(counts, desired, "{manager} {subresource:?} {field} {autoscaled} {force}");
         }
     }
 }

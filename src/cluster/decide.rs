@@ -9,9 +9,6 @@ mod fields;
 use crate::cluster::conflict;
 use crate::cluster::decide::asking::Asking;
 use crate::cluster::decide::asking::is_final;
-use crate::cluster::decided::Allowed;
-use crate::cluster::decided::Decided;
-use crate::cluster::decided::Todo;
 use crate::cluster::diff::meant;
 use crate::cluster::foreign::Sets;
 use crate::cluster::immutable;
@@ -19,12 +16,15 @@ use crate::cluster::immutable::Recreate;
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::migrate;
+use crate::cluster::planned::Allowed;
+use crate::cluster::planned::PlannedAction;
+use crate::cluster::planned::PlannedWrite;
 use crate::cluster::refusal;
 use crate::cluster::request::AT_ONCE;
 use crate::cluster::request::uid_of;
 use crate::cluster::retry::ExpectedObjects;
+use crate::cluster::survey::Desired;
 use crate::cluster::survey::Survey;
-use crate::cluster::survey::Wanted;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::How;
@@ -46,46 +46,46 @@ const ROUNDS: usize = 4;
 pub(crate) async fn decide(
     run: &Run,
     target: &Target,
-    wanted: Vec<Wanted>,
+    desired: Vec<Desired>,
     survey: &Survey,
     allowed: Allowed,
-) -> (Vec<Decided>, Vec<Finding>) {
-    let autoscaled = autoscaled(&wanted);
-    let sets = Sets::read(target, &wanted, survey).await;
+) -> (Vec<PlannedWrite>, Vec<Finding>) {
+    let autoscaled = autoscaled(&desired);
+    let sets = Sets::read(target, &desired, survey).await;
     let asking = &Asking {
         run,
         target,
         sets,
         wire: target.wire(),
-        expected: ExpectedObjects::among(wanted.iter().map(|w| &w.id)),
+        expected: ExpectedObjects::among(desired.iter().map(|w| &w.id)),
     };
-    let all: Vec<Result<Decided, Vec<Finding>>> = stream::iter(wanted)
-        .map(|wanted| {
-            let autoscaled = autoscaled.contains(&wanted.id.name);
+    let all: Vec<Result<PlannedWrite, Vec<Finding>>> = stream::iter(desired)
+        .map(|desired| {
+            let autoscaled = autoscaled.contains(&desired.id.name);
             async move {
-                let live = survey.found(&wanted.id).cloned();
+                let live = survey.found(&desired.id).cloned();
                 let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
                 if let Some(live) = live {
-                    return of_live(asking, wanted, live, inventory, autoscaled, allowed).await;
+                    return of_live(asking, desired, live, inventory, autoscaled, allowed).await;
                 }
-                let there = wanted.namespace().is_none_or(|namespace| is_there(target, survey, namespace));
-                of_absent(asking, wanted, inventory, there).await
+                let there = desired.namespace().is_none_or(|namespace| is_there(target, survey, namespace));
+                of_absent(asking, desired, inventory, there).await
             }
         })
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let (mut decided, mut refused) = (Vec::new(), Vec::new());
-    for one in all {
-        match one {
-            Ok(one) => {
-                debug!("{} {}", one.wanted.id, one.reason());
-                decided.push(one);
+    let (mut planned, mut refused) = (Vec::new(), Vec::new());
+    for item in all {
+        match item {
+            Ok(item) => {
+                debug!("{} {}", item.desired.id, item.reason());
+                planned.push(item);
             }
             Err(findings) => refused.extend(findings),
         }
     }
-    (decided, refused)
+    (planned, refused)
 }
 
 fn is_there(target: &Target, survey: &Survey, namespace: &str) -> bool {
@@ -97,8 +97,8 @@ fn is_there(target: &Target, survey: &Survey, namespace: &str) -> bool {
 }
 
 /// The names of the workloads that an autoscaler of the set targets.
-fn autoscaled(wanted: &[Wanted]) -> BTreeSet<String> {
-    let scalers = wanted
+fn autoscaled(desired: &[Desired]) -> BTreeSet<String> {
+    let scalers = desired
         .iter()
         .filter(|w| matches!(w.id.kind.as_str(), "HorizontalPodAutoscaler" | "ScaledObject"))
         .filter_map(|w| w.object.value["spec"]["scaleTargetRef"]["name"].as_str());
@@ -107,64 +107,64 @@ fn autoscaled(wanted: &[Wanted]) -> BTreeSet<String> {
 
 async fn of_absent(
     asking: &Asking<'_>,
-    wanted: Wanted,
+    desired: Desired,
     inventory: Option<&Inventory>,
     ask: bool,
-) -> Result<Decided, Vec<Finding>> {
-    let body = wanted.object.value.clone();
-    let mut decided = Decided {
-        wanted,
+) -> Result<PlannedWrite, Vec<Finding>> {
+    let body = desired.object.value.clone();
+    let mut planned = PlannedWrite {
+        desired,
         live: None,
-        todo: Todo::Create,
+        todo: PlannedAction::Create,
         body,
         force: false,
         migrate: None,
         after: None,
         notes: Vec::new(),
     };
-    if has_expired(&decided.wanted, inventory) {
-        decided.todo = Todo::Expired;
-        return Ok(decided);
+    if has_expired(&planned.desired, inventory) {
+        planned.todo = PlannedAction::Expired;
+        return Ok(planned);
     }
     if ask {
         let how = How { dry_run: true, force: false };
-        match asking.dry_run(&decided.wanted, &decided.body, how).await {
-            Ok(after) => decided.after = Some(after),
+        match asking.dry_run(&planned.desired, &planned.body, how).await {
+            Ok(after) => planned.after = Some(after),
             // Anything else may come from what is not there yet: an account, a quota, a kind, a namespace.
             Err(failure) if is_final(&failure) => {
-                return Err(refusal::findings(&decided.wanted.object, &failure));
+                return Err(refusal::findings(&planned.desired.object, &failure));
             }
             Err(_) => {}
         }
     }
-    Ok(decided)
+    Ok(planned)
 }
 
 /// A Job with a time to live that a good run has applied just so, and that is gone by now.
-fn has_expired(wanted: &Wanted, inventory: Option<&Inventory>) -> bool {
-    wanted.id.kind == "Job"
-        && wanted.id.group == "batch"
-        && !wanted.object.value["spec"]["ttlSecondsAfterFinished"].is_null()
+fn has_expired(desired: &Desired, inventory: Option<&Inventory>) -> bool {
+    desired.id.kind == "Job"
+        && desired.id.group == "batch"
+        && !desired.object.value["spec"]["ttlSecondsAfterFinished"].is_null()
         && inventory.is_some_and(|inventory| {
-            inventory.entry(&wanted.id).and_then(|entry| entry.applied.as_deref())
-                == Some(inventory.applied(&wanted.object.value).as_str())
+            inventory.entry(&desired.id).and_then(|entry| entry.applied.as_deref())
+                == Some(inventory.applied(&desired.object.value).as_str())
         })
 }
 
 async fn of_live(
     asking: &Asking<'_>,
-    wanted: Wanted,
+    desired: Desired,
     live: Shared<Value>,
     inventory: Option<&Inventory>,
     autoscaled: bool,
     allowed: Allowed,
-) -> Result<Decided, Vec<Finding>> {
-    let recorded = is_as_recorded(&wanted, &live, inventory);
-    let mut decided = Decided {
+) -> Result<PlannedWrite, Vec<Finding>> {
+    let recorded = is_as_recorded(&desired, &live, inventory);
+    let mut planned = PlannedWrite {
         // Nothing will be sent for what is as it was recorded.
-        body: if recorded { Shared::default() } else { wanted.object.value.clone() },
-        wanted,
-        todo: Todo::Keep { recorded: true },
+        body: if recorded { Shared::default() } else { desired.object.value.clone() },
+        desired,
+        todo: PlannedAction::Keep { recorded: true },
         force: false,
         migrate: None,
         after: None,
@@ -172,81 +172,82 @@ async fn of_live(
         live: None,
     };
     if recorded {
-        decided.live = Some(live);
-        return Ok(decided);
+        planned.live = Some(live);
+        return Ok(planned);
     }
     let (target, sets) = (asking.target, &asking.sets);
-    if let Some(note) = sets.shared(target, &decided.wanted, &live, inventory).filter(|_| !allowed.force) {
-        decided.notes.extend(note);
-        decided.live = Some(live);
-        return Ok(decided);
+    if let Some(note) = sets.shared(target, &planned.desired, &live, inventory).filter(|_| !allowed.force) {
+        planned.notes.extend(note);
+        planned.live = Some(live);
+        return Ok(planned);
     }
-    if let Some(finding) = sets.conflict(target, &decided.wanted, &live).filter(|_| !allowed.force) {
+    if let Some(finding) = sets.conflict(target, &planned.desired, &live).filter(|_| !allowed.force) {
         return Err(vec![finding]);
     }
     if !live["metadata"]["deletionTimestamp"].is_null() {
-        decided.todo = Todo::Create;
-        decided.live = Some(live);
-        return Ok(decided);
+        planned.todo = PlannedAction::Create;
+        planned.live = Some(live);
+        return Ok(planned);
     }
-    decided.migrate = migrate::patch(&live);
+    planned.migrate = migrate::patch(&live);
     for _ in 0..ROUNDS {
-        let how = How { dry_run: true, force: decided.force };
-        let failure = match asking.dry_run(&decided.wanted, &decided.body, how).await {
+        let how = How { dry_run: true, force: planned.force };
+        let failure = match asking.dry_run(&planned.desired, &planned.body, how).await {
             Ok(after) => {
-                let same = meant(&after) == meant(&live) && decided.migrate.is_none();
-                decided.todo = if same { Todo::Keep { recorded: false } } else { Todo::Change };
-                decided.after = Some(after);
-                decided.live = Some(live);
-                return Ok(decided);
+                let same = meant(&after) == meant(&live) && planned.migrate.is_none();
+                planned.todo =
+                    if same { PlannedAction::Keep { recorded: false } } else { PlannedAction::Change };
+                planned.after = Some(after);
+                planned.live = Some(live);
+                return Ok(planned);
             }
             Err(failure) => failure,
         };
         let Some(status) = failure.status() else {
-            return Err(refusal::findings(&decided.wanted.object, &failure));
+            return Err(refusal::findings(&planned.desired.object, &failure));
         };
         let conflicts = conflict::conflicts(status);
         if !conflicts.is_empty() {
-            resolve(&mut decided, conflicts, &live, autoscaled, allowed.force)?;
+            resolve(&mut planned, conflicts, &live, autoscaled, allowed.force)?;
         } else if immutable::is_immutable(status) {
-            return of_immutable(decided, live, &failure, allowed);
-        } else if let Some(found) = beside::found(asking, &decided, &live, status).await {
-            beside::release(&mut decided, &live, status, &found, allowed.force)?;
-            decided.live = Some(live);
-            return Ok(decided);
+            return of_immutable(planned, live, &failure, allowed);
+        } else if let Some(found) = beside::found(asking, &planned, &live, status).await {
+            beside::release(&mut planned, &live, status, &found, allowed.force)?;
+            planned.live = Some(live);
+            return Ok(planned);
         } else if status.code == 400 && status.message.contains("dry run")
             || asking.expected.explain(&failure)
         {
             // A webhook with side effects, or one whose pods this run brings up: what would change cannot be known
             // before it is done.
-            decided.todo = Todo::Change;
-            decided.live = Some(live);
-            return Ok(decided);
+            planned.todo = PlannedAction::Change;
+            planned.live = Some(live);
+            return Ok(planned);
         } else {
-            return Err(refusal::findings(&decided.wanted.object, &failure));
+            return Err(refusal::findings(&planned.desired.object, &failure));
         }
     }
     Err(vec![
         Code::FieldConflict
             .error("another client keeps changing the fields that the manifest sets")
-            .about(decided.wanted.id.to_string())
-            .at(decided.wanted.object.place.clone())
+            .about(planned.desired.id.to_string())
+            .at(planned.desired.object.place.clone())
             .help("find out who: `kubectl get --show-managed-fields -o yaml`"),
     ])
 }
 
 fn of_immutable(
-    mut decided: Decided,
+    mut planned: PlannedWrite,
     live: Shared<Value>,
     failure: &Failure,
     allowed: Allowed,
-) -> Result<Decided, Vec<Finding>> {
-    let object = &decided.wanted.object;
+) -> Result<PlannedWrite, Vec<Finding>> {
+    let object = &planned.desired.object;
     match immutable::recreate(&object.value, allowed.recreate) {
         Recreate::Yes(propagation) => {
-            decided.todo = Todo::Recreate(propagation);
-            decided.live = Some(live);
-            Ok(decided)
+            planned.todo = PlannedAction::Recreate(propagation);
+            planned.live = Some(live);
+            Ok(planned)
         }
         Recreate::OnRequest => Err(refusal::findings(object, failure)
             .into_iter()
@@ -269,15 +270,15 @@ fn of_immutable(
     }
 }
 
-fn is_as_recorded(wanted: &Wanted, live: &Value, inventory: Option<&Inventory>) -> bool {
+fn is_as_recorded(desired: &Desired, live: &Value, inventory: Option<&Inventory>) -> bool {
     let Some(inventory) = inventory else { return false };
     let Some(Entry { uid: Some(uid), applied: Some(applied), fingerprint: Some(fingerprint), .. }) =
-        inventory.entry(&wanted.id)
+        inventory.entry(&desired.id)
     else {
         return false;
     };
     live["metadata"]["deletionTimestamp"].is_null()
         && uid == uid_of(live)
-        && *applied == inventory.applied(&wanted.object.value)
+        && *applied == inventory.applied(&desired.object.value)
         && *fingerprint == inventory.fingerprint(live)
 }

@@ -4,12 +4,12 @@ use crate::cluster::applied::ApplyOptions;
 use crate::cluster::applied::refusals;
 use crate::cluster::barrier;
 use crate::cluster::decide::decide;
-use crate::cluster::decided::Allowed;
-use crate::cluster::decided::Decided;
 use crate::cluster::inventory::Inventory;
+use crate::cluster::planned::Allowed;
+use crate::cluster::planned::PlannedWrite;
 use crate::cluster::survey;
+use crate::cluster::survey::Desired;
 use crate::cluster::survey::Survey;
-use crate::cluster::survey::Wanted;
 use crate::cluster::target::Target;
 use crate::fault;
 use crate::run::Run;
@@ -18,22 +18,22 @@ use crate::run::Run;
 pub(crate) async fn plan(
     run: &Run,
     target: &Target,
-    wanted: &[Wanted],
+    desired: &[Desired],
     first: &Inventory,
     options: ApplyOptions,
-) -> fault::Result<(Survey, Vec<Decided>)> {
+) -> fault::Result<(Survey, Vec<PlannedWrite>)> {
     let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
-    let mut survey = survey::look(run, target, wanted).await?;
+    let mut survey = survey::look(run, target, desired).await?;
     let limit = options.limits.no_progress;
-    if barrier::wait_for_dying_namespaces(run, target, wanted, &survey, limit).await? {
-        survey = survey::look(run, target, wanted).await?;
+    if barrier::wait_for_dying_namespaces(run, target, desired, &survey, limit).await? {
+        survey = survey::look(run, target, desired).await?;
     }
-    survey::permit(target, &mut survey, wanted, options.adopt)?;
-    let wanted = survey::followed(wanted, &survey, first);
-    let count = wanted.len();
-    let (decided, refused) = decide(run, target, wanted, &survey, allowed).await;
+    survey::permit(target, &mut survey, desired, options.adopt)?;
+    let desired = survey::followed(desired, &survey, first);
+    let count = desired.len();
+    let (planned, refused) = decide(run, target, desired, &survey, allowed).await;
     if !refused.is_empty() {
         return Err(refusals(refused, count));
     }
-    Ok((survey, decided))
+    Ok((survey, planned))
 }

@@ -100,12 +100,12 @@ fn one(object: &Value, object_health: ObjectHealth, detail: Detail) -> Explained
 
 /// What is no object of a cluster, and what to do about it: an answer of the API server that is none.
 fn no_object(object: &Value) -> Option<(String, String, Option<String>)> {
-    let said = |reason: &str, message: &str, help: &str| {
+    let unknown = |reason: &str, message: &str, help: &str| {
         Some((reason.to_owned(), message.to_owned(), Some(help.to_owned()).filter(|help| !help.is_empty())))
     };
     match live::kind(object) {
-        "" => said("NoKind", "it is not a Kubernetes object: it has no `kind`", ""),
-        "Table" if !object["rows"].is_null() => said(
+        "" => unknown("NoKind", "it is not a Kubernetes object: it has no `kind`", ""),
+        "Table" if !object["rows"].is_null() => unknown(
             "Table",
             "a table, as `kubectl get` shows it: it does not have the objects' status",
             "dump the objects with `-o yaml`",
@@ -114,7 +114,7 @@ fn no_object(object: &Value) -> Option<(String, String, Option<String>)> {
             let reason = live::text(object, "/reason");
             let reason = if reason.is_empty() { "Status" } else { reason };
             let message = live::text(object, "/message");
-            said(
+            unknown(
                 reason,
                 if message.is_empty() { "an answer of the API server, no object" } else { message },
                 "",
@@ -150,7 +150,7 @@ mod looks {
     use serde_json::Value;
     use serde_json::json;
 
-    fn told(objects: &[Value]) -> Vec<(String, String)> {
+    fn healths(objects: &[Value]) -> Vec<(String, String)> {
         let now = "2026-01-01T10:05:00Z".parse().unwrap();
         let mut dump = Dump::default();
         objects.iter().cloned().for_each(|object| dump.take(Part::Object(object)));
@@ -178,13 +178,13 @@ mod looks {
             {"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e"}},
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}},
         ]});
-        let wanted = [
+        let desired = [
             ("Deployment/web", "failed"),
             ("ReplicaSet/web-1", "failed"),
             ("Pod/web-1-a", "failed"),
             ("ConfigMap/c", "ready"),
         ];
-        assert_eq!(told(&[list]), wanted.map(|(object, health)| (object.to_owned(), health.to_owned())));
+        assert_eq!(healths(&[list]), desired.map(|(object, health)| (object.to_owned(), health.to_owned())));
     }
 
     #[test]
@@ -193,8 +193,8 @@ mod looks {
             json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "status": {"phase": "Pending", "conditions": [
                 {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes", "lastTransitionTime": since}]}})
         };
-        assert_eq!(told(&[pod("2026-01-01T10:04:50Z")])[0].1, "progressing");
-        assert_eq!(told(&[pod("2026-01-01T10:04:00Z")])[0].1, "failed");
+        assert_eq!(healths(&[pod("2026-01-01T10:04:50Z")])[0].1, "progressing");
+        assert_eq!(healths(&[pod("2026-01-01T10:04:00Z")])[0].1, "failed");
     }
 
     #[test]
@@ -204,8 +204,8 @@ mod looks {
             json!({"kind": 7, "metadata": []}),
             json!({"kind": "Pod", "status": {"conditions": {}}}),
         ];
-        assert_eq!(told(&strange)[0].1, "unknown");
-        assert_eq!(told(&strange).len(), 3);
+        assert_eq!(healths(&strange)[0].1, "unknown");
+        assert_eq!(healths(&strange).len(), 3);
     }
 }
 

@@ -96,7 +96,7 @@ mod tests {
                 {"name": "side"}, {"name": "web", "image": "i", "ports": [{"containerPort": 80}]},
             ]}}},
         });
-        for (field, wanted) in [
+        for (field, desired) in [
             ("spec.replicas", "/spec/replicas"),
             (".spec.replicas", "/spec/replicas"),
             ("spec.template.spec.containers[1].image", "/spec/template/spec/containers/1/image"),
@@ -110,7 +110,7 @@ mod tests {
             ("spec.template.spec.containers[9].image", "/spec/template/spec/containers"),
             ("", ""),
         ] {
-            assert_eq!(pointer(&object, field), wanted, "{field}");
+            assert_eq!(pointer(&object, field), desired, "{field}");
         }
     }
 

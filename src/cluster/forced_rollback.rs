@@ -78,10 +78,10 @@ async fn seen(run: &Run, wire: &Wire, set: &AppliedObject) -> Result<Option<Valu
 
 /// Whether the pod is of another revision than the wanted one, and not ready.
 fn is_stuck(pod: &Value, set: &Value) -> bool {
-    let wanted = live::text(set, "/status/updateRevision");
+    let desired = live::text(set, "/status/updateRevision");
     live::controller_uid(pod) == live::uid(set)
-        && !wanted.is_empty()
-        && live::label(pod, "controller-revision-hash") != wanted
+        && !desired.is_empty()
+        && live::label(pod, "controller-revision-hash") != desired
         && !live::is_terminating(pod)
         && !live::holds(pod, "Ready")
 }

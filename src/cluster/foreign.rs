@@ -12,8 +12,8 @@ use crate::cluster::inventory::PART_OF;
 use crate::cluster::inventory::TOOLING;
 use crate::cluster::inventory::deployed::Beside;
 use crate::cluster::survey;
+use crate::cluster::survey::Desired;
 use crate::cluster::survey::Survey;
-use crate::cluster::survey::Wanted;
 use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Finding;
@@ -41,9 +41,9 @@ enum Set {
 
 impl Sets {
     /// Looks whose those of the objects are that are there and carry another label than ours.
-    pub(crate) async fn read(target: &Target, wanted: &[Wanted], survey: &Survey) -> Sets {
+    pub(crate) async fn read(target: &Target, desired: &[Desired], survey: &Survey) -> Sets {
         let ids: BTreeSet<&str> =
-            wanted.iter().filter_map(|one| another(target, survey.live(&one.id)?)).collect();
+            desired.iter().filter_map(|item| another(target, survey.live(&item.id)?)).collect();
         let mut sets = BTreeMap::new();
         for id in ids {
             sets.insert(id.to_owned(), look(target, id).await);
@@ -52,10 +52,10 @@ impl Sets {
     }
 
     /// What is wrong with taking an object that another set has.
-    pub(crate) fn conflict(&self, target: &Target, wanted: &Wanted, live: &Value) -> Option<Finding> {
+    pub(crate) fn conflict(&self, target: &Target, desired: &Desired, live: &Value) -> Option<Finding> {
         let id = another(target, live)?;
         let (whose, help) = match self.0.get(id) {
-            Some(Set::Gone) if is_namespace(wanted) => return None,
+            Some(Set::Gone) if is_namespace(desired) => return None,
             Some(Set::Known(whose)) => (
                 whose.clone(),
                 "remove it from the manifests, or rename it here or there; `todo up --force-conflicts` takes it over",
@@ -69,11 +69,11 @@ impl Sets {
                 "give it another name or namespace, or take it over: `todo up --force-conflicts`",
             ),
         };
-        let place = wanted.object.place.clone();
+        let place = desired.object.place.clone();
         Some(
             Code::ObjectOfAnotherOwner
                 .error(format!("it belongs to {whose}"))
-                .about(wanted.id.to_string())
+                .about(desired.id.to_string())
                 .at(place)
                 .help(help),
         )
@@ -83,25 +83,25 @@ impl Sets {
     pub(crate) fn shared(
         &self,
         target: &Target,
-        wanted: &Wanted,
+        desired: &Desired,
         live: &Value,
         inventory: Option<&Inventory>,
     ) -> Option<Vec<Finding>> {
         let whose = match self.0.get(another(target, live)?) {
-            Some(Set::Known(whose)) if is_namespace(wanted) => whose,
+            Some(Set::Known(whose)) if is_namespace(desired) => whose,
             _ => return None,
         };
-        let known = inventory.is_some_and(|inventory| inventory.entry(&wanted.id).is_some());
+        let known = inventory.is_some_and(|inventory| inventory.entry(&desired.id).is_some());
         let message =
             format!("it belongs to {whose}, and stays as it is: two projects may be in one namespace");
         let note = Code::ObjectOfAnotherOwner.note(message);
-        let note = note.about(wanted.id.to_string()).at(wanted.object.place.clone());
+        let note = note.about(desired.id.to_string()).at(desired.object.place.clone());
         Some(if known { Vec::new() } else { vec![note] })
     }
 }
 
-fn is_namespace(wanted: &Wanted) -> bool {
-    wanted.id.group.is_empty() && wanted.id.kind == "Namespace"
+fn is_namespace(desired: &Desired) -> bool {
+    desired.id.group.is_empty() && desired.id.kind == "Namespace"
 }
 
 /// The ID of the set that an object is of, if that is another one.
@@ -139,13 +139,17 @@ fn whose(secret: &Value) -> String {
 /// [`fault::Kind::Apply`], with a finding for each object.
 pub async fn check_ownership(run: &Run, target: &Target, objects: &[Object]) -> fault::Result<()> {
     let prepared = survey::prepare(run, target, objects.to_vec()).await?;
-    let survey = survey::look(run, target, &prepared.wanted).await?;
-    let sets = Sets::read(target, &prepared.wanted, &survey).await;
-    let conflict = |one: &Wanted| {
-        let live = survey.live(&one.id)?;
-        if sets.shared(target, one, live, None).is_some() { None } else { sets.conflict(target, one, live) }
+    let survey = survey::look(run, target, &prepared.desired).await?;
+    let sets = Sets::read(target, &prepared.desired, &survey).await;
+    let conflict = |object: &Desired| {
+        let live = survey.live(&object.id)?;
+        if sets.shared(target, object, live, None).is_some() {
+            None
+        } else {
+            sets.conflict(target, object, live)
+        }
     };
-    let findings: Vec<Finding> = prepared.wanted.iter().filter_map(conflict).collect();
+    let findings: Vec<Finding> = prepared.desired.iter().filter_map(conflict).collect();
     if findings.is_empty() {
         return Ok(());
     }

@@ -75,12 +75,13 @@ fn holders(seen: &Value) -> Vec<String> {
 /// (`kubernetes: staging/src/k8s.io/client-go/discovery/discovery_client.go`, `ErrGroupDiscoveryFailed`).
 fn dead_apis(namespace: &Value) -> Vec<&str> {
     let conditions = namespace["status"]["conditions"].as_array().into_iter().flatten();
-    let said = conditions
+    let messages = conditions
         .filter(|condition| {
             condition["type"] == "NamespaceDeletionDiscoveryFailure" && condition["status"] == "True"
         })
         .filter_map(|condition| condition["message"].as_str()?.split_once("server APIs: "));
-    said.flat_map(|(_, list)| list.split(", "))
+    messages
+        .flat_map(|(_, list)| list.split(", "))
         .filter_map(|part| part.split_once(": ").map(|(api, _)| api))
         .filter(|api| api.split_once('/').is_some_and(|(group, _)| group.contains('.')))
         .collect()

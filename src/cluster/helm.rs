@@ -69,8 +69,8 @@ pub async fn forget(run: &Run, target: &Target, namespace: &str, name: &str) -> 
     for secret in secrets(run, target, namespace, name).await? {
         let (kind, secret_name) =
             (inventory::secrets(), secret["metadata"]["name"].as_str().unwrap_or_default());
-        let told = report_waiting(run, Step::Apply, "Helm's release");
-        let gone = retry(told, || {
+        let waiting = report_waiting(run, Step::Apply, "Helm's release");
+        let gone = retry(waiting, || {
             wire.delete(&kind, Some(namespace), secret_name, uid_of(&secret), Propagation::Background)
         });
         gone.await.map_err(|failure| unreadable(failure, "cannot make Helm forget its release"))?;
@@ -81,8 +81,8 @@ pub async fn forget(run: &Run, target: &Target, namespace: &str, name: &str) -> 
 async fn secrets(run: &Run, target: &Target, namespace: &str, name: &str) -> fault::Result<Vec<Value>> {
     let wire = target.wire();
     let (kind, selector) = (inventory::secrets(), format!("owner=helm,name={name}"));
-    let told = report_waiting(run, Step::Apply, "Helm's releases");
-    let listed = retry(told, || wire.list(&kind, Some(namespace), &selector)).await;
+    let waiting = report_waiting(run, Step::Apply, "Helm's releases");
+    let listed = retry(waiting, || wire.list(&kind, Some(namespace), &selector)).await;
     listed.map_err(|failure| unreadable(failure, "cannot see whether Helm has a release of that name"))
 }
 
@@ -107,7 +107,10 @@ fn manifest_of(secret: &Value) -> Option<String> {
 fn objects(manifest: &str) -> BTreeSet<(String, String)> {
     let (documents, _) = manifest::yaml::rendered(manifest, Path::new("release"));
     let name = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    documents.iter().map(|one| (name(&one.value["kind"]), name(&one.value["metadata"]["name"]))).collect()
+    documents
+        .iter()
+        .map(|document| (name(&document.value["kind"]), name(&document.value["metadata"]["name"])))
+        .collect()
 }
 
 /// The objects of a release as they are in the cluster now, by what names them.
@@ -119,7 +122,7 @@ pub async fn look(
     Ok(observe(run, target, objects, &BTreeMap::new())
         .await?
         .into_iter()
-        .map(|one| (one.id, one.after))
+        .map(|item| (item.id, item.after))
         .collect())
 }
 
@@ -133,23 +136,23 @@ pub async fn observe(
     let wire = target.wire();
     let prepared = survey::prepare(run, target, objects.to_vec()).await?;
     let mut seen = Vec::new();
-    for one in prepared.wanted {
-        let told = report_waiting(run, Step::Apply, &one.id.to_string());
-        let live = retry(told, || wire.get(&one.kind, one.namespace(), &one.id.name)).await;
+    for item in prepared.desired {
+        let waiting = report_waiting(run, Step::Apply, &item.id.to_string());
+        let live = retry(waiting, || wire.get(&item.kind, item.namespace(), &item.id.name)).await;
         let Some(after) =
             live.map_err(|failure| unreadable(failure, "cannot look at the release's objects"))?
         else {
             continue;
         };
-        let before = before.get(&one.id).cloned();
+        let before = before.get(&item.id).cloned();
         let version = |object: &Value| object["metadata"]["generation"].clone();
         let outcome = match &before {
             None => Outcome::Created,
             Some(before) if version(before) == version(&after) => Outcome::Unchanged,
             Some(_) => Outcome::Changed,
         };
-        let body = one.object.value.clone();
-        seen.push(done(one, outcome, before, after.into(), body, false));
+        let body = item.object.value.clone();
+        seen.push(done(item, outcome, before, after.into(), body, false));
     }
     Ok(seen)
 }
@@ -228,10 +231,10 @@ pub async fn upgrade(
             } else {
                 format!("see what Helm has: `helm history {name} -n {namespace}`")
             };
-            let said = error.stderr.lines().rev().find_map(|line| line.strip_prefix("Error: "));
-            let said = said.map_or_else(|| error.to_string(), str::to_owned);
+            let message = error.stderr.lines().rev().find_map(|line| line.strip_prefix("Error: "));
+            let message = message.map_or_else(|| error.to_string(), str::to_owned);
             Err(Code::HelmFailed
-                .fault(kind, said)
+                .fault(kind, message)
                 .context(format!("Helm cannot install the release `{name}`"))
                 .hint(hint))
         }
@@ -284,7 +287,7 @@ async fn plugin(run: &Run, helm: &Path, program: &str) -> fault::Result<String> 
     let theirs = Call::new(helm).args(["env", "HELM_PLUGINS"]).read_only().output(run).await;
     let theirs = theirs.map(|output| output.stdout.trim().trim_matches('"').to_owned()).unwrap_or_default();
     let separator = if run.world.os == crate::world::Os::Windows { ';' } else { ':' };
-    let all = [ours.display().to_string(), theirs].into_iter().filter(|one| !one.is_empty());
+    let all = [ours.display().to_string(), theirs].into_iter().filter(|item| !item.is_empty());
     Ok(all.collect::<Vec<_>>().join(&separator.to_string()))
 }
 
@@ -352,12 +355,7 @@ mod tests {
             profile: None,
             lock: std::sync::Arc::default(),
         };
-        let run = crate::run::Run {
-            sink: crate::event::Sink::new().0,
-            cancel: crate::signal::Cancel::new().1,
-            world: std::sync::Arc::new(crate::world::World::fake("/", [("A", "b")])),
-            verbose: false,
-        };
+        let run = crate::run::Run::fake(crate::world::World::fake("/", [("A", "b")])).0;
         assert_eq!(find(&run, &target, "shop", "web").await.unwrap(), None);
         api.put(path, secret("9", "superseded"));
         api.put(path, secret("10", "deployed"));

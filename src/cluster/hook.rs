@@ -19,7 +19,7 @@ use crate::cluster::retry::retry;
 use crate::cluster::rollout;
 use crate::cluster::rollout::Limits;
 use crate::cluster::survey;
-use crate::cluster::survey::Wanted;
+use crate::cluster::survey::Desired;
 use crate::cluster::survey::member::Member;
 use crate::cluster::target::Target;
 use crate::cluster::until::until;
@@ -44,7 +44,11 @@ const HOOK_OF: &str = "todo.dev/hook-of";
 
 /// The objects that these hooks make, as the record lists them.
 pub async fn entries(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Result<Vec<Entry>> {
-    Ok(prepared(run, target, hooks).await?.iter().map(|one| Entry::new(one.id.clone(), &one.kind)).collect())
+    Ok(prepared(run, target, hooks)
+        .await?
+        .iter()
+        .map(|item| Entry::new(item.id.clone(), &item.kind))
+        .collect())
 }
 
 /// Makes the project's namespace if it is not there, for what has to run or lie in it before anything is applied.
@@ -70,17 +74,17 @@ pub async fn run_all(
     hooks: &[&Hook],
     limits: &Limits,
 ) -> fault::Result<()> {
-    let wanted = prepared(run, target, hooks).await?;
+    let desired = prepared(run, target, hooks).await?;
     let work = async {
         lock::hold(run, target).await?;
-        for (one, hook) in wanted.iter().zip(hooks) {
+        for (one, hook) in desired.iter().zip(hooks) {
             run_one(run, target, one, hook, moment, limits)
                 .await
                 .map_err(|fault| failed(fault, release, moment, one))?;
         }
         // As Helm does it: the last first, and only when all have ended well.
-        let done = |(_, hook): &(&Wanted, &&Hook)| hook.policies.contains(&Policy::Succeeded);
-        for (one, _) in wanted.iter().zip(hooks).rev().filter(done) {
+        let done = |(_, hook): &(&Desired, &&Hook)| hook.policies.contains(&Policy::Succeeded);
+        for (one, _) in desired.iter().zip(hooks).rev().filter(done) {
             take_away(run, &target.wire(), one).await?;
         }
         Ok(())
@@ -92,15 +96,15 @@ pub async fn run_all(
 async fn run_one(
     run: &Run,
     target: &Target,
-    one: &Wanted,
+    object: &Desired,
     hook: &Hook,
     moment: Moment,
     limits: &Limits,
 ) -> fault::Result<()> {
     let wire = target.wire();
-    let item = run.sink.item(Step::Apply, format!("{moment} hook {}", one.id));
-    let ran = match begin(run, target, &wire, one, hook).await {
-        Ok(after) => end(run, target, &wire, one, after, limits).await,
+    let item = run.sink.item(Step::Apply, format!("{moment} hook {}", object.id));
+    let ran = match begin(run, target, &wire, object, hook).await {
+        Ok(after) => end(run, target, &wire, object, after, limits).await,
         Err(fault) => Err(fault),
     };
     item.finish(if ran.is_ok() { Outcome::Done } else { Outcome::Failed }, None);
@@ -108,7 +112,7 @@ async fn run_one(
         && fault.kind == fault::Kind::Rollout
         && hook.policies.contains(&Policy::Failed)
     {
-        take_away(run, &wire, one).await?;
+        take_away(run, &wire, object).await?;
     }
     ran
 }
@@ -119,8 +123,8 @@ pub async fn sweep(run: &Run, target: &Target, left: &[Entry], purge: bool) -> f
     let mut terminal = BTreeMap::new();
     for entry in left {
         let (kind, id) = (entry.kind(), &entry.id);
-        let told = report_waiting(run, Step::Remove, &id.to_string());
-        let live = retry(told, || wire.get(&kind, id.namespace.as_deref(), &id.name)).await;
+        let waiting = report_waiting(run, Step::Remove, &id.to_string());
+        let live = retry(waiting, || wire.get(&kind, id.namespace.as_deref(), &id.name)).await;
         let live = live.map_err(|failure| unreadable(failure, "cannot look for what hooks have left"))?;
         if let Some(live) = live.filter(|live| is_ours(target, live) && keep_annotation(live).is_none()) {
             if id.kind == "PersistentVolumeClaim" && !purge {
@@ -142,39 +146,45 @@ fn is_ours(target: &Target, live: &Value) -> bool {
 }
 
 /// The objects of hooks, in their order, as they are sent.
-async fn prepared(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Result<Vec<Wanted>> {
+async fn prepared(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Result<Vec<Desired>> {
     let mut all = Vec::new();
     for hook in hooks {
-        let mut wanted = survey::prepare(run, target, vec![hook.object.clone()]).await?.wanted;
-        for one in &mut wanted {
-            let labels = &mut one.object.value["metadata"]["labels"];
+        let mut desired = survey::prepare(run, target, vec![hook.object.clone()]).await?.desired;
+        for item in &mut desired {
+            let labels = &mut item.object.value["metadata"]["labels"];
             if let Some(labels) = labels.as_object_mut() {
                 labels.remove(PART_OF);
                 labels.insert(HOOK_OF.to_owned(), json!(target.part_of()));
             }
         }
-        all.append(&mut wanted);
+        all.append(&mut desired);
     }
     Ok(all)
 }
 
 /// Makes the object of a hook anew.
-async fn begin(run: &Run, target: &Target, wire: &Wire, one: &Wanted, hook: &Hook) -> fault::Result<Value> {
-    if let Some(live) = live(run, wire, one).await? {
+async fn begin(
+    run: &Run,
+    target: &Target,
+    wire: &Wire,
+    object: &Desired,
+    hook: &Hook,
+) -> fault::Result<Value> {
+    if let Some(live) = live(run, wire, object).await? {
         if !hook.policies.contains(&Policy::BeforeCreation) && !is_ours(target, &live) {
-            let (kind, name) = (one.id.kind.to_lowercase(), &one.id.name);
-            return Err(Code::ObjectOfAnotherOwner.fault(fault::Kind::Apply, format!("`{}` already exists and does not belong to this project", one.id))
+            let (kind, name) = (object.id.kind.to_lowercase(), &object.id.name);
+            return Err(Code::ObjectOfAnotherOwner.fault(fault::Kind::Apply, format!("`{}` already exists and does not belong to this project", object.id))
                 .hint(format!("delete it, or let the hook do it: `helm.sh/hook-delete-policy: before-hook-creation`; by hand: `kubectl delete {kind}/{name}`")));
         }
         if stays(&live).is_none() {
-            remove(run, wire, one, live).await?;
+            remove(run, wire, object, live).await?;
         }
     }
     let how = How { dry_run: false, force: true };
-    let told = report_waiting(run, Step::Apply, &one.id.to_string());
-    retry(told, || wire.apply(&one.kind, one.namespace(), MANAGER, &one.object.value, how))
+    let waiting = report_waiting(run, Step::Apply, &object.id.to_string());
+    retry(waiting, || wire.apply(&object.kind, object.namespace(), MANAGER, &object.object.value, how))
         .await
-        .map_err(|failure| refusals(refusal::findings(&one.object, &failure), 1))
+        .map_err(|failure| refusals(refusal::findings(&object.object, &failure), 1))
 }
 
 /// Waits until a hook has ended: a Job or a Pod; everything else is there as soon as it is written.
@@ -182,22 +192,22 @@ async fn end(
     run: &Run,
     target: &Target,
     wire: &Wire,
-    one: &Wanted,
+    object: &Desired,
     after: Value,
     limits: &Limits,
 ) -> fault::Result<()> {
-    if !matches!((one.id.group.as_str(), one.id.kind.as_str()), ("batch", "Job") | ("", "Pod")) {
+    if !matches!((object.id.group.as_str(), object.id.kind.as_str()), ("batch", "Job") | ("", "Pod")) {
         return Ok(());
     }
-    let body = one.object.value.clone();
-    let applied = [done(one.clone(), Outcome::Created, None, after.into(), body, false)];
+    let body = object.object.value.clone();
+    let applied = [done(object.clone(), Outcome::Created, None, after.into(), body, false)];
     rollout::healthy(run, target, &applied, limits).await?;
-    if one.id.kind == "Pod" {
+    if object.id.kind == "Pod" {
         // A pod that runs and is ready is healthy, but a hook has to come to its end.
         let ended = |seen: Option<&Value>| {
             seen.is_none_or(|pod| matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")))
         };
-        until(wire, &one.kind, one.namespace(), &one.id.name, limits.total, ended)
+        until(wire, &object.kind, object.namespace(), &object.id.name, limits.total, ended)
             .await
             .map_err(|failure| unreadable(failure, "cannot watch a hook"))?;
         rollout::healthy(run, target, &applied, limits).await?;
@@ -205,12 +215,12 @@ async fn end(
     Ok(())
 }
 
-fn failed(fault: Fault, release: &str, moment: Moment, one: &Wanted) -> Fault {
+fn failed(fault: Fault, release: &str, moment: Moment, object: &Desired) -> Fault {
     if matches!(fault.kind, fault::Kind::Interrupted | fault::Kind::Terminated) {
         return fault;
     }
-    let name = format!("the {moment} hook `{}` of the release `{release}`", one.id);
-    let (told, hint) = match moment {
+    let name = format!("the {moment} hook `{}` of the release `{release}`", object.id);
+    let (message, hint) = match moment {
         Moment::PreInstall | Moment::PreUpgrade => (
             "failed, and nothing of the release was applied",
             "fix it and run `todo up` again: its hooks run again; `todo up --no-hooks` skips them",
@@ -225,19 +235,19 @@ fn failed(fault: Fault, release: &str, moment: Moment, one: &Wanted) -> Fault {
             ("failed; what it belongs to runs", "fix it and run `todo up` again: the hooks run again")
         }
     };
-    fault.context(format!("{name} {told}")).hint(hint)
+    fault.context(format!("{name} {message}")).hint(hint)
 }
 
-async fn live(run: &Run, wire: &Wire, one: &Wanted) -> fault::Result<Option<Value>> {
-    let told = report_waiting(run, Step::Apply, &one.id.to_string());
-    retry(told, || wire.get(&one.kind, one.namespace(), &one.id.name))
+async fn live(run: &Run, wire: &Wire, object: &Desired) -> fault::Result<Option<Value>> {
+    let waiting = report_waiting(run, Step::Apply, &object.id.to_string());
+    retry(waiting, || wire.get(&object.kind, object.namespace(), &object.id.name))
         .await
         .map_err(|failure| unreadable(failure, "cannot look for an earlier hook"))
 }
 
-async fn take_away(run: &Run, wire: &Wire, one: &Wanted) -> fault::Result<()> {
-    match live(run, wire, one).await?.filter(|live| stays(live).is_none()) {
-        Some(live) => remove(run, wire, one, live).await,
+async fn take_away(run: &Run, wire: &Wire, object: &Desired) -> fault::Result<()> {
+    match live(run, wire, object).await?.filter(|live| stays(live).is_none()) {
+        Some(live) => remove(run, wire, object, live).await,
         None => Ok(()),
     }
 }
@@ -247,7 +257,7 @@ fn stays(live: &Value) -> Option<&'static str> {
     if live["kind"] == "CustomResourceDefinition" { Some("it is a CRD") } else { keep_annotation(live) }
 }
 
-async fn remove(run: &Run, wire: &Wire, one: &Wanted, live: Value) -> fault::Result<()> {
+async fn remove(run: &Run, wire: &Wire, one: &Desired, live: Value) -> fault::Result<()> {
     let member = Member { kind: one.kind.clone(), object: live.into() };
     delete(run, wire, Step::Apply, BTreeMap::from([(one.id.clone(), member)])).await.map(drop)
 }

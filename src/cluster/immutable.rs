@@ -111,8 +111,8 @@ mod tests {
             ("v1", "Namespace", true, true, Recreate::Never),
             ("apiextensions.k8s.io/v1", "CustomResourceDefinition", true, true, Recreate::Never),
         ];
-        for (version, kind, annotated, asked, wanted) in table {
-            assert_eq!(recreate(&of(version, kind, annotated), asked), wanted, "{kind} {annotated} {asked}");
+        for (version, kind, annotated, asked, desired) in table {
+            assert_eq!(recreate(&of(version, kind, annotated), asked), desired, "{kind} {annotated} {asked}");
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::cluster::lock::run_lock::Held;
 use crate::cluster::lock::run_lock::Opened;
 use crate::cluster::once;
 use crate::cluster::request::report_waiting;
-use crate::cluster::retry::patience;
 use crate::cluster::retry::retry_for;
+use crate::cluster::retry::time_limit;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
@@ -168,8 +168,8 @@ async fn take_from(mut watched: Watched<'_>, wire: &Wire, target: &Target) -> fa
     let me = format!("{} #{:08x}", identity(run), nonce());
     loop {
         let lease = lease(target, &me, None);
-        let told = report_waiting(run, Step::Apply, "lock");
-        match once::put(wire, &leases(), namespace, &lease, told).await {
+        let waiting = report_waiting(run, Step::Apply, "lock");
+        match once::put(wire, &leases(), namespace, &lease, waiting).await {
             Ok(lease) => return Ok(keep(wire.clone(), target.clone(), me, lease)),
             Err(failure) if failure.is_there() => {}
             Err(failure) => return Err(unreadable(failure)),
@@ -312,7 +312,7 @@ fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Held {
         }
         let uid = current["metadata"]["uid"].as_str().unwrap_or_default();
         let (kind, name, namespace) = (leases(), name(&target), Some(target.namespace.as_str()));
-        let shortly = |failure: &Failure| patience(failure).map(|_| RELEASE_TIMEOUT);
+        let shortly = |failure: &Failure| time_limit(failure).map(|_| RELEASE_TIMEOUT);
         let delete = || wire.delete(&kind, namespace, &name, uid, Propagation::Background);
         let _ = retry_for(shortly, drop, delete).await;
     });

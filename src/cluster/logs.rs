@@ -7,7 +7,7 @@
 pub(crate) mod pick;
 
 use crate::cluster::inventory::Inventory;
-use crate::cluster::rollout::feed::read;
+use crate::cluster::rollout::watches::read;
 use crate::cluster::settle::read_inventory;
 use crate::cluster::target::Target;
 use crate::event::Code;
@@ -188,8 +188,8 @@ async fn past(run: &Run, target: &Target, ask: &Ask, sources: Vec<Source>) -> Re
                 kube::Error::Api(status) => status.message.clone(),
                 other => anyhow::Error::new(other).root_cause().to_string(),
             };
-            let told = Code::LogUnavailable.warning(format!("it has no log: {why}"));
-            run.sink.warn(told.about(format!("Pod/{}", source.pod)).help("`todo status` says how it is"));
+            let warning = Code::LogUnavailable.warning(format!("it has no log: {why}"));
+            run.sink.warn(warning.about(format!("Pod/{}", source.pod)).help("`todo status` says how it is"));
         }
         all.extend(lines);
     }

@@ -75,8 +75,8 @@ pub(crate) async fn why_it_stays(
         .map(|kind| {
             let selector = &selector;
             async move {
-                let told = report_waiting(run, Step::Remove, name);
-                match retry(told, || wire.list(&kind, Some(name), selector)).await {
+                let waiting = report_waiting(run, Step::Remove, name);
+                match retry(waiting, || wire.list(&kind, Some(name), selector)).await {
                     Ok(objects) => Ok(objects
                         .iter()
                         .filter(|object| !is_furniture(target, object))

@@ -92,12 +92,12 @@ pub fn check_order(objects: &[Object], namespace: &Namespace) -> Vec<Finding> {
     }
     let (needs, grounds) = (needs(&set), grounds(&set));
     let mut turns = Turns { needs: &needs, grounds: &grounds, known: BTreeMap::new(), path: Vec::new() };
-    let mut told: BTreeSet<BTreeSet<&ObjectId>> = BTreeSet::new();
+    let mut reported: BTreeSet<BTreeSet<&ObjectId>> = BTreeSet::new();
     for id in &ids {
         let Some(cycle) = turns.of(id) else { continue };
         let places: Vec<(&ObjectId, &Object)> =
             ids.iter().zip(objects).filter(|(id, _)| cycle.contains(*id)).collect();
-        if told.insert(places.iter().map(|(id, _)| *id).collect()) {
+        if reported.insert(places.iter().map(|(id, _)| *id).collect()) {
             findings.push(circle(&cycle, &places));
         }
     }
@@ -151,8 +151,9 @@ fn circle(cycle: &[ObjectId], places: &[(&ObjectId, &Object)]) -> Finding {
 
 /// Where an object says when it wants to be written.
 fn order_of(object: &Object) -> Place {
-    let said = DEPENDS.iter().chain([&WAVE]).find(|name| annotation(&object.value, name).is_some());
-    said.map_or_else(|| object.place.clone(), |name| written(object, name))
+    let annotation_name =
+        DEPENDS.iter().chain([&WAVE]).find(|name| annotation(&object.value, name).is_some());
+    annotation_name.map_or_else(|| object.place.clone(), |name| written(object, name))
 }
 
 fn written(object: &Object, annotation: &str) -> Place {
@@ -252,7 +253,7 @@ impl Turns<'_> {
 }
 
 fn references(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|one| !one.is_empty())
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
 /// An object as an annotation names it.

@@ -36,17 +36,17 @@ impl Wants {
     /// Of these objects.
     #[must_use]
     pub fn from_objects<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Wants {
-        let mut wanted = Wants::default();
+        let mut desired = Wants::default();
         for object in objects {
-            wanted.add(object.group(), object.kind(), object.name());
+            desired.add(object.group(), object.kind(), object.name());
             if object.kind() == "StatefulSet" {
                 let templates = object.value["spec"]["volumeClaimTemplates"].as_array();
                 let templates = templates.into_iter().flatten();
                 let names = templates.filter_map(|template| template["metadata"]["name"].as_str());
-                wanted.claims.extend(names.map(|name| format!("{name}-{}-", object.name())));
+                desired.claims.extend(names.map(|name| format!("{name}-{}-", object.name())));
             }
         }
-        wanted
+        desired
     }
 
     /// One more.
@@ -105,15 +105,15 @@ pub fn project_owner(target: &Target, inventory: &Inventory, wants: Option<&Want
     owner(target, Known::from_inventory(inventory), wants)
 }
 
-/// Whose it is; `wanted` is `None` where nobody has read what the project wants.
-pub(crate) fn owner(target: &Target, known: Known<'_>, wanted: Option<&Wants>) -> Owner {
+/// Whose it is; `desired` is `None` where nobody has read what the project wants.
+pub(crate) fn owner(target: &Target, known: Known<'_>, desired: Option<&Wants>) -> Owner {
     let us = |record, note: Option<Finding>| Owner::Us { record, note };
     if known.entries.is_empty() && !known.charts {
         return us(false, None);
     }
-    let by_objects = |record, note| match wanted {
+    let by_objects = |record, note| match desired {
         None => Owner::Undecided,
-        Some(wanted) if is_mostly(known.entries, wanted) => us(record, note),
+        Some(desired) if is_mostly(known.entries, desired) => us(record, note),
         Some(_) => Owner::Others,
     };
     let Some(deployed) = known.deployed else { return by_objects(true, None) };
@@ -139,10 +139,10 @@ fn from_now_on(target: &Target, known: Known<'_>, why: &str) -> Finding {
 }
 
 /// Whether at least half of what is there is wanted. The namespace itself does not count: everybody in it may have it.
-fn is_mostly(entries: &[Entry], wanted: &Wants) -> bool {
+fn is_mostly(entries: &[Entry], desired: &Wants) -> bool {
     let counted = || entries.iter().filter(|entry| entry.id.kind != "Namespace");
     let all = counted().count();
-    2 * counted().filter(|entry| wanted.has(&entry.id)).count() >= all
+    2 * counted().filter(|entry| desired.has(&entry.id)).count() >= all
 }
 
 /// What somebody wants to do with a project that may be another's.
@@ -172,11 +172,11 @@ pub(crate) struct Permit {
 pub(crate) fn permit(
     target: &Target,
     known: Known<'_>,
-    wanted: Option<&Wants>,
+    desired: Option<&Wants>,
     adopt: bool,
     doing: Doing,
 ) -> fault::Result<Permit> {
-    match owner(target, known, wanted) {
+    match owner(target, known, desired) {
         Owner::Us { record, note } => Ok(Permit { record, note }),
         Owner::Undecided | Owner::Others if adopt => {
             Ok(Permit { record: true, note: Some(from_now_on(target, known, "it is taken over")) })

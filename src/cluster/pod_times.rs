@@ -1,8 +1,9 @@
 //! When the pods of the project that run now were scheduled, had their images, started and were ready, after they were created.
 
+use crate::answer::timeline::PodTimes;
 use crate::cluster::logs;
 use crate::cluster::logs::pick;
-use crate::cluster::rollout::feed::read;
+use crate::cluster::rollout::watches::read;
 use crate::cluster::target::Target;
 use crate::fault::Result;
 use crate::run::Run;
@@ -10,24 +11,8 @@ use health::live;
 use jiff::Timestamp;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;
-use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
-
-/// Seconds after its creation, as far as they are known.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct PodTimes {
-    /// The pod.
-    pub pod: String,
-    /// It had a node.
-    pub scheduled_s: Option<u64>,
-    /// The last of its images was there, where one had to be pulled and the event is not too old.
-    pub image_s: Option<u64>,
-    /// The last of its containers began to run.
-    pub started_s: Option<u64>,
-    /// It was ready, and still is.
-    pub ready_s: Option<u64>,
-}
 
 /// The times of the project's pods, in the order of their creation.
 ///
@@ -53,7 +38,8 @@ fn times(pod: &Value, events: &[Value]) -> PodTimes {
     let after = |at: Option<Timestamp>| u64::try_from(at?.duration_since(created?).as_secs()).ok();
     let reached = |name: &str| {
         let mut conditions = live::list(pod, "/status/conditions").iter();
-        let condition = conditions.find(|one| one["type"] == name && one["status"] == "True")?;
+        let condition =
+            conditions.find(|condition| condition["type"] == name && condition["status"] == "True")?;
         live::moment(condition, "/lastTransitionTime")
     };
     let is_pulled = |event: &&Value| {

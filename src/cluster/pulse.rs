@@ -3,7 +3,7 @@
 //! One short question. A connection that is open says nothing: where a node is killed, or its network goes, its watches
 //! stay open and silent for minutes.
 
-use crate::cluster::rollout::feed::read;
+use crate::cluster::rollout::watches::read;
 use crate::cluster::target::Target;
 use health::live;
 use kube::core::ApiResource;

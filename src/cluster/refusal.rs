@@ -277,7 +277,7 @@ mod tests {
         object
     }
 
-    fn told(object: &Object, status: Value) -> Vec<String> {
+    fn messages(object: &Object, status: Value) -> Vec<String> {
         let status: Status = serde_json::from_value(status).unwrap();
         findings(object, &Failure::Refused(status.boxed()))
             .into_iter()
@@ -296,7 +296,7 @@ mod tests {
              "message": "Required value"},
         ]}});
         assert_eq!(
-            told(&web, invalid),
+            messages(&web, invalid),
             [
                 "web.yaml:9:5 Deployment/web `spec.replicas`: Invalid value: -1: must be ≥ 0",
                 "web.yaml:12:5 Deployment/web `spec.template.spec.containers[0].image`: Required value",
@@ -304,11 +304,14 @@ mod tests {
         );
         let undeclared = json!({"status": "Failure", "code": 500, "message":
             "failed to create typed patch object (a/web; apps/v1, Kind=Deployment): .spec.replica: field not declared in schema"});
-        assert_eq!(told(&web, undeclared), ["web.yaml:14:5 Deployment/web `spec.replica`: no such field"]);
+        assert_eq!(
+            messages(&web, undeclared),
+            ["web.yaml:14:5 Deployment/web `spec.replica`: no such field"]
+        );
         let several = json!({"status": "Failure", "code": 500, "message":
             "failed to create typed patch object (/d; apps/v1, Kind=Deployment): errors:\n  .spec.replicas: expected numeric (int or float), got string\n  .spec.template.spec.containers[name=\"web\"].env: duplicate entries for key [name=\"A\"]"});
         assert_eq!(
-            told(&web, several),
+            messages(&web, several),
             [
                 "web.yaml:9:5 Deployment/web `spec.replicas`: expected numeric (int or float), got string",
                 "web.yaml:1:1 Deployment/web `spec.template.spec.containers[name=\"web\"].env`: duplicate entries for key [name=\"A\"]",
@@ -316,7 +319,7 @@ mod tests {
         );
         let strict = json!({"status": "Failure", "code": 400, "message":
             "strict decoding error: unknown field \"spec.replica\", unknown field \"spec.x\""});
-        assert_eq!(told(&web, strict).len(), 2);
+        assert_eq!(messages(&web, strict).len(), 2);
     }
 
     #[test]
@@ -345,7 +348,10 @@ mod tests {
         let value = format!("core.PodTemplateSpec{{{}}}", "Env:[]core.EnvVar(nil), ".repeat(40));
         let status = json!({"status": "Failure", "code": 422, "message": "is invalid", "details": {"causes": [
             {"field": "spec.replicas", "message": format!("Invalid value: {value}: field is immutable")}]}});
-        assert_eq!(told(&web, status), ["web.yaml:9:5 Deployment/web `spec.replicas`: field is immutable"]);
+        assert_eq!(
+            messages(&web, status),
+            ["web.yaml:9:5 Deployment/web `spec.replicas`: field is immutable"]
+        );
     }
 
     #[test]
@@ -356,10 +362,10 @@ mod tests {
             "message": "hunter2 is bad", "details": {"causes": [
                 {"reason": "FieldValueInvalid", "field": "data[b]",
                  "message": "Invalid value: \"not base64 at all\": illegal; aHVudGVyMg== hunter2"}]}});
-        let told = told(&secret, status).join("\n");
+        let message = messages(&secret, status).join("\n");
         for value in ["hunter2", "aHVudGVyMg==", "not base64"] {
-            assert!(!told.contains(value), "{told}");
+            assert!(!message.contains(value), "{message}");
         }
-        assert!(told.contains("data[b]"));
+        assert!(message.contains("data[b]"));
     }
 }

@@ -84,8 +84,8 @@ fn name(target: &Target) -> String {
 pub async fn read(run: &Run, target: &Target) -> fault::Result<Record> {
     let (wire, name) = (target.wire(), name(target));
     let (secrets, home) = (inventory::secrets(), Some(target.namespace.as_str()));
-    let told = report_waiting(run, Step::Apply, "releases");
-    let secret = retry(told, || wire.get(&secrets, home, &name)).await;
+    let waiting = report_waiting(run, Step::Apply, "releases");
+    let secret = retry(waiting, || wire.get(&secrets, home, &name)).await;
     let secret = secret.map_err(|failure| unreadable(failure, "cannot read the project's releases"))?;
     let Some(secret) = secret else { return Ok(Record { schema: 1, ..Record::default() }) };
     unpack(&secret).or_fault(Code::ClusterRequestFailed, fault::Kind::Apply, || "cannot read the project's releases".to_owned()).map_err(|fault| {
@@ -98,11 +98,11 @@ pub async fn read(run: &Run, target: &Target) -> fault::Result<Record> {
 pub async fn write(run: &Run, target: &Target, record: &Record) -> fault::Result<()> {
     let (wire, name) = (target.wire(), name(target));
     let (secrets, home) = (inventory::secrets(), Some(target.namespace.as_str()));
-    let told = || report_waiting(run, Step::Apply, "releases");
+    let waiting = || report_waiting(run, Step::Apply, "releases");
     if record.releases.is_empty() {
-        if let Some(live) = retry(told(), || wire.get(&secrets, home, &name)).await.map_err(unwritable)? {
+        if let Some(live) = retry(waiting(), || wire.get(&secrets, home, &name)).await.map_err(unwritable)? {
             let uid = uid_of(&live);
-            retry(told(), || wire.delete(&secrets, home, &name, uid, Propagation::Background))
+            retry(waiting(), || wire.delete(&secrets, home, &name, uid, Propagation::Background))
                 .await
                 .map_err(unwritable)?;
         }
@@ -116,7 +116,7 @@ pub async fn write(run: &Run, target: &Target, record: &Record) -> fault::Result
         "data": {"payload": STANDARD.encode(packed)},
     });
     let how = How { dry_run: false, force: true };
-    retry(told(), || wire.apply(&secrets, home, MANAGER, &secret, how)).await.map_err(unwritable)?;
+    retry(waiting(), || wire.apply(&secrets, home, MANAGER, &secret, how)).await.map_err(unwritable)?;
     Ok(())
 }
 

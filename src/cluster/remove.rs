@@ -107,7 +107,7 @@ async fn everything(
         if lock::wait(run, &wire, target, held.as_ref()).await? {
             return Box::pin(everything(run, target, options, keep_namespaces)).await;
         }
-        return Ok(sorted.said(run, Vec::new(), keep_namespaces));
+        return Ok(sorted.report(run, Vec::new(), keep_namespaces));
     }
     // Nothing new can be written to a namespace that is being deleted, a lock as little as anything else.
     if home.as_ref().is_some_and(|home| !live::is_terminating(home)) {
@@ -135,7 +135,7 @@ async fn everything(
         }
     }
     if keep_namespaces {
-        return Ok(sorted.said(run, removed, true));
+        return Ok(sorted.report(run, removed, true));
     }
     revision::forget(run, target, &wire).await?;
     let home_goes = namespaces.keys().any(|id| id.name == target.namespace.as_str());
@@ -145,7 +145,7 @@ async fn everything(
     // The Lease is in the namespace: once that is being deleted, the lock can no longer be renewed.
     target.lock.release().await;
     removed.extend(delete(run, &wire, Step::Remove, namespaces).await?);
-    Ok(sorted.said(run, removed, false))
+    Ok(sorted.report(run, removed, false))
 }
 
 /// The inventory, and the namespace that it is in.
@@ -155,12 +155,12 @@ async fn read(
     target: &Target,
     adopt: bool,
 ) -> fault::Result<(Option<Stored>, Option<Value>)> {
-    let told = || report_waiting(run, Step::Remove, "cluster");
+    let waiting = || report_waiting(run, Step::Remove, "cluster");
     let (secrets, namespaces) = (inventory::secrets(), kind::core("Namespace"));
     let (home, name) = (target.namespace.as_str(), inventory::name(&target.project));
     let (secret, found) = tokio::try_join!(
-        retry(told(), || wire.get(&secrets, Some(home), &name)),
-        retry(told(), || wire.get(&namespaces, None, home)),
+        retry(waiting(), || wire.get(&secrets, Some(home), &name)),
+        retry(waiting(), || wire.get(&namespaces, None, home)),
     )
     .map_err(reading)?;
     let stored = match found {
@@ -195,7 +195,7 @@ impl Sorted {
         }
     }
 
-    fn said(self, run: &Run, removed: Vec<ObjectId>, quietly: bool) -> Removed {
+    fn report(self, run: &Run, removed: Vec<ObjectId>, quietly: bool) -> Removed {
         for (id, why) in self.kept.iter().filter(|_| !quietly) {
             run.sink.item(Step::Remove, id.to_string()).finish(Outcome::Kept, Some(why.clone()));
         }
@@ -292,7 +292,7 @@ async fn claims(
     members: &mut BTreeMap<ObjectId, Member>,
 ) -> fault::Result<()> {
     let claim = kind::core("PersistentVolumeClaim");
-    let told = || report_waiting(run, Step::Remove, "cluster");
+    let waiting = || report_waiting(run, Step::Remove, "cluster");
     let sets: Vec<Shared<Value>> =
         members.values().filter(|m| m.object["kind"] == "StatefulSet").map(|m| m.object.clone()).collect();
     for set in sets {
@@ -308,7 +308,7 @@ async fn claims(
         if prefixes.is_empty() {
             continue;
         }
-        for object in retry(told(), || wire.list(&claim, namespace, "")).await.map_err(reading)? {
+        for object in retry(waiting(), || wire.list(&claim, namespace, "")).await.map_err(reading)? {
             let found = object["metadata"]["name"].as_str().unwrap_or_default();
             let ordinal = prefixes.iter().find_map(|prefix| found.strip_prefix(prefix.as_str()));
             if ordinal.is_some_and(|ordinal| ordinal.parse::<u32>().is_ok()) {
@@ -321,7 +321,7 @@ async fn claims(
             continue;
         }
         let kind = entry.kind();
-        let found = retry(told(), || wire.get(&kind, entry.id.namespace.as_deref(), &entry.id.name)).await;
+        let found = retry(waiting(), || wire.get(&kind, entry.id.namespace.as_deref(), &entry.id.name)).await;
         if let Some(mut object) =
             found.map_err(reading)?.filter(|found| Some(uid_of(found)) == entry.uid.as_deref())
         {

@@ -40,10 +40,10 @@ impl ExpectedObjects {
         failure.status().and_then(unanswered).is_some_and(|service| self.0.contains(&service))
     }
 
-    /// As [`patience`], longer for such a webhook.
-    pub(crate) fn patience(&self, failure: &Failure) -> Option<Duration> {
-        let patience = patience(failure)?;
-        Some(if self.explain(failure) { OWN_WEBHOOK } else { patience })
+    /// As [`time_limit`], longer for such a webhook.
+    pub(crate) fn time_limit(&self, failure: &Failure) -> Option<Duration> {
+        let time_limit = time_limit(failure)?;
+        Some(if self.explain(failure) { OWN_WEBHOOK } else { time_limit })
     }
 }
 
@@ -62,7 +62,7 @@ fn unanswered(status: &Status) -> Option<(String, String)> {
 }
 
 /// How long to go on trying after such a failure; `None` if it will not pass by itself.
-pub(crate) fn patience(failure: &Failure) -> Option<Duration> {
+pub(crate) fn time_limit(failure: &Failure) -> Option<Duration> {
     let Failure::Refused(status) = failure else { return Some(UNREACHABLE) };
     let says = |words: &str| status.message.contains(words);
     if says("denied the request")
@@ -86,12 +86,12 @@ pub(crate) async fn retry<T, F>(tell: impl Fn(String), work: impl FnMut() -> F) 
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    retry_for(patience, tell, work).await
+    retry_for(time_limit, tell, work).await
 }
 
 /// As [`retry`], with a patience of one's own.
 pub(crate) async fn retry_for<T, F>(
-    patience: impl Fn(&Failure) -> Option<Duration>,
+    time_limit: impl Fn(&Failure) -> Option<Duration>,
     tell: impl Fn(String),
     mut work: impl FnMut() -> F,
 ) -> Result<T, Failure>
@@ -105,12 +105,12 @@ where
             Ok(done) => return Ok(done),
             Err(failure) => failure,
         };
-        let Some(patience) = patience(&failure) else { return Err(failure) };
+        let Some(time_limit) = time_limit(&failure) else { return Err(failure) };
         let asked = failure.status().and_then(|status| status.details.as_ref());
         let asked =
             asked.map_or(Duration::ZERO, |details| Duration::from_secs(details.retry_after_seconds.into()));
         let next = pause.max(asked);
-        if began.elapsed() + next > patience {
+        if began.elapsed() + next > time_limit {
             return Err(failure);
         }
         tell(format!("{failure}; trying again"));
@@ -122,8 +122,8 @@ where
 #[cfg(test)]
 mod tests {
     use super::ExpectedObjects;
-    use super::patience;
     use super::retry;
+    use super::time_limit;
     use crate::cluster::wire::Failure;
     use kube::core::Status;
     use std::cell::Cell;
@@ -149,9 +149,9 @@ mod tests {
             (401, "Unauthorized", false),
             (422, "is invalid", false),
         ] {
-            assert_eq!(patience(&refused(code, message)).is_some(), again, "{code} {message}");
+            assert_eq!(time_limit(&refused(code, message)).is_some(), again, "{code} {message}");
         }
-        assert!(patience(&Failure::Unreachable("connection refused".into())).is_some());
+        assert!(time_limit(&Failure::Unreachable("connection refused".into())).is_some());
     }
 
     #[test]
@@ -168,21 +168,21 @@ mod tests {
                 "Internal error occurred: failed calling webhook \"a.b\": failed to call webhook: \
                  Post \"https://{service}.svc:443/validate?timeout=10s\": no endpoints available"
             );
-            ours.patience(&refused(500, &message)).unwrap().as_secs()
+            ours.time_limit(&refused(500, &message)).unwrap().as_secs()
         };
         assert_eq!((of("hook.shop"), of("hook.other"), of("other.shop")), (240, 30, 30));
         let conversion =
             "conversion webhook for a.b/v1, Kind=C failed: Post \"https://hook.shop.svc:443/c\": EOF";
-        assert_eq!(ours.patience(&refused(500, conversion)).unwrap().as_secs(), 240);
+        assert_eq!(ours.time_limit(&refused(500, conversion)).unwrap().as_secs(), 240);
         let denied = "admission webhook \"https://hook.shop.svc\" denied the request: no";
-        assert_eq!(ours.patience(&refused(500, denied)), None);
+        assert_eq!(ours.time_limit(&refused(500, denied)), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_comes_back_is_waited_for_and_one_that_does_not_is_given_up() {
-        let (tries, told) = (Cell::new(0), Cell::new(0));
+        let (tries, reports) = (Cell::new(0), Cell::new(0));
         let done = retry(
-            |_| told.set(told.get() + 1),
+            |_| reports.set(reports.get() + 1),
             || {
                 tries.set(tries.get() + 1);
                 let count = tries.get();
@@ -190,7 +190,7 @@ mod tests {
             },
         )
         .await;
-        assert_eq!((done.unwrap(), told.get()), (4, 3));
+        assert_eq!((done.unwrap(), reports.get()), (4, 3));
 
         let began = tokio::time::Instant::now();
         let given_up: Result<(), _> =

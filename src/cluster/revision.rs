@@ -117,8 +117,8 @@ pub async fn earlier(run: &Run, target: &Target, number: Option<u64>) -> fault::
     let shelf = Shelf::new(run, target, &wire);
     let heads = shelf.heads().await?;
     let numbers: Vec<u64> = heads.iter().map(|(number, _)| *number).collect();
-    let wanted = number.or_else(|| numbers.iter().rev().nth(1).copied());
-    let found = wanted.and_then(|wanted| heads.iter().find(|(number, _)| *number == wanted));
+    let desired = number.or_else(|| numbers.iter().rev().nth(1).copied());
+    let found = desired.and_then(|desired| heads.iter().find(|(number, _)| *number == desired));
     let Some((number, head)) = found else {
         let there: Vec<String> = numbers.iter().map(ToString::to_string).collect();
         let message = match number {

@@ -7,12 +7,12 @@
 //! everything else, but what a workload says of its pods may be a moment old, and says nothing of their restarts.
 
 mod evidence;
-pub(crate) mod feed;
 mod items;
 pub(crate) mod outcome;
 mod settled;
 #[cfg(test)]
 mod tests;
+pub(crate) mod watches;
 
 pub use crate::cluster::tracker::limits::Limits;
 
@@ -34,11 +34,11 @@ use crate::fault::Kind;
 use crate::fault::Result;
 use crate::run::Run;
 use evidence::Evidence;
-use feed::Feed;
 use items::Items;
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::Instant;
+use watches::Watches;
 
 /// How often graces are looked at when nothing happens.
 const TICK: Duration = Duration::from_millis(500);
@@ -90,7 +90,7 @@ pub(crate) async fn watch(
     limits: &Limits,
 ) -> Result<Rolled> {
     let mut snapshot = known(objects);
-    let mut feed = Feed::start(target, objects, &mut snapshot);
+    let mut watches = Watches::start(target, objects, &mut snapshot);
     let mut evidence = Evidence::new(target);
     let mut items = Items::open(&run.sink, objects);
     let (epoch, began) = (run.world.clock.now(), Instant::now());
@@ -98,10 +98,10 @@ pub(crate) async fn watch(
     let mut tracker = tracker_of(target, objects, limits, clock());
     loop {
         tokio::select! {
-            more = feed.next(&mut snapshot, BREATH) => match more {
-                feed::News::Update => {}
-                feed::News::Problem(why) => items.problem(&why),
-                feed::News::Forbidden(what) => run.sink.warn(forbidden(&what)),
+            more = watches.next(&mut snapshot, BREATH) => match more {
+                watches::WatchEvent::Update => {}
+                watches::WatchEvent::Problem(why) => items.problem(&why),
+                watches::WatchEvent::Forbidden(what) => run.sink.warn(forbidden(&what)),
             },
             answer = evidence.next() => answer.tell(&mut tracker, &mut snapshot),
             () = tokio::time::sleep(TICK) => {}

@@ -4,8 +4,8 @@ use crate::cluster::inventory;
 use crate::cluster::kind;
 use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
-use crate::cluster::retry::patience;
 use crate::cluster::retry::retry_for;
+use crate::cluster::retry::time_limit;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::event::Step;
@@ -41,7 +41,7 @@ pub async fn secrets(run: &Run, target: &Target, step: Step) -> Result<Vec<Value
 async fn listed(run: &Run, target: &Target, step: Step, namespace: &str) -> Result<Vec<Value>> {
     let (wire, kind) = (target.wire(), kind::core("Secret"));
     let waiting = report_waiting(run, step, "the Secrets");
-    let short = |failure: &Failure| patience(failure).map(|patience| patience.min(PATIENCE));
+    let short = |failure: &Failure| time_limit(failure).map(|time_limit| time_limit.min(PATIENCE));
     let secrets = retry_for(short, waiting, || wire.list(&kind, Some(namespace), SELECTOR)).await;
     let secrets =
         secrets.map_err(|failure| unreadable(failure, "cannot see which values are not to be shown"))?;

@@ -10,9 +10,6 @@ use crate::cluster::applied::kept;
 use crate::cluster::applied::refusals;
 use crate::cluster::barrier;
 use crate::cluster::decide::decide;
-use crate::cluster::decided::Allowed;
-use crate::cluster::decided::Decided;
-use crate::cluster::decided::writes;
 use crate::cluster::difference::plan;
 use crate::cluster::inventory;
 use crate::cluster::inventory::Inventory;
@@ -23,6 +20,9 @@ use crate::cluster::lock;
 use crate::cluster::order::Order;
 use crate::cluster::order::Turn;
 use crate::cluster::phase::Phase;
+use crate::cluster::planned::Allowed;
+use crate::cluster::planned::PlannedWrite;
+use crate::cluster::planned::writes;
 use crate::cluster::request::AT_ONCE;
 use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
@@ -59,7 +59,7 @@ impl Writing<'_> {
         &self,
         first: Inventory,
         survey: Survey,
-        decided: Vec<Decided>,
+        planned: Vec<PlannedWrite>,
     ) -> fault::Result<Applied> {
         let (run, target, wire) = (self.run, self.target, self.target.wire());
         let new = survey.namespace.is_none();
@@ -69,7 +69,7 @@ impl Writing<'_> {
         let was_locked = survey.lease.is_some() && !target.lock.is_held();
         lock::hold(run, target).await?;
         let mut applied = Applied { options: self.options, ..Applied::default() };
-        Box::pin(self.locked(&wire, new || was_locked, first, survey, decided, &mut applied)).await?;
+        Box::pin(self.locked(&wire, new || was_locked, first, survey, planned, &mut applied)).await?;
         Ok(applied)
     }
 
@@ -79,10 +79,10 @@ impl Writing<'_> {
         stale: bool,
         first: Inventory,
         survey: Survey,
-        decided: Vec<Decided>,
+        planned: Vec<PlannedWrite>,
         applied: &mut Applied,
     ) -> fault::Result<()> {
-        let (run, target, wanted) = (self.run, self.target, &self.prepared.wanted);
+        let (run, target, desired) = (self.run, self.target, &self.prepared.desired);
         let (secrets, name) = (inventory::secrets(), inventory::name(&target.project));
         let now = retry(report_waiting(run, Step::Apply, "cluster"), || {
             wire.get(&secrets, Some(target.namespace.as_str()), &name)
@@ -91,31 +91,36 @@ impl Writing<'_> {
         let seen = version(survey.stored.as_ref());
         let intervened =
             now.as_ref().and_then(|secret| secret["metadata"]["resourceVersion"].as_str()) != seen.as_deref();
-        let (survey, decided) = if stale || intervened {
+        let (survey, planned) = if stale || intervened {
             // Another run may have written meanwhile; in a new namespace the server can say now what it could not say before.
-            plan(run, target, wanted, &first, self.options).await?
+            plan(run, target, desired, &first, self.options).await?
         } else {
-            (survey, decided)
+            (survey, planned)
         };
-        for note in decided.iter().flat_map(|one| &one.notes) {
+        for note in planned.iter().flat_map(|item| &item.notes) {
             run.sink.warn(note.clone());
         }
         applied.stored =
-            Some(record_intended(run, target, wire, &survey, first, wanted, self.options.charts).await?);
+            Some(record_intended(run, target, wire, &survey, first, desired, self.options.charts).await?);
         if let Some(note) = survey.permit.note.clone() {
             run.sink.warn(note);
         }
         applied.survey = survey;
-        self.turns(wire, decided, applied).await
+        self.turns(wire, planned, applied).await
     }
 
-    async fn turns(&self, wire: &Wire, decided: Vec<Decided>, applied: &mut Applied) -> fault::Result<()> {
+    async fn turns(
+        &self,
+        wire: &Wire,
+        planned: Vec<PlannedWrite>,
+        applied: &mut Applied,
+    ) -> fault::Result<()> {
         let order =
-            Order::from_objects(decided.iter().map(|one| (&one.wanted.id, &*one.wanted.object.value)));
-        let expected = ExpectedObjects::among(decided.iter().map(|one| &one.wanted.id));
-        let mut turns: BTreeMap<Turn, Vec<Decided>> = BTreeMap::new();
-        for one in decided {
-            turns.entry(order.turn(&one.wanted.id)).or_default().push(one);
+            Order::from_objects(planned.iter().map(|item| (&item.desired.id, &*item.desired.object.value)));
+        let expected = ExpectedObjects::among(planned.iter().map(|item| &item.desired.id));
+        let mut turns: BTreeMap<Turn, Vec<PlannedWrite>> = BTreeMap::new();
+        for item in planned {
+            turns.entry(order.turn(&item.desired.id)).or_default().push(item);
         }
         let mut later = !self.prepared.later.is_empty();
         for ((phase, _), these) in turns {
@@ -125,15 +130,15 @@ impl Writing<'_> {
             }
             let mut needed: BTreeSet<&ObjectId> = these
                 .iter()
-                .filter(|one| writes(std::slice::from_ref(*one)))
-                .flat_map(|one| order.needs(&one.wanted.id))
+                .filter(|item| writes(std::slice::from_ref(*item)))
+                .flat_map(|item| order.needs(&item.desired.id))
                 .collect();
             if phase == Phase::Workloads {
                 needed.extend(new_quotas(applied));
             }
             barrier::healthy(self.run, self.target, applied, |id| needed.contains(id)).await?;
             barrier::endpoints(self.run, wire, &these).await?;
-            let ground = these.iter().any(|one| one.wanted.phase == Phase::Prerequisites);
+            let ground = these.iter().any(|item| item.desired.phase == Phase::Prerequisites);
             self.turn(wire, &expected, these, applied).await?;
             if ground {
                 barrier::barrier(self.run, wire, applied).await?;
@@ -147,16 +152,16 @@ impl Writing<'_> {
         &self,
         wire: &Wire,
         expected: &ExpectedObjects,
-        these: Vec<Decided>,
+        these: Vec<PlannedWrite>,
         applied: &mut Applied,
     ) -> fault::Result<()> {
-        let (written, kept_ones): (Vec<Decided>, Vec<Decided>) =
-            these.into_iter().partition(|one| writes(std::slice::from_ref(one)));
-        for one in kept_ones {
-            kept(self.run, one, applied);
+        let (written, kept_ones): (Vec<PlannedWrite>, Vec<PlannedWrite>) =
+            these.into_iter().partition(|item| writes(std::slice::from_ref(item)));
+        for item in kept_ones {
+            kept(self.run, item, applied);
         }
         let results: Vec<Result<AppliedObject, Vec<Finding>>> = stream::iter(written)
-            .map(|one| write_one(self.run, wire, expected, one))
+            .map(|item| write_one(self.run, wire, expected, item))
             .buffered(AT_ONCE)
             .collect()
             .await;
@@ -179,24 +184,24 @@ impl Writing<'_> {
     ) -> fault::Result<()> {
         let (run, target) = (self.run, self.target);
         barrier::brought(run, target, &self.prepared.later, applied).await?;
-        let wanted = survey::prepare(run, target, self.prepared.later.clone()).await?.wanted;
-        let survey = survey::look(run, target, &wanted).await?;
+        let desired = survey::prepare(run, target, self.prepared.later.clone()).await?.desired;
+        let survey = survey::look(run, target, &desired).await?;
         let allowed = Allowed { force: self.options.force_conflicts, recreate: self.options.recreate };
-        let (decided, refused) = decide(run, target, wanted.clone(), &survey, allowed).await;
+        let (planned, refused) = decide(run, target, desired.clone(), &survey, allowed).await;
         if !refused.is_empty() {
             return Err(refusals(refused, self.count()));
         }
         applied.stored = Some(
-            record_intended(run, target, wire, &survey, empty_inventory()?, &wanted, self.options.charts)
+            record_intended(run, target, wire, &survey, empty_inventory()?, &desired, self.options.charts)
                 .await?,
         );
         applied.survey.members.extend(survey.members);
         applied.survey.unowned.extend(survey.unowned);
-        self.turn(wire, expected, decided, applied).await
+        self.turn(wire, expected, planned, applied).await
     }
 
     fn count(&self) -> usize {
-        self.prepared.wanted.len() + self.prepared.later.len()
+        self.prepared.desired.len() + self.prepared.later.len()
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) struct Unwanted {
 /// Sorts what carries our label but is not wanted.
 pub(crate) fn unwanted(
     members: &BTreeMap<ObjectId, Member>,
-    wanted: &BTreeSet<ObjectId>,
+    desired: &BTreeSet<ObjectId>,
     uids: &BTreeSet<&str>,
     inventory: Option<&Inventory>,
     prune_data: bool,
@@ -73,7 +73,7 @@ pub(crate) fn unwanted(
     for (id, member) in members {
         let object = &member.object;
         // The same object may be served by two groups.
-        if wanted.contains(id) || uids.contains(uid_of(object)) || is_controlled(object) {
+        if desired.contains(id) || uids.contains(uid_of(object)) || is_controlled(object) {
             continue;
         }
         let adopted = inventory.and_then(|inventory| inventory.entry(id)).is_some_and(|entry| entry.adopted);
@@ -113,7 +113,7 @@ pub async fn settle(run: &Run, target: &Target, applied: Applied) -> fault::Resu
 }
 
 async fn settled(run: &Run, target: &Target, applied: &Applied) -> fault::Result<Settled> {
-    let wanted: BTreeSet<ObjectId> = applied
+    let desired: BTreeSet<ObjectId> = applied
         .objects
         .iter()
         .map(|object| object.id.clone())
@@ -122,7 +122,8 @@ async fn settled(run: &Run, target: &Target, applied: &Applied) -> fault::Result
         .collect();
     let uids: BTreeSet<&str> = applied.objects.iter().map(|object| object.uid.as_str()).collect();
     let inventory = applied.stored.as_ref().map(|stored| &stored.inventory);
-    let candidates = unwanted(&applied.survey.members, &wanted, &uids, inventory, applied.options.prune_data);
+    let candidates =
+        unwanted(&applied.survey.members, &desired, &uids, inventory, applied.options.prune_data);
     for (id, why) in &candidates.stay {
         let item = run.sink.item(Step::Apply, id.to_string());
         item.finish(Outcome::Kept, Some(format!("would be pruned; kept because {why}")));
@@ -140,7 +141,7 @@ fn is_exact(applied: &Applied, inventory: Option<&Inventory>, candidates: &Unwan
     let Some(inventory) = inventory else { return false };
     let listed: BTreeSet<&ObjectId> = inventory.entries.iter().map(|entry| &entry.id).collect();
     let left: Vec<ObjectId> = applied.left.iter().map(manifest::Object::id).collect();
-    let wanted: BTreeSet<&ObjectId> = applied
+    let desired: BTreeSet<&ObjectId> = applied
         .objects
         .iter()
         .map(|object| &object.id)
@@ -150,7 +151,7 @@ fn is_exact(applied: &Applied, inventory: Option<&Inventory>, candidates: &Unwan
         .collect();
     inventory.settled
         && candidates.go.is_empty()
-        && listed == wanted
+        && listed == desired
         && applied.objects.iter().all(|object| object.recorded)
 }
 
@@ -327,11 +328,11 @@ mod tests {
         let mut inventory = Inventory::new().unwrap();
         let adopted = id_of(&objects[3]);
         inventory.extend([Entry { adopted: true, ..Entry::new(adopted, &kind::core("ConfigMap")) }]);
-        let wanted = BTreeSet::from([id_of(&objects[1])]);
+        let desired = BTreeSet::from([id_of(&objects[1])]);
         let names = |prune_data| {
             let found = unwanted(
                 &members(&objects),
-                &wanted,
+                &desired,
                 &BTreeSet::from(["moved"]),
                 Some(&inventory),
                 prune_data,

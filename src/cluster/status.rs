@@ -2,7 +2,7 @@
 
 use crate::cluster::explain;
 use crate::cluster::phase::owns_pods;
-use crate::cluster::rollout::feed::read;
+use crate::cluster::rollout::watches::read;
 use crate::cluster::target::Target;
 use crate::cluster::usage;
 use crate::cluster::usage::Usage;

@@ -50,14 +50,14 @@ use std::collections::BTreeMap;
 
 /// One object as it is to be applied.
 #[derive(Debug, Clone)]
-pub(crate) struct Wanted {
+pub(crate) struct Desired {
     pub(crate) object: Object,
     pub(crate) id: ObjectId,
     pub(crate) kind: Kind,
     pub(crate) phase: Phase,
 }
 
-impl Wanted {
+impl Desired {
     pub(crate) fn namespace(&self) -> Option<&str> {
         self.id.namespace.as_deref()
     }
@@ -94,16 +94,16 @@ impl Survey {
 
 /// The same objects, their pod templates telling which data they read (see [`crate::manifest::follow`]): with the salt of
 /// the inventory, or of the one that will be the first.
-pub(crate) fn followed(wanted: &[Wanted], survey: &Survey, first: &Inventory) -> Vec<Wanted> {
+pub(crate) fn followed(desired: &[Desired], survey: &Survey, first: &Inventory) -> Vec<Desired> {
     let inventory = survey.stored.as_ref().map_or(first, |stored| &stored.inventory);
-    let mut objects: Vec<Object> = wanted.iter().map(|wanted| wanted.object.clone()).collect();
+    let mut objects: Vec<Object> = desired.iter().map(|desired| desired.object.clone()).collect();
     let versions = Versions::from_objects(&objects, Some(&inventory.salt()));
     follow(&mut objects, &versions);
-    let followed = wanted.iter().zip(objects).map(|(wanted, object)| Wanted {
+    let followed = desired.iter().zip(objects).map(|(desired, object)| Desired {
         object,
-        id: wanted.id.clone(),
-        kind: wanted.kind.clone(),
-        phase: wanted.phase,
+        id: desired.id.clone(),
+        kind: desired.kind.clone(),
+        phase: desired.phase,
     });
     followed.collect()
 }
@@ -112,7 +112,7 @@ pub(crate) fn followed(wanted: &[Wanted], survey: &Survey, first: &Inventory) ->
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
     /// The objects as they are to be applied, in the order of the phases.
-    pub(crate) wanted: Vec<Wanted>,
+    pub(crate) desired: Vec<Desired>,
     /// Objects of kinds that something else of the set is going to bring.
     pub(crate) later: Vec<Object>,
 }
@@ -124,7 +124,7 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) ->
         .await
         .map_err(|failure| unreadable(failure, "cannot ask the API server for its kinds"))?;
     let part_of = target.part_of();
-    let mut wanted: BTreeMap<ObjectId, Wanted> = BTreeMap::new();
+    let mut desired: BTreeMap<ObjectId, Desired> = BTreeMap::new();
     let (mut findings, mut later) = (Vec::new(), Vec::new());
     let brought: Vec<bool> =
         objects.iter().map(|object| kinds.get(object).is_none() && is_brought(object, &objects)).collect();
@@ -150,7 +150,7 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) ->
         };
         normalise(&mut object.value, kind, target.namespace.as_str(), &part_of);
         let id = object.id();
-        if let Some(other) = wanted.get(&id) {
+        if let Some(other) = desired.get(&id) {
             findings.push(
                 Code::ObjectDuplicate
                     .error(format!("`{id}` is also defined at {}", other.object.place))
@@ -161,16 +161,16 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) ->
             continue;
         }
         let phase = phase(&id.group, &id.kind);
-        wanted.insert(id.clone(), Wanted { object, id, kind: kind.clone(), phase });
+        desired.insert(id.clone(), Desired { object, id, kind: kind.clone(), phase });
     }
     if !findings.is_empty() {
         return Err(Code::ObjectsRefused
             .fault(fault::Kind::Apply, "the objects cannot be applied")
             .findings(findings));
     }
-    let mut wanted: Vec<Wanted> = wanted.into_values().collect();
-    wanted.sort_by(|a, b| (a.phase, &a.id).cmp(&(b.phase, &b.id)));
-    Ok(Prepared { wanted, later })
+    let mut desired: Vec<Desired> = desired.into_values().collect();
+    desired.sort_by(|a, b| (a.phase, &a.id).cmp(&(b.phase, &b.id)));
+    Ok(Prepared { desired, later })
 }
 
 /// Whether something of the set may be the operator that brings the kind of `object`: whoever serves a group has to be
@@ -226,14 +226,14 @@ fn normalise(value: &mut Value, kind: &Kind, namespace: &str, part_of: &str) {
 }
 
 /// Looks at everything.
-pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault::Result<Survey> {
+pub(crate) async fn look(run: &Run, target: &Target, desired: &[Desired]) -> fault::Result<Survey> {
     let wire = target.wire();
     let namespace = target.namespace.as_str();
-    let mut kinds: BTreeMap<(String, String, Option<String>), Kind> = wanted
+    let mut kinds: BTreeMap<(String, String, Option<String>), Kind> = desired
         .iter()
         .map(|w| ((w.id.group.clone(), w.id.kind.clone(), w.id.namespace.clone()), w.kind.clone()))
         .collect();
-    let told = || report_waiting(run, Step::Apply, "cluster");
+    let waiting = || report_waiting(run, Step::Apply, "cluster");
     let reading = |failure| unreadable(failure, "cannot read what is in the cluster");
 
     let secrets = inventory::secrets();
@@ -241,9 +241,9 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
     let namespaces = kind::core("Namespace");
     let listed = kinds.iter().map(|(key, kind)| (key.2.clone(), kind.clone())).collect();
     let records = async {
-        let secret = retry(told(), || wire.get(&secrets, Some(namespace), &name)).await?;
-        let lease = retry(told(), || lock::read(&wire, target)).await?;
-        let found = retry(told(), || wire.get(&namespaces, None, namespace)).await?;
+        let secret = retry(waiting(), || wire.get(&secrets, Some(namespace), &name)).await?;
+        let lease = retry(waiting(), || lock::read(&wire, target)).await?;
+        let found = retry(waiting(), || wire.get(&namespaces, None, namespace)).await?;
         Ok((secret, lease, found))
     };
     let lists = list(&wire, target, run, listed);
@@ -263,13 +263,14 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
     }
     members.extend(list(&wire, target, run, more).await.map_err(reading)?);
 
-    let missing = wanted.iter().filter(|wanted| !members.contains_key(&wanted.id));
+    let missing = desired.iter().filter(|desired| !members.contains_key(&desired.id));
     let found_by_name: Vec<Option<(ObjectId, Shared<Value>)>> = stream::iter(missing)
-        .map(|wanted| {
+        .map(|desired| {
             let wire = &wire;
             async move {
-                let object = retry(told(), || wire.get(&wanted.kind, wanted.namespace(), &wanted.id.name));
-                Ok(object.await?.map(|object| (wanted.id.clone(), object.into())))
+                let object =
+                    retry(waiting(), || wire.get(&desired.kind, desired.namespace(), &desired.id.name));
+                Ok(object.await?.map(|object| (desired.id.clone(), object.into())))
             }
         })
         .buffer_unordered(AT_ONCE)
@@ -284,7 +285,7 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
 pub(crate) fn permit(
     target: &Target,
     survey: &mut Survey,
-    wanted: &[Wanted],
+    desired: &[Desired],
     adopt: bool,
 ) -> fault::Result<()> {
     let labelled: Vec<Entry>;
@@ -296,7 +297,7 @@ pub(crate) fn permit(
             Known::labelled(&labelled)
         }
     };
-    let wants = Wants::from_objects(wanted.iter().map(|wanted| &wanted.object));
+    let wants = Wants::from_objects(desired.iter().map(|desired| &desired.object));
     survey.permit = owner::permit(target, known, Some(&wants), adopt, Doing::Up)?;
     Ok(())
 }

@@ -348,10 +348,10 @@ impl HealthTracker {
         }
         if self.dump.is_none() && health_status.is_paused_too_early() {
             let HealthStatus { reason, replicas, .. } = health_status;
-            let said = replicas.map_or_else(String::new, |replicas| {
-                format!(": {} of {} pods are of its template", replicas.ready, replicas.wanted)
+            let counts = replicas.map_or_else(String::new, |replicas| {
+                format!(": {} of {} pods are of its template", replicas.ready, replicas.desired)
             });
-            let message = format!("it is paused, so its pods are neither made nor changed{said}");
+            let message = format!("it is paused, so its pods are neither made nor changed{counts}");
             return HealthStatus { replicas, ..HealthStatus::failed(reason, message) };
         }
         // A node that is gone holds a DaemonSet up; which are, has to be asked.

@@ -3,7 +3,7 @@
 //! Not the rollout, which watches all objects at once and judges them. Each look is followed by a watch from the version
 //! that was seen, so nothing falls between the two.
 
-use crate::cluster::retry::patience;
+use crate::cluster::retry::time_limit;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
 use crate::cluster::wire::Wire;
@@ -28,7 +28,7 @@ pub(crate) async fn until(
     loop {
         let seen = match wire.get(kind, namespace, name).await {
             // What passes is waited for like the object itself.
-            Err(failure) if patience(&failure).is_some() && Instant::now() < end => {
+            Err(failure) if time_limit(&failure).is_some() && Instant::now() < end => {
                 tokio::time::sleep(POLL).await;
                 continue;
             }

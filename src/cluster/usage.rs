@@ -3,7 +3,7 @@
 //! No error where it does not: minikube measures only with its addon `metrics-server`, which knows a pod some seconds
 //! after its start. And no wait: the API server takes long to say that a metrics server behind it is down.
 
-use crate::cluster::rollout::feed::read;
+use crate::cluster::rollout::watches::read;
 use crate::cluster::target::Target;
 use health::cause::quantity;
 use health::live;

@@ -3,7 +3,7 @@
 //! It measures no `hostPath` volumes, which minikube's standard storage class makes; then the use is unknown. No error where a node
 //! cannot be asked, and no long wait: this stands beside what matters more.
 
-use crate::cluster::rollout::feed::read;
+use crate::cluster::rollout::watches::read;
 use crate::cluster::target::Target;
 use futures::future::join_all;
 use health::live;

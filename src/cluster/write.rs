@@ -5,14 +5,14 @@
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::done;
 use crate::cluster::decide::asking::preflight;
-use crate::cluster::decided::Decided;
-use crate::cluster::decided::Todo;
 use crate::cluster::diff::meant;
 use crate::cluster::gone::GONE;
 use crate::cluster::gone::gone;
 use crate::cluster::gone::stuck;
 use crate::cluster::inventory::is_unlabelled;
 use crate::cluster::inventory::made_by_us;
+use crate::cluster::planned::PlannedAction;
+use crate::cluster::planned::PlannedWrite;
 use crate::cluster::refusal;
 use crate::cluster::request::uid_of;
 use crate::cluster::retry::ExpectedObjects;
@@ -35,38 +35,40 @@ pub(crate) async fn write_one(
     run: &Run,
     wire: &Wire,
     expected: &ExpectedObjects,
-    one: Decided,
+    one: PlannedWrite,
 ) -> Result<AppliedObject, Vec<Finding>> {
-    let item = run.sink.item(Step::Apply, one.wanted.id.to_string());
+    let item = run.sink.item(Step::Apply, one.desired.id.to_string());
     let result = match one.todo {
-        Todo::Recreate(propagation) => recreate(&item, wire, expected, &one, propagation).await,
+        PlannedAction::Recreate(propagation) => recreate(&item, wire, expected, &one, propagation).await,
         _ => send(&item, wire, expected, &one).await,
     };
     let after = result?;
     let outcome = match one.todo {
-        Todo::Create => Outcome::Created,
+        PlannedAction::Create => Outcome::Created,
         // The namespace that this run made bare, before it could write anything else.
-        Todo::Change if made_by_us(one.live.as_deref()) && one.live.as_deref().is_some_and(is_unlabelled) => {
+        PlannedAction::Change
+            if made_by_us(one.live.as_deref()) && one.live.as_deref().is_some_and(is_unlabelled) =>
+        {
             Outcome::Created
         }
-        Todo::Recreate(_) => Outcome::Recreated,
+        PlannedAction::Recreate(_) => Outcome::Recreated,
         _ => Outcome::Changed,
     };
     item.finish(outcome, None);
-    Ok(done(one.wanted, outcome, one.live, after.into(), one.body, false))
+    Ok(done(one.desired, outcome, one.live, after.into(), one.body, false))
 }
 
 async fn send(
     item: &OpenItem,
     wire: &Wire,
     expected: &ExpectedObjects,
-    one: &Decided,
+    one: &PlannedWrite,
 ) -> Result<Value, Vec<Finding>> {
-    let (kind, namespace) = (&one.wanted.kind, one.wanted.namespace());
-    let name = &one.wanted.id.name;
+    let (kind, namespace) = (&one.desired.kind, one.desired.namespace());
+    let name = &one.desired.id.name;
     let tell = |why: String| item.waiting(why);
-    let refused = |failure: &Failure| refusal::findings(&one.wanted.object, failure);
-    if one.todo == Todo::Create
+    let refused = |failure: &Failure| refusal::findings(&one.desired.object, failure);
+    if one.todo == PlannedAction::Create
         && let Some(dying) = &one.live
     {
         item.waiting("the previous object is being deleted");
@@ -80,21 +82,21 @@ async fn send(
         }
     }
     let how = How { dry_run: false, force: one.force };
-    let patience = |failure: &Failure| expected.patience(failure);
-    retry_for(patience, tell, || wire.apply(kind, namespace, MANAGER, &one.body, how))
+    let time_limit = |failure: &Failure| expected.time_limit(failure);
+    retry_for(time_limit, tell, || wire.apply(kind, namespace, MANAGER, &one.body, how))
         .await
         .map_err(|failure| refused(&failure))
 }
 
 /// Waits until the old object is gone.
-async fn leaves(item: &OpenItem, wire: &Wire, one: &Decided, old: &Value) -> Result<(), Vec<Finding>> {
+async fn leaves(item: &OpenItem, wire: &Wire, one: &PlannedWrite, old: &Value) -> Result<(), Vec<Finding>> {
     let waiting = |held: String| item.waiting(held);
-    let left = gone(wire, &one.wanted.kind, &one.wanted.id, uid_of(old), GONE, waiting)
+    let left = gone(wire, &one.desired.kind, &one.desired.id, uid_of(old), GONE, waiting)
         .await
-        .map_err(|failure| refusal::findings(&one.wanted.object, &failure))?;
+        .map_err(|failure| refusal::findings(&one.desired.object, &failure))?;
     match left {
         None => Ok(()),
-        Some(seen) => Err(vec![stuck(&one.wanted.id, &seen).at(one.wanted.object.place.clone())]),
+        Some(seen) => Err(vec![stuck(&one.desired.id, &seen).at(one.desired.object.place.clone())]),
     }
 }
 
@@ -103,11 +105,11 @@ async fn recreate(
     item: &OpenItem,
     wire: &Wire,
     expected: &ExpectedObjects,
-    one: &Decided,
+    one: &PlannedWrite,
     propagation: Propagation,
 ) -> Result<Value, Vec<Finding>> {
-    let object = &one.wanted.object;
-    let (kind, namespace, name) = (&one.wanted.kind, one.wanted.namespace(), &one.wanted.id.name);
+    let object = &one.desired.object;
+    let (kind, namespace, name) = (&one.desired.kind, one.desired.namespace(), &one.desired.id.name);
     let refused = |failure: Failure| refusal::findings(object, &failure);
     let Some(live) = &one.live else { return send(item, wire, expected, one).await };
     // The server judges a new object before it looks whether the name is taken: "already exists" means that it is good.
@@ -131,11 +133,11 @@ async fn recreate(
             findings.push(match back {
                 Ok(_) => Code::ReplaceFailed
                     .warning("the previous object was restored")
-                    .about(one.wanted.id.to_string())
+                    .about(one.desired.id.to_string())
                     .help("correct the manifest and run `todo up` again"),
                 Err(why) => Code::ReplaceFailed
                     .error(format!("the previous object could not be restored: {why}"))
-                    .about(one.wanted.id.to_string())
+                    .about(one.desired.id.to_string())
                     .help("correct the manifest and run `todo up` again"),
             });
             Err(findings)

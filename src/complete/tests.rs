@@ -67,8 +67,8 @@ fn values_come_from_the_project_and_from_minikube() {
         assert_eq!(values(root, "shop", words), wanted, "{words:?}");
     }
     let all = values(root, "shop", &["help", ""]);
-    assert!(Code::ALL.iter().all(|code| all.iter().any(|one| one == code.as_str())));
-    assert!(all.iter().any(|one| one == "up") && !all.iter().any(|one| one == "post-render"));
+    assert!(Code::ALL.iter().all(|code| all.iter().any(|item| item == code.as_str())));
+    assert!(all.iter().any(|item| item == "up") && !all.iter().any(|item| item == "post-render"));
 }
 
 #[test]

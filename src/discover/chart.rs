@@ -114,15 +114,15 @@ pub fn values_files(tree: &Tree, folder: &str) -> Vec<String> {
 /// The images that its values and templates name, with `values` over its own.
 #[must_use]
 pub fn uses(tree: &Tree, chart: &Chart, values: &[String]) -> Vec<Use> {
-    let mut said = BTreeMap::new();
+    let mut found = BTreeMap::new();
     for (called, folder) in &chart.parts {
-        texts(tree, &join(folder, "values.yaml"), &format!("/{called}"), &mut said);
+        texts(tree, &join(folder, "values.yaml"), &format!("/{called}"), &mut found);
     }
-    texts(tree, &join(&chart.folder, "values.yaml"), "", &mut said);
+    texts(tree, &join(&chart.folder, "values.yaml"), "", &mut found);
     for file in values {
-        texts(tree, file, "", &mut said);
+        texts(tree, file, "", &mut found);
     }
-    let mut uses: Vec<Use> = said.keys().filter_map(|pointer| named(&said, pointer)).collect();
+    let mut uses: Vec<Use> = found.keys().filter_map(|pointer| named(&found, pointer)).collect();
     let folders = std::iter::once(&chart.folder).chain(chart.parts.iter().map(|(_, folder)| folder));
     for file in folders.flat_map(|folder| tree.below(folder)).filter(|file| file.contains("/templates/")) {
         for (index, line) in tree.text(file).unwrap_or_default().lines().enumerate() {
@@ -138,18 +138,18 @@ pub fn uses(tree: &Tree, chart: &Chart, values: &[String]) -> Vec<Use> {
             }
         }
     }
-    for one in &mut uses {
-        one.hints.push(chart.name.clone());
+    for item in &mut uses {
+        item.hints.push(chart.name.clone());
     }
     uses
 }
 
 /// The image that the text at `pointer` names, if it names one: `image: name:tag` or `image: {repository: name}`.
-fn named(said: &BTreeMap<String, (String, Place)>, pointer: &str) -> Option<Use> {
-    let (text, place) = &said[pointer];
+fn named(values: &BTreeMap<String, (String, Place)>, pointer: &str) -> Option<Use> {
+    let (text, place) = &values[pointer];
     let (above, key) = pointer.rsplit_once('/')?;
     let holder = above.rsplit('/').next().unwrap_or_default().to_lowercase();
-    let beside = |key: &str| said.get(&format!("{above}/{key}")).map(|(text, _)| text.as_str());
+    let beside = |key: &str| values.get(&format!("{above}/{key}")).map(|(text, _)| text.as_str());
     let image = match key {
         "repository" if holder.contains("image") || beside("tag").is_some() => text.clone(),
         "name" if holder == "image" && beside("tag").is_some() && beside("repository").is_none() => {
@@ -168,7 +168,7 @@ fn named(said: &BTreeMap<String, (String, Place)>, pointer: &str) -> Option<Use>
 }
 
 /// Every text of a values file by its pointer below `prefix`, with its place; those of later files win.
-fn texts(tree: &Tree, path: &str, prefix: &str, said: &mut BTreeMap<String, (String, Place)>) {
+fn texts(tree: &Tree, path: &str, prefix: &str, values: &mut BTreeMap<String, (String, Place)>) {
     let Some(text) = tree.text(path) else { return };
     for document in documents(text, Path::new(path)).0 {
         let mut open = vec![(String::new(), &document.value)];
@@ -179,10 +179,10 @@ fn texts(tree: &Tree, path: &str, prefix: &str, said: &mut BTreeMap<String, (Str
                 }
                 Value::String(text) => {
                     let place = document.places.get(&pointer).unwrap_or(&document.place).clone();
-                    said.insert(format!("{prefix}{pointer}"), (text.clone(), place));
+                    values.insert(format!("{prefix}{pointer}"), (text.clone(), place));
                 }
                 Value::Number(number) => {
-                    said.insert(format!("{prefix}{pointer}"), (number.to_string(), document.place.clone()));
+                    values.insert(format!("{prefix}{pointer}"), (number.to_string(), document.place.clone()));
                 }
                 _ => {}
             }
@@ -243,7 +243,8 @@ mod tests {
         );
         let charts = all(&tree);
         assert_eq!(charts.len(), 1, "{charts:?}");
-        let mut named: Vec<_> = uses(&tree, &charts[0], &[]).into_iter().map(|one| one.repository).collect();
+        let mut named: Vec<_> =
+            uses(&tree, &charts[0], &[]).into_iter().map(|item| item.repository).collect();
         named.sort();
         assert_eq!(named, ["acme/api", "busybox", "shop-web"]);
     }

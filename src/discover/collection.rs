@@ -3,11 +3,11 @@
 use super::copies::copy_of;
 use super::copies::may_be_lesson;
 use super::evidence::Rank;
+use super::method::Kind;
+use super::method::Method;
+use super::method::is_deployment_word;
+use super::method::refers;
 use super::tree::parent;
-use super::way::Kind;
-use super::way::Way;
-use super::way::is_deployment_word;
-use super::way::refers;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use std::collections::BTreeMap;
@@ -17,43 +17,43 @@ use std::collections::BTreeSet;
 const PACKAGES: [&str; 10] =
     ["helm", "chart", "charts", "kustomize", "overlays", "base", "docker", "compose", "src", "config"];
 
-/// The folders of the applications, where `ways` are of several that have nothing to do with one another.
+/// The folders of the applications, where `methods` are of several that have nothing to do with one another.
 #[must_use]
-pub fn applications(ways: &[Way]) -> Vec<String> {
-    let first = ways.iter().find(|way| !way.is_aside());
+pub fn applications(methods: &[Method]) -> Vec<String> {
+    let first = methods.iter().find(|method| !method.is_aside());
     let Some(first) = first else { return Vec::new() };
-    let same_kind = |way: &&Way| {
-        (way.kind < Kind::Compose) == (first.kind < Kind::Compose) && way.kind != Kind::Dockerfiles
+    let same_kind = |method: &&Method| {
+        (method.kind < Kind::Compose) == (first.kind < Kind::Compose) && method.kind != Kind::Dockerfiles
     };
-    let mut found: BTreeMap<String, Vec<&Way>> = BTreeMap::new();
-    for way in ways.iter().filter(same_kind).filter(|way| !way.is_aside()) {
-        if way.sources.len() > 1 && way.said.is_none() && parent(&way.path).is_empty() {
+    let mut found: BTreeMap<String, Vec<&Method>> = BTreeMap::new();
+    for method in methods.iter().filter(same_kind).filter(|method| !method.is_aside()) {
+        if method.sources.len() > 1 && method.provenance.is_none() && parent(&method.path).is_empty() {
             return Vec::new();
         }
-        found.entry(home(&way.path, way.kind)).or_default().push(way);
+        found.entry(home(&method.path, method.kind)).or_default().push(method);
     }
     let lessons = are_lessons(&found) || are_steps(&found, first);
     let copies = !lessons && found.keys().any(|home| copy_of(home).is_some());
     if found.contains_key("") || found.len() < 2 || copies {
         return Vec::new();
     }
-    let all: Vec<(&String, &Vec<&Way>)> = found.iter().collect();
-    for (home, ways) in &all {
+    let all: Vec<(&String, &Vec<&Method>)> = found.iter().collect();
+    for (home, methods) in &all {
         // What deploys it stands outside of it: it is a part of something.
-        let from_outside = |way: &&&Way| {
-            way.said.as_ref().is_some_and(|said| {
-                let file = said.place.file.to_string_lossy().replace('\\', "/");
-                said.rank < Rank::Aside && !file.starts_with(&format!("{home}/"))
+        let from_outside = |method: &&&Method| {
+            method.provenance.as_ref().is_some_and(|provenance| {
+                let file = provenance.place.file.to_string_lossy().replace('\\', "/");
+                provenance.rank < Rank::Aside && !file.starts_with(&format!("{home}/"))
             })
         };
-        if ways.iter().any(|way| from_outside(&way)) {
+        if methods.iter().any(|method| from_outside(&method)) {
             return Vec::new();
         }
         for (other_home, others) in &all {
-            let related = ways.iter().any(|one| {
+            let related = methods.iter().any(|method| {
                 others.iter().any(|other| {
-                    refers(&one.objects, &other.objects)
-                        || one.uses.iter().any(|image| {
+                    refers(&method.objects, &other.objects)
+                        || method.uses.iter().any(|image| {
                             !lessons
                                 && !super::published::is_public(&image.repository)
                                 && other.uses.iter().any(|known| known.repository == image.repository)
@@ -72,19 +72,23 @@ pub fn applications(ways: &[Way]) -> Vec<String> {
 ///
 /// A compose file needs nothing that deploys it: `docker compose up` does.
 #[must_use]
-pub fn is_of_examples(ways: &[Way]) -> bool {
+pub fn is_of_examples(methods: &[Method]) -> bool {
     const MANY: usize = 6;
-    let aside: BTreeSet<String> =
-        ways.iter().filter(|way| way.is_aside()).map(|way| home(&way.path, way.kind)).collect();
-    let first = ways.first().filter(|first| first.said.is_none() && first.kind != Kind::Compose);
+    let aside: BTreeSet<String> = methods
+        .iter()
+        .filter(|method| method.is_aside())
+        .map(|method| home(&method.path, method.kind))
+        .collect();
+    let first = methods.first().filter(|first| first.provenance.is_none() && first.kind != Kind::Compose);
     first.is_some_and(|first| !first.is_aside()) && aside.len() >= MANY
 }
 
 /// Whether the folders are numbered and none defines an object that another one defines, too: versions of one application do.
-fn are_lessons(found: &BTreeMap<String, Vec<&Way>>) -> bool {
-    let ids =
-        |ways: &[&Way]| ways.iter().flat_map(|way| &way.objects).map(Object::id).collect::<BTreeSet<_>>();
-    let all: Vec<BTreeSet<ObjectId>> = found.values().map(|ways| ids(ways)).collect();
+fn are_lessons(found: &BTreeMap<String, Vec<&Method>>) -> bool {
+    let ids = |methods: &[&Method]| {
+        methods.iter().flat_map(|method| &method.objects).map(Object::id).collect::<BTreeSet<_>>()
+    };
+    let all: Vec<BTreeSet<ObjectId>> = found.values().map(|methods| ids(methods)).collect();
     let apart = |(at, one): (usize, &BTreeSet<ObjectId>)| {
         !one.is_empty() && all[at + 1..].iter().all(|other| one.is_disjoint(other))
     };
@@ -92,13 +96,13 @@ fn are_lessons(found: &BTreeMap<String, Vec<&Way>>) -> bool {
 }
 
 /// Whether `first` is one of three or more numbered folders that each declare their own deployment: steps of a course.
-fn are_steps(found: &BTreeMap<String, Vec<&Way>>, first: &Way) -> bool {
-    let declares = |home: &str, way: &Way| {
-        let own = way.said.as_ref().filter(|said| said.rank == Rank::Declared);
-        own.is_some_and(|said| said.place.file.starts_with(home))
+fn are_steps(found: &BTreeMap<String, Vec<&Method>>, first: &Method) -> bool {
+    let declares = |home: &str, method: &Method| {
+        let own = method.provenance.as_ref().filter(|provenance| provenance.rank == Rank::Declared);
+        own.is_some_and(|provenance| provenance.place.file.starts_with(home))
     };
-    let step = |(home, ways): &(&String, &Vec<&Way>)| {
-        may_be_lesson(home) && ways.iter().any(|way| declares(home, way))
+    let step = |(home, methods): &(&String, &Vec<&Method>)| {
+        may_be_lesson(home) && methods.iter().any(|method| declares(home, method))
     };
     let steps: Vec<&String> = found.iter().filter(step).map(|(home, _)| home).collect();
     steps.len() > 2 && steps.contains(&&home(&first.path, first.kind))
@@ -127,10 +131,10 @@ mod tests {
     use super::applications;
     use crate::discover::compose;
     use crate::discover::dockerfile;
+    use crate::discover::method::Programs;
+    use crate::discover::method::all;
     use crate::discover::readers;
     use crate::discover::tree::Tree;
-    use crate::discover::way::Programs;
-    use crate::discover::way::all;
 
     fn found(files: &[(&str, &str)]) -> Vec<String> {
         let tree = Tree::from_texts("x", files);
@@ -156,8 +160,8 @@ mod tests {
             let tree = Tree::from_texts("x", &files);
             let has = Programs { helm: true, kustomize: true };
             let composes = compose::all(&tree, &[]);
-            let ways = all(&tree, &readers::read(&tree), &composes, &dockerfile::all(&tree), has).0;
-            super::is_of_examples(&ways)
+            let methods = all(&tree, &readers::read(&tree), &composes, &dockerfile::all(&tree), has).0;
+            super::is_of_examples(&methods)
         };
         let own = ("k8s/app.yaml", pod.as_str());
         assert!(is(6, &[own]));

@@ -70,22 +70,24 @@ pub fn all(tree: &Tree, started: &[Composed]) -> Vec<Compose> {
         folders.entry(parent(path)).or_default().push(path);
     }
     // What a command starts is a compose file, whatever it is called.
-    for first in started.iter().filter_map(|one| one.files.first()) {
+    for first in started.iter().filter_map(|item| item.files.first()) {
         folders.entry(parent(first)).or_default();
     }
     let included = included(tree);
     let mut found: Vec<Compose> =
         folders.iter().flat_map(|(folder, paths)| of_folder(tree, folder, paths)).collect();
-    found.retain(|one| !included.contains(&one.path));
+    found.retain(|item| !included.contains(&item.path));
     for (folder, paths) in &folders {
         let best = by_command(folder, paths, started);
         let Some(first) = widest(&best) else { continue };
         // Commands that count as much and differ in their profiles are alternatives: none of these is taken.
-        let agreed = best.iter().all(|one| one.options.profiles == first.options.profiles);
+        let agreed = best.iter().all(|candidate| candidate.options.profiles == first.options.profiles);
         let mut options = first.options.clone();
         options.profiles.retain(|_| agreed);
-        if best.iter().any(|one| is_plain(one)) {
-            let base = |one: &&mut Compose| one.folder == *folder && BASES.contains(&file_name(&one.path));
+        if best.iter().any(|candidate| is_plain(candidate)) {
+            let base = |compose: &&mut Compose| {
+                compose.folder == *folder && BASES.contains(&file_name(&compose.path))
+            };
             if options != ComposeOptions::default()
                 && let Some(one) = found.iter_mut().find(base)
             {
@@ -94,40 +96,40 @@ pub fn all(tree: &Tree, started: &[Composed]) -> Vec<Compose> {
             }
         } else {
             let path = first.files.last().cloned().unwrap_or_default();
-            found.retain(|one| one.path != path);
+            found.retain(|item| item.path != path);
             let loaded = load::load_as(tree, folder, &first.files, &options);
             found.push(Compose { path, started: true, ..loaded });
         }
     }
-    found.sort_by_key(|one| {
-        let path = &one.path;
-        (is_aside(path), path.matches('/').count(), !one.started, variant(path), path.clone())
+    found.sort_by_key(|item| {
+        let path = &item.path;
+        (is_aside(path), path.matches('/').count(), !item.started, variant(path), path.clone())
     });
     found
 }
 
 /// The commands that start a project of a folder, of those the ones that count most.
 fn by_command<'s>(folder: &str, paths: &[&str], started: &'s [Composed]) -> Vec<&'s Composed> {
-    let own = |one: &&Composed| match one.files.first() {
+    let own = |item: &&Composed| match item.files.first() {
         Some(first) => parent(first) == folder,
         None => paths.iter().any(|path| BASES.contains(&file_name(path))),
     };
-    let best = started.iter().filter(own).map(|one| one.said.standing()).min();
-    started.iter().filter(own).filter(|one| Some(one.said.standing()) == best).collect()
+    let best = started.iter().filter(own).map(|item| item.provenance.standing()).min();
+    started.iter().filter(own).filter(|item| Some(item.provenance.standing()) == best).collect()
 }
 
 /// The first command; one that starts all of its files and more goes before it: `make app` before `make storages`.
 fn widest<'s>(commands: &[&'s Composed]) -> Option<&'s Composed> {
-    let wider = |one: &'s Composed, other: &'s Composed| {
-        let more = other.files.len() > one.files.len();
-        if more && one.files.iter().all(|file| other.files.contains(file)) { other } else { one }
+    let wider = |item: &'s Composed, other: &'s Composed| {
+        let more = other.files.len() > item.files.len();
+        if more && item.files.iter().all(|file| other.files.contains(file)) { other } else { item }
     };
     commands.iter().copied().reduce(wider)
 }
 
 /// Whether a command starts what `docker compose` would take by itself.
-fn is_plain(one: &Composed) -> bool {
-    one.files.is_empty() || one.files.len() == 1 && BASES.contains(&file_name(&one.files[0]))
+fn is_plain(item: &Composed) -> bool {
+    item.files.is_empty() || item.files.len() == 1 && BASES.contains(&file_name(&item.files[0]))
 }
 
 /// `compose.yaml`, `docker-compose.yml`, `docker-compose.prod.yml`; not overrides, which are half of one.

@@ -65,23 +65,27 @@ pub fn choose(
     repository: Option<&str>,
 ) -> Chosen {
     let candidates = candidates(found, evidence, composes, repository);
-    let lacks = |one| lacking(tree, one_of(found, one));
+    let lacks = |item| lacking(tree, one_of(found, item));
     let mut notes: Vec<Note> = Vec::new();
     let mut taken: Option<&Candidate> = None;
-    for one in &candidates {
-        let lacking = lacks(one);
-        let wrong = match (&one.place, lacking.iter().find(|lack| lack.command.is_none())) {
-            (_, None) if tree.has_folder(&one.context) => {
-                taken = Some(one);
+    for candidate in &candidates {
+        let lacking = lacks(candidate);
+        let wrong = match (&candidate.place, lacking.iter().find(|lack| lack.command.is_none())) {
+            (_, None) if tree.has_folder(&candidate.context) => {
+                taken = Some(candidate);
                 break;
             }
-            (Some(place), _) if !tree.has_folder(&one.context) => {
-                format!("{place} builds `{}` from `{}`, which is not there", found.path, shown(&one.context))
+            (Some(place), _) if !tree.has_folder(&candidate.context) => {
+                format!(
+                    "{place} builds `{}` from `{}`, which is not there",
+                    found.path,
+                    shown(&candidate.context)
+                )
             }
             (Some(place), Some(lack)) => format!(
                 "{place} builds `{}` from `{}`, where `{}` is not, which its line {} copies",
                 found.path,
-                shown(&one.context),
+                shown(&candidate.context),
                 lack.source,
                 lack.line
             ),
@@ -121,8 +125,13 @@ pub fn choose(
     }
 }
 
-fn one_of<'a>(found: &'a Found, one: &'a Candidate) -> Attempt<'a> {
-    Attempt { dockerfile: &found.path, context: &one.context, target: one.target.as_deref(), args: &one.args }
+fn one_of<'a>(found: &'a Found, candidate: &'a Candidate) -> Attempt<'a> {
+    Attempt {
+        dockerfile: &found.path,
+        context: &candidate.context,
+        target: candidate.target.as_deref(),
+        args: &candidate.args,
+    }
 }
 
 impl Candidate {
@@ -153,10 +162,10 @@ fn candidates(
             context: build.context.clone(),
             target: build.target.clone(),
             args: build.args.clone(),
-            place: Some(build.said.place.clone()),
+            place: Some(build.provenance.place.clone()),
             stage_left: None,
         };
-        ranked.push(((build.said.rank, build.said.distance, !named), one));
+        ranked.push(((build.provenance.rank, build.provenance.distance, !named), one));
     }
     for service in composes.iter().flat_map(|compose| &compose.services) {
         let Some(build) = service.build.as_ref().filter(|build| build.dockerfile == found.path) else {

@@ -5,9 +5,9 @@ use super::evidence::Besides;
 use super::evidence::Build;
 use super::evidence::Evidence;
 use super::evidence::INSTALL;
+use super::evidence::Provenance;
 use super::evidence::Rank;
 use super::evidence::Release;
-use super::evidence::Said;
 use super::evidence::Sort;
 use super::keys::is_secret;
 use super::script::rank_of;
@@ -62,9 +62,9 @@ impl Declared<'_> {
     }
 
     /// Who says it.
-    pub(super) fn said(&self, pointer: &str) -> Said {
+    pub(super) fn provenance(&self, pointer: &str) -> Provenance {
         let rank = if rank_of(self.path) == Rank::Aside { Rank::Aside } else { Rank::Declared };
-        Said::at(self.place(pointer), rank, distance(self.path))
+        Provenance::at(self.place(pointer), rank, distance(self.path))
     }
 
     /// The items of a list.
@@ -79,21 +79,21 @@ impl Declared<'_> {
 
     /// Something that `todo up` does not do.
     pub(super) fn besides(&self, pointer: &str, what: String, help: &str, evidence: &mut Evidence) {
-        let said = self.said(pointer);
+        let provenance = self.provenance(pointer);
         evidence.besides.push(Besides {
             what,
             help: help.to_owned(),
             sort: Sort::Lack,
             names: Vec::new(),
-            said,
+            provenance,
         });
     }
 
     /// Something of others that is installed: `applies https://…`.
     pub(super) fn installs(&self, pointer: &str, what: String, names: &[&str], evidence: &mut Evidence) {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        let (said, help) = (self.said(pointer), INSTALL.to_owned());
-        evidence.besides.push(Besides { what, help, sort: Sort::Install, names, said });
+        let (provenance, help) = (self.provenance(pointer), INSTALL.to_owned());
+        evidence.besides.push(Besides { what, help, sort: Sort::Install, names, provenance });
     }
 
     /// An image that is built.
@@ -121,7 +121,7 @@ impl Declared<'_> {
             target: image.target.map(str::to_owned),
             args,
             fails: false,
-            said: self.said(pointer),
+            provenance: self.provenance(pointer),
         });
     }
 
@@ -150,7 +150,7 @@ impl Declared<'_> {
             kustomize,
             recursive: false,
             namespace: namespace.map(str::to_owned),
-            said: self.said(pointer),
+            provenance: self.provenance(pointer),
         });
     }
 
@@ -172,7 +172,7 @@ impl Declared<'_> {
             set: BTreeMap::new(),
             secret: BTreeMap::new(),
             namespace: declared.namespace.map(str::to_owned),
-            said: self.said(pointer),
+            provenance: self.provenance(pointer),
         };
         for (key, text) in known_values(declared.set) {
             match text {

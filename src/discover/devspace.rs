@@ -60,7 +60,12 @@ fn deployments(declared: &Declared<'_>, evidence: &mut Evidence) {
         let pointer = format!("/deployments/{key}");
         let namespace = one["namespace"].as_str().filter(|name| !name.contains('$'));
         let texts = |value: &Value| -> Vec<String> {
-            value.as_array().into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()
+            value
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|item| item.as_str().map(str::to_owned))
+                .collect()
         };
         let kubectl = &one["kubectl"];
         for written in texts(&kubectl["manifests"]) {

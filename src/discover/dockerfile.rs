@@ -48,7 +48,7 @@ pub fn all(tree: &Tree) -> Vec<Found> {
         .filter(|path| is_dockerfile(file_name(path)))
         .map(|path| read(tree, path))
         .collect();
-    found.sort_by_key(|one| (one.outside, one.aside, one.path.matches('/').count(), one.path.clone()));
+    found.sort_by_key(|item| (item.outside, item.aside, item.path.matches('/').count(), item.path.clone()));
     found
 }
 
@@ -172,13 +172,15 @@ fn read(tree: &Tree, path: &str) -> Found {
     let mut stage = read.stages.get(read.target);
     let mut command = String::new();
     while let Some(at) = stage {
-        for one in read.instructions[at.body.clone()].iter().rev() {
-            match one.keyword.as_str() {
-                "EXPOSE" => found.ports.extend(ports(&one.rest)),
-                "HEALTHCHECK" if found.health.is_none() => found.health = Some(command_words(&one.rest)),
+        for instruction in read.instructions[at.body.clone()].iter().rev() {
+            match instruction.keyword.as_str() {
+                "EXPOSE" => found.ports.extend(ports(&instruction.rest)),
+                "HEALTHCHECK" if found.health.is_none() => {
+                    found.health = Some(command_words(&instruction.rest))
+                }
                 "CMD" | "ENTRYPOINT" | "ENV" => {
                     command.push(' ');
-                    command.push_str(&one.rest);
+                    command.push_str(&instruction.rest);
                 }
                 _ => {}
             }

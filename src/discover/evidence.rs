@@ -1,6 +1,6 @@
 //! What a tree says about its deployment: statements, each with its place and with how much its kind of file counts.
 //!
-//! Readers report here, one for each format, and decide nothing: `way`, `naming`, `place` and `data` do. The statements of each
+//! Readers report here, one for each format, and decide nothing: `method`, `naming`, `place` and `data` do. The statements of each
 //! list stand in the order in which they count: what declares a deployment, then scripts, then documentation, then tests.
 
 use super::variant::distance;
@@ -24,7 +24,7 @@ pub enum Rank {
 
 /// Who says something.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Said {
+pub struct Provenance {
     /// What kind of file.
     pub rank: Rank,
     /// How far what it is for is from this machine ([`super::variant::distance`]).
@@ -35,11 +35,11 @@ pub struct Said {
     pub entry: PathBuf,
 }
 
-impl Said {
+impl Provenance {
     /// What stands in a file that people start.
     #[must_use]
-    pub fn at(place: Place, rank: Rank, distance: usize) -> Said {
-        Said { rank, distance, entry: place.file.clone(), place }
+    pub fn at(place: Place, rank: Rank, distance: usize) -> Provenance {
+        Provenance { rank, distance, entry: place.file.clone(), place }
     }
 
     /// In which order statements count: what is for another machine is one kind of file further down.
@@ -67,7 +67,7 @@ pub struct Build {
     /// Whether it cannot work: its context is not there, or lacks what the Dockerfile copies.
     pub fails: bool,
     /// Who says it.
-    pub said: Said,
+    pub provenance: Provenance,
 }
 
 /// A chart of the tree is installed.
@@ -88,23 +88,23 @@ pub struct Release {
     /// The namespace.
     pub namespace: Option<String>,
     /// Who says it.
-    pub said: Said,
+    pub provenance: Provenance,
 }
 
 impl Release {
     /// The values files that are not there, each with a sentence about it.
     #[must_use]
     pub fn absent_told(&self) -> Vec<(&str, String)> {
-        let at = &self.said.place;
-        let told = self.absent.iter().map(|file| {
-            let told = if file.contains('$') {
+        let at = &self.provenance.place;
+        let message = self.absent.iter().map(|file| {
+            let message = if file.contains('$') {
                 format!("{at} also passes a values file that a variable names (`{file}`)")
             } else {
                 format!("{at} also passes `{file}`, which is not there")
             };
-            (file.as_str(), told)
+            (file.as_str(), message)
         });
-        told.collect()
+        message.collect()
     }
 }
 
@@ -120,7 +120,7 @@ pub struct Applied {
     /// The namespace.
     pub namespace: Option<String>,
     /// Who says it.
-    pub said: Said,
+    pub provenance: Provenance,
 }
 
 /// A Secret or ConfigMap is made by a command.
@@ -137,7 +137,7 @@ pub struct Made {
     /// The file of `--from-env-file`.
     pub env_file: Option<String>,
     /// Who says it.
-    pub said: Said,
+    pub provenance: Provenance,
 }
 
 /// `docker compose up`.
@@ -148,7 +148,7 @@ pub struct Composed {
     /// What else decides how they are read.
     pub options: ComposeOptions,
     /// Who says it.
-    pub said: Said,
+    pub provenance: Provenance,
 }
 
 /// The options of `docker compose` that decide what its files mean.
@@ -170,7 +170,7 @@ pub struct Ran {
     /// The command, as far as it is known.
     pub command: String,
     /// Who says it.
-    pub said: Said,
+    pub provenance: Provenance,
 }
 
 /// What to do about a thing of others that is installed.
@@ -201,7 +201,7 @@ pub struct Besides {
     /// By which names others know what is installed (the release, its chart, a URL); the file that is made.
     pub names: Vec<String>,
     /// Who says it.
-    pub said: Said,
+    pub provenance: Provenance,
 }
 
 /// Everything that a tree says.
@@ -218,7 +218,7 @@ pub struct Evidence {
     /// Commands that are run in services of a compose project.
     pub ran: Vec<Ran>,
     /// Namespaces that are made, with where.
-    pub namespaces: Vec<(String, Said)>,
+    pub namespaces: Vec<(String, Provenance)>,
     /// The namespaces into which things are installed that are not of this tree.
     pub foreign: std::collections::BTreeSet<String>,
     /// Secrets and ConfigMaps that are made.
@@ -230,7 +230,7 @@ pub struct Evidence {
     /// The flags of `minikube start`, each as `--name=value`.
     pub start: Option<(Vec<String>, Place)>,
     /// Addons that are enabled.
-    pub addons: Vec<(String, Said)>,
+    pub addons: Vec<(String, Provenance)>,
     /// What is done besides.
     pub besides: Vec<Besides>,
 }
@@ -239,6 +239,6 @@ impl Evidence {
     /// The installation of a chart that counts: tests do not.
     #[must_use]
     pub fn release(&self, chart: &str) -> Option<&Release> {
-        self.releases.iter().find(|one| one.chart == chart && one.said.rank < Rank::Aside)
+        self.releases.iter().find(|release| release.chart == chart && release.provenance.rank < Rank::Aside)
     }
 }

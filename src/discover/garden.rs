@@ -36,7 +36,7 @@ fn action(declared: &Declared<'_>, evidence: &mut Evidence) {
     let namespace = spec["namespace"].as_str().filter(|name| !name.contains('$'));
     let texts = |keys: &[&str]| -> Vec<String> {
         let lists = keys.iter().flat_map(|key| spec[*key].as_array().into_iter().flatten());
-        lists.filter_map(|one| one.as_str().map(str::to_owned)).collect()
+        lists.filter_map(|list| list.as_str().map(str::to_owned)).collect()
     };
     match (value["kind"].as_str(), value["type"].as_str()) {
         (Some("Build" | "Module"), Some("container")) => {

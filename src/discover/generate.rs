@@ -26,12 +26,12 @@ use super::compose::Compose;
 use super::compose::Part;
 use super::compose::Service;
 use super::keys;
+use super::method::Kind;
+use super::method::Method;
+use super::method::Source;
 use super::proposal::Proposal;
 use super::proposal::Survey;
 use super::proposal::manifest_path;
-use super::way::Kind;
-use super::way::Source;
-use super::way::Way;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
@@ -82,11 +82,11 @@ struct Unit<'a> {
 }
 
 /// Fills in manifests, images, Secrets and notes.
-pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
+pub(super) fn generate(survey: &Survey, method: &Method, proposal: &mut Proposal) {
     let made;
-    let (compose, what) = match way.kind {
+    let (compose, what) = match method.kind {
         Kind::Compose => {
-            let Some(compose) = survey.composes.iter().find(|compose| compose.path == way.path) else {
+            let Some(compose) = survey.composes.iter().find(|compose| compose.path == method.path) else {
                 return;
             };
             (compose, compose.described())
@@ -165,22 +165,23 @@ fn unset(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
         let mut secrets = proposal.secrets.iter();
         secrets.any(|secret| secret.keys.iter().chain(&secret.optional).any(|key| key == name))
     };
-    for one in plan.compose.unset.iter().filter(|one| of_unit(&one.service)) {
-        if !one.in_command || !of_secret(&one.name) {
-            let place = Place { column: 0, ..one.place.clone() };
-            found.entry(one.name.clone()).or_insert_with(|| place.to_string());
+    for item in plan.compose.unset.iter().filter(|item| of_unit(&item.service)) {
+        if !item.in_command || !of_secret(&item.name) {
+            let place = Place { column: 0, ..item.place.clone() };
+            found.entry(item.name.clone()).or_insert_with(|| place.to_string());
         }
     }
     if found.is_empty() {
         return;
     }
     let list: Vec<String> = found.iter().map(|(name, place)| format!("`{name}` ({place})")).collect();
-    let told = format!("nothing here gives a value to {}: compose takes it from the shell", list.join(", "));
+    let message =
+        format!("nothing here gives a value to {}: compose takes it from the shell", list.join(", "));
     let variables: Vec<&String> = found.keys().collect();
     let lines = keys::lines(&variables);
     let help = format!("write {lines} into `{}`, then `todo init --force`", plan.compose.env);
     proposal.first.push(help.clone());
-    proposal.notes.push((told, help));
+    proposal.notes.push((message, help));
 }
 
 /// The unit in whose pod another one runs: the one whose network it shares.
@@ -198,7 +199,7 @@ fn owner<'u, 'a>(unit: &Unit<'a>, units: &'u [Unit<'a>]) -> Option<&'u Unit<'a>>
 
 /// Why there is nothing to write.
 fn nothing(what: &str, proposal: &Proposal) -> Finding {
-    let reasons: Vec<String> = proposal.notes.iter().map(|(told, _)| told.clone()).collect();
+    let reasons: Vec<String> = proposal.notes.iter().map(|(message, _)| message.clone()).collect();
     let finding = Code::ComposeInvalid.error(format!("nothing of {what} can be deployed"));
     if reasons.is_empty() {
         return finding.help("give its services an image or a build");
@@ -223,8 +224,8 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
     }
     let mut keys: BTreeMap<&str, (Vec<String>, &'static str)> = BTreeMap::new();
     for untaken in units.iter().flat_map(|unit| &unit.service.untaken) {
-        let told = keys.entry(&untaken.key).or_insert_with(|| (Vec::new(), untaken.help));
-        told.0.push(untaken.place.to_string());
+        let message = keys.entry(&untaken.key).or_insert_with(|| (Vec::new(), untaken.help));
+        message.0.push(untaken.place.to_string());
     }
     for (key, (places, help)) in keys {
         proposal
@@ -233,14 +234,15 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
     }
     for unit in units {
         for (rule, place) in &unit.service.routes {
-            let told = format!("the proxy leads to `{}` by the rule `{rule}` ({place})", unit.service.name);
+            let message =
+                format!("the proxy leads to `{}` by the rule `{rule}` ({place})", unit.service.name);
             let help = "no manifest says that: write an Ingress, if people or other services need that path";
-            proposal.besides.push((told, help.to_owned()));
+            proposal.besides.push((message, help.to_owned()));
         }
     }
     for unit in units.iter().filter(|unit| unit.service.name != unit.name) {
         let (old, new) = (&unit.service.name, &unit.name);
-        let told = format!(
+        let message = format!(
             "`{old}` is called `{new}` in a cluster, which takes no other letters in a host ({})",
             unit.service.place
         );
@@ -252,17 +254,17 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
         } else {
             format!("what compose says is rewritten; write `{new}` in {}", files.join(", "))
         };
-        proposal.notes.push((told, help));
+        proposal.notes.push((message, help));
     }
     let built = units.iter().any(|unit| unit.stage.is_some());
     let own = plan.survey.dockerfiles.iter().find(|found| !found.aside && !found.outside);
     if let Some(found) = own.filter(|_| !built && !plan.compose.path.is_empty()) {
-        let told = format!(
+        let message = format!(
             "no service of `{}` is built from `{}`: the application itself is not in it",
             plan.compose.path, found.path
         );
         proposal.notes.push((
-            told,
+            message,
             "`todo init --force --from .` writes manifests after the Dockerfile instead".to_owned(),
         ));
     }
@@ -271,7 +273,7 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
         let server = unit.stage.is_some() && unit.service.command.is_none() && !unit.job;
         if unit.ports.is_empty() && (server || unit.named) {
             let name = &unit.service.name;
-            let told = if unit.named {
+            let message = if unit.named {
                 format!(
                     "nothing says on which port `{name}` listens: its Service has none, and leads to its pods ({})",
                     unit.service.place
@@ -282,7 +284,7 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
                     unit.service.place
                 )
             };
-            proposal.notes.push((told, format!("if it does listen, write `expose` for `{name}` or `EXPOSE` in its Dockerfile, and `todo init --force`")));
+            proposal.notes.push((message, format!("if it does listen, write `expose` for `{name}` or `EXPOSE` in its Dockerfile, and `todo init --force`")));
         }
     }
 }

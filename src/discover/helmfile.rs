@@ -51,7 +51,7 @@ fn releases(declared: &Declared<'_>, evidence: &mut Evidence) {
             continue;
         }
         let values: Vec<&Value> = release["values"].as_array().into_iter().flatten().collect();
-        let files: Vec<&str> = values.iter().filter_map(|one| one.as_str()).collect();
+        let files: Vec<&str> = values.iter().filter_map(|item| item.as_str()).collect();
         declared.release(
             &pointer,
             &DeclaredChart {
@@ -63,7 +63,7 @@ fn releases(declared: &Declared<'_>, evidence: &mut Evidence) {
             },
             evidence,
         );
-        if values.iter().any(|one| one.is_object()) {
+        if values.iter().any(|item| item.is_object()) {
             let what = format!("gives values of its own to the chart `{chart}`");
             let help = "write them into a values file, and name it in `values`";
             declared.besides(&format!("{pointer}/values"), what, help, evidence);
@@ -75,7 +75,7 @@ fn releases(declared: &Declared<'_>, evidence: &mut Evidence) {
 fn sets(release: &Value) -> Value {
     let pairs = release["set"].as_array().into_iter().flatten();
     pairs
-        .filter_map(|one| Some((one["name"].as_str()?.to_owned(), one["value"].clone())))
+        .filter_map(|pair| Some((pair["name"].as_str()?.to_owned(), pair["value"].clone())))
         .collect::<serde_json::Map<_, _>>()
         .into()
 }
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!((one.name.as_str(), one.namespace.as_deref()), ("shop", Some("shop")));
         assert_eq!((&one.values[..], one.set["replicas"].as_str()), (&["dev.yaml".to_owned()][..], "2"));
         assert!(one.secret.contains_key("db.password") && !format!("{read:?}").contains("hunter2"));
-        let sorts: Vec<Sort> = read.besides.iter().map(|one| one.sort).collect();
+        let sorts: Vec<Sort> = read.besides.iter().map(|item| item.sort).collect();
         assert_eq!(sorts, [Sort::Lack, Sort::Install, Sort::Lack, Sort::Lack]);
     }
 }

@@ -189,12 +189,12 @@ pub fn is_secret(key: &str) -> bool {
     let lasts = ["expire", "expires", "expiry", "expiration", "lifetime", "min", "max"];
     // `MYSQL_ALLOW_EMPTY_PASSWORD`, `MYSQL_RANDOM_ROOT_PASSWORD`.
     let switch = has("allow") || has("random");
-    let told = switch
+    let is_setting = switch
         || ENDS.contains(&last)
         || words.first().is_some_and(|word| BEGINS.contains(&word.as_str()))
         || lasts.iter().any(|word| has(word));
     let secret = |word: &String| WORDS.contains(&word.as_str()) || word.ends_with("password");
-    !told && words.iter().any(secret)
+    !is_setting && words.iter().any(secret)
 }
 
 /// The words of a name in lower case: `llmApiKey`, `LLM_API_KEY` and `llm-api.key` have the same.

@@ -52,14 +52,16 @@ pub fn all(tree: &Tree) -> Vec<Kustomization> {
 /// Those that no other one is made of, and those that are `applied` as they are.
 #[must_use]
 pub fn tops<'k>(all: &'k [Kustomization], applied: &dyn Fn(&str) -> bool) -> Vec<&'k Kustomization> {
-    let used = |one: &Kustomization| all.iter().any(|other| other.resources.contains(&one.folder));
-    all.iter().filter(|one| !one.component && (!used(one) || applied(&one.folder))).collect()
+    let used = |kustomization: &Kustomization| {
+        all.iter().any(|other| other.resources.contains(&kustomization.folder))
+    };
+    all.iter().filter(|item| !item.component && (!used(item) || applied(&item.folder))).collect()
 }
 
 /// Every file that some kustomization reads.
 #[must_use]
 pub fn files(all: &[Kustomization]) -> BTreeSet<String> {
-    all.iter().flat_map(|one| one.resources.iter().chain(&one.others)).cloned().collect()
+    all.iter().flat_map(|item| item.resources.iter().chain(&item.others)).cloned().collect()
 }
 
 /// The objects that a kustomization is made of, its images renamed, its generated objects among them.
@@ -88,7 +90,7 @@ fn gather(
     objects: &mut Vec<Object>,
     found: &mut Vec<Finding>,
 ) {
-    let Some(one) = all.iter().find(|one| one.folder == folder) else { return };
+    let Some(one) = all.iter().find(|item| item.folder == folder) else { return };
     if !seen.insert(folder.to_owned()) {
         return;
     }
@@ -119,7 +121,7 @@ pub fn size(tree: &Tree, folder: &str) -> Option<usize> {
     let all = all(tree);
     let (mut folders, mut seen, mut size) = (vec![folder.to_owned()], BTreeSet::new(), 0);
     while let Some(folder) = folders.pop() {
-        let Some(one) = all.iter().find(|one| one.folder == folder).filter(|_| seen.insert(folder)) else {
+        let Some(one) = all.iter().find(|item| item.folder == folder).filter(|_| seen.insert(folder)) else {
             continue;
         };
         for path in one.resources.iter().chain(&one.others) {
@@ -136,7 +138,7 @@ pub fn size(tree: &Tree, folder: &str) -> Option<usize> {
 fn rename(object: &mut Object, images: &BTreeMap<String, String>) {
     let Some(template) = pods::template(&object.value) else { return };
     let pointers: Vec<String> =
-        template.containers().into_iter().map(|one| format!("{}/image", one.pointer)).collect();
+        template.containers().into_iter().map(|container| format!("{}/image", container.pointer)).collect();
     for pointer in pointers {
         if let Some(image) = object.value.pointer_mut(&pointer)
             && let Some(new) = image.as_str().and_then(|image| images.get(repository(image)))
@@ -224,7 +226,7 @@ mod tests {
         );
         let all = all(&tree);
         assert_eq!(
-            tops(&all, &|_| false).iter().map(|one| one.folder.as_str()).collect::<Vec<_>>(),
+            tops(&all, &|_| false).iter().map(|item| item.folder.as_str()).collect::<Vec<_>>(),
             ["k8s/overlays/dev"]
         );
         let (objects, found) = objects(&tree, &all, "k8s/overlays/dev");

@@ -66,14 +66,17 @@ pub(super) fn is_unnamed(text: &str, objects: &[Object], wrong: &[Finding]) -> b
 /// Whether a word stands where the API has a number (`core/v1: ContainerPort.containerPort, ServicePort.port`).
 pub(super) fn has_words_for_ports(objects: &[Object]) -> bool {
     let container_ports = pods::all(objects).flat_map(|(_, template)| {
-        let ports = template.containers().into_iter().flat_map(|one| {
-            items(&one.value["ports"]).map(|(_, port)| port["containerPort"].is_string()).collect::<Vec<_>>()
+        let ports = template.containers().into_iter().flat_map(|container| {
+            items(&container.value["ports"])
+                .map(|(_, port)| port["containerPort"].is_string())
+                .collect::<Vec<_>>()
         });
         ports.collect::<Vec<_>>()
     });
-    let services = objects.iter().filter(|one| one.kind() == "Service");
-    let mut ports =
-        services.flat_map(|one| items(&one.value["spec"]["ports"])).map(|(_, port)| port["port"].is_string());
+    let services = objects.iter().filter(|object| object.kind() == "Service");
+    let mut ports = services
+        .flat_map(|service| items(&service.value["spec"]["ports"]))
+        .map(|(_, port)| port["port"].is_string());
     ports.any(|is_word| is_word) || container_ports.into_iter().any(|is_word| is_word)
 }
 
@@ -85,6 +88,10 @@ pub(super) fn describe(templates: &[String]) -> Option<(String, String)> {
         1 => (format!("`{first}` and `{}`", more[0]), "are templates"),
         count => (format!("`{first}` and {count} more"), "are templates"),
     };
-    let told = format!("{what} {are}: something has to fill in names or numbers before a cluster takes them");
-    Some((told, "write the values out, and name the files in [[manifests]], if they are needed".to_owned()))
+    let message =
+        format!("{what} {are}: something has to fill in names or numbers before a cluster takes them");
+    Some((
+        message,
+        "write the values out, and name the files in [[manifests]], if they are needed".to_owned(),
+    ))
 }

@@ -4,9 +4,9 @@ use super::chart;
 use super::context::Attempt;
 use super::context::before;
 use super::evidence::Evidence;
+use super::evidence::Provenance;
 use super::evidence::Rank;
 use super::evidence::Release;
-use super::evidence::Said;
 use super::evidence::Sort;
 use super::published::is_public;
 use super::readers;
@@ -50,21 +50,23 @@ fn values(tree: &Tree, evidence: &Evidence, project: &Project) -> Vec<Finding> {
         let named = |file: &str| {
             chart.values.iter().any(|known| inside(&project.root, known).as_deref() == Some(file))
         };
-        let releases = evidence.releases.iter().filter(|one| one.chart == path && counts(&one.said));
+        let releases =
+            evidence.releases.iter().filter(|release| release.chart == path && counts(&release.provenance));
         for release in releases {
             let absent = release.absent_told().into_iter().filter(|(file, _)| !named(file));
-            findings.extend(absent.map(|(_, told)| {
+            findings.extend(absent.map(|(_, message)| {
                 let help = "write it and name it under `values` of the chart in deploy.toml, if it is needed";
-                Code::ValuesNotIncluded.note(told).at(release.said.place.clone()).help(help)
+                Code::ValuesNotIncluded.note(message).at(release.provenance.place.clone()).help(help)
             }));
             let files = chart.values.iter().filter_map(|file| inside(&project.root, file));
             let files: Vec<String> = std::iter::once(join(&path, "values.yaml")).chain(files).collect();
             let given = |key: &str| chart.set.contains_key(key) || chart.set_env.contains_key(key);
             let lost = lost(tree, release, &files).into_iter().filter(|key| !given(key));
             findings.extend(lost.map(|key| {
-                let told = format!("{} also sets `{key}`, which deploy.toml does not", release.said.place);
+                let message =
+                    format!("{} also sets `{key}`, which deploy.toml does not", release.provenance.place);
                 let help = "give it by `set` of the chart in deploy.toml, or by `set-env` if it is a secret";
-                Code::ValuesNotIncluded.note(told).at(release.said.place.clone()).help(help)
+                Code::ValuesNotIncluded.note(message).at(release.provenance.place.clone()).help(help)
             }));
         }
     }
@@ -105,8 +107,8 @@ fn builds(tree: &Tree, project: &Project) -> Vec<Finding> {
 }
 
 /// Whether a statement is one for this machine, and no test's.
-fn counts(said: &Said) -> bool {
-    said.rank < Rank::Aside && said.distance <= distance("")
+fn counts(provenance: &Provenance) -> bool {
+    provenance.rank < Rank::Aside && provenance.distance <= distance("")
 }
 
 /// What the scripts that deploy the project's manifests install besides.
@@ -116,17 +118,29 @@ fn installs(evidence: &Evidence, project: &Project) -> Vec<Finding> {
     let deployed = |path: &str| {
         sources.iter().any(|source| source == path || parent(path) == source || parent(source) == path)
     };
-    let applied = evidence.applied.iter().filter(|one| deployed(&one.path)).map(|one| &one.said);
-    let released = evidence.releases.iter().filter(|one| deployed(&one.chart)).map(|one| &one.said);
-    let scripts: BTreeSet<&PathBuf> =
-        applied.chain(released).filter(|said| counts(said)).map(|said| &said.entry).collect();
-    let besides = evidence.besides.iter().filter(|one| {
-        one.sort == Sort::Install && scripts.contains(&one.said.entry) && one.said.distance <= distance("")
+    let applied = evidence.applied.iter().filter(|item| deployed(&item.path)).map(|item| &item.provenance);
+    let released = evidence
+        .releases
+        .iter()
+        .filter(|release| deployed(&release.chart))
+        .map(|release| &release.provenance);
+    let scripts: BTreeSet<&PathBuf> = applied
+        .chain(released)
+        .filter(|provenance| counts(provenance))
+        .map(|provenance| &provenance.entry)
+        .collect();
+    let besides = evidence.besides.iter().filter(|item| {
+        item.sort == Sort::Install
+            && scripts.contains(&item.provenance.entry)
+            && item.provenance.distance <= distance("")
     });
     besides
-        .map(|one| {
-            let told = format!("{} {}", one.said.place, one.what);
-            Code::InstallNotIncluded.note(told).at(one.said.place.clone()).help(one.help.clone())
+        .map(|finding| {
+            let message = format!("{} {}", finding.provenance.place, finding.what);
+            Code::InstallNotIncluded
+                .note(message)
+                .at(finding.provenance.place.clone())
+                .help(finding.help.clone())
         })
         .collect()
 }
@@ -141,9 +155,9 @@ fn images(project: &Project, objects: &[Object]) -> Vec<Finding> {
     });
     unknown
         .map(|(image, place)| {
-            let told = format!("nothing here builds `{image}`, and no image of that name is known");
+            let message = format!("nothing here builds `{image}`, and no image of that name is known");
             let help = "add `[image.…]` to deploy.toml, or correct the name; put it on the node before `todo up` if something else builds it";
-            Code::ImageNotBuilt.warning(told).at(place).help(help)
+            Code::ImageNotBuilt.warning(message).at(place).help(help)
         })
         .collect()
 }
@@ -213,15 +227,15 @@ mod tests {
             ("db.host=db,db.port=1", 2),
         ] {
             let up = format!("helm install c chart --set {set}\n");
-            let told = codes(&[built, values, ("up.sh", &up)]);
-            assert_eq!(told, vec!["values-not-included"; lost], "{set}");
+            let found = codes(&[built, values, ("up.sh", &up)]);
+            assert_eq!(found, vec!["values-not-included"; lost], "{set}");
         }
     }
 
     #[test]
     fn what_the_deploying_script_installs_and_what_nothing_builds_is_told() {
         let install = "helm install kafka bitnami/kafka\n";
-        for (script, image, told) in [
+        for (script, image, expected) in [
             (format!("{install}kubectl apply -f k8s\n"), "web", &["install-not-included"][..]),
             (format!("{install}kubectl apply -f k8s/a.yaml\n"), "web", &["install-not-included"]),
             (format!("{install}kubectl apply -f old\n"), "web", &[]),
@@ -229,7 +243,7 @@ mod tests {
             (String::new(), "nginx:1.29", &[]),
             (String::new(), "ghcr.io/acme/web", &[]),
         ] {
-            assert_eq!(codes(&script, image), told, "{script} {image}");
+            assert_eq!(codes(&script, image), expected, "{script} {image}");
         }
     }
 }

@@ -88,10 +88,10 @@ pub struct Inputs<'a> {
 pub fn matched(inputs: Inputs<'_>) -> Matched {
     let shared = shared(inputs);
     let mut names: Vec<&Use> = Vec::new();
-    for one in inputs.uses {
-        let known = names.iter().any(|known| known.repository == one.repository);
-        if !known && !shared.iter().any(|shared| shared.repository == one.repository) {
-            names.push(one);
+    for item in inputs.uses {
+        let known = names.iter().any(|known| known.repository == item.repository);
+        if !known && !shared.iter().any(|shared| shared.repository == item.repository) {
+            names.push(item);
         }
     }
     let mut pairs: Vec<(u32, usize, usize, String)> = Vec::new();
@@ -138,22 +138,22 @@ pub fn matched(inputs: Inputs<'_>) -> Matched {
 /// The names that are deployed with several tags, and built from several Dockerfiles.
 fn shared(inputs: Inputs<'_>) -> Vec<Shared> {
     let mut found: Vec<Shared> = Vec::new();
-    for one in inputs.uses.iter().filter(|one| !one.tag.is_empty()) {
-        match found.iter_mut().find(|known| known.repository == one.repository) {
-            Some(known) => drop(known.tags.insert(one.tag.clone())),
+    for item in inputs.uses.iter().filter(|item| !item.tag.is_empty()) {
+        match found.iter_mut().find(|known| known.repository == item.repository) {
+            Some(known) => drop(known.tags.insert(item.tag.clone())),
             None => found.push(Shared {
-                repository: one.repository.clone(),
-                tags: [one.tag.clone()].into(),
-                place: one.place.clone(),
+                repository: item.repository.clone(),
+                tags: [item.tag.clone()].into(),
+                place: item.place.clone(),
             }),
         }
     }
     found.retain(|shared| {
-        let uses = inputs.uses.iter().filter(|one| one.repository == shared.repository);
+        let uses = inputs.uses.iter().filter(|item| item.repository == shared.repository);
         let files: BTreeSet<usize> = uses
-            .flat_map(|one| {
+            .flat_map(|item| {
                 let built = |file: &usize| {
-                    weigh(inputs, one, &inputs.dockerfiles[*file]).is_some_and(|(weight, _)| weight > NAMES)
+                    weigh(inputs, item, &inputs.dockerfiles[*file]).is_some_and(|(weight, _)| weight > NAMES)
                 };
                 (0..inputs.dockerfiles.len()).filter(built).collect::<Vec<_>>()
             })
@@ -198,7 +198,7 @@ mod tests {
     use crate::event::Place;
     use std::collections::BTreeMap;
 
-    fn told(files: &[(&str, &str)], images: &[&str]) -> Vec<String> {
+    fn named(files: &[(&str, &str)], images: &[&str]) -> Vec<String> {
         let tree = Tree::from_texts("shop", files);
         let uses: Vec<Use> = images.iter().map(|image| Use::new(image, Place::file("a.yaml"))).collect();
         let matched = matched(Inputs {
@@ -213,7 +213,7 @@ mod tests {
         let images = matched
             .images
             .iter()
-            .map(|one| format!("{} {}", one.repository, dockerfiles[one.dockerfile].path));
+            .map(|image| format!("{} {}", image.repository, dockerfiles[image.dockerfile].path));
         images.chain(matched.doubts.iter().map(|doubt| format!("? {}", doubt.answers.join(" ")))).collect()
     }
 
@@ -228,41 +228,44 @@ mod tests {
             ("frontend/x", ""),
         ];
         let pairs = ["todo-backend backend/Dockerfile", "todo-frontend frontend/Dockerfile"];
-        assert_eq!(told(&two, &["todo-backend:1", "todo-frontend", "postgres:16"]), pairs);
+        assert_eq!(named(&two, &["todo-backend:1", "todo-frontend", "postgres:16"]), pairs);
         assert_eq!(
-            told(&two, &["acme/api:v1", "acme/ui:v1"]),
+            named(&two, &["acme/api:v1", "acme/ui:v1"]),
             ["acme/api backend/Dockerfile", "acme/ui frontend/Dockerfile"]
         );
         let one = [("Dockerfile", FROM), ("main.py", "")];
-        assert_eq!(told(&one, &["user/app:v1", "redis"]), ["user/app Dockerfile"]);
+        assert_eq!(named(&one, &["user/app:v1", "redis"]), ["user/app Dockerfile"]);
         let two = [("web/Dockerfile", FROM), ("web/x", ""), ("ml/Dockerfile", FROM), ("ml/x", "")];
-        assert_eq!(told(&two, &["acme/web", "ghcr.io/other/store"]), ["acme/web web/Dockerfile"]);
+        assert_eq!(named(&two, &["acme/web", "ghcr.io/other/store"]), ["acme/web web/Dockerfile"]);
         let far = [("../../old/shop/Dockerfile", FROM)];
-        assert_eq!(told(&far, &["shop"]), [""; 0]);
+        assert_eq!(named(&far, &["shop"]), [""; 0]);
         let one = [("Dockerfile.api", FROM), ("Dockerfile.web", FROM), ("main.py", "")];
-        assert_eq!(told(&one, &["x-web", "x-api"]), ["x-web Dockerfile.web", "x-api Dockerfile.api"]);
+        assert_eq!(named(&one, &["x-web", "x-api"]), ["x-web Dockerfile.web", "x-api Dockerfile.api"]);
     }
 
     #[test]
     fn what_a_script_builds_goes_before_what_names_say() {
         let script = "docker build -t web ./api\ndocker build -t api ./web\n";
         let files = [("api/Dockerfile", FROM), ("web/Dockerfile", FROM), ("build.sh", script)];
-        assert_eq!(told(&files, &["api:1", "web:1"]), ["api web/Dockerfile", "web api/Dockerfile"]);
+        assert_eq!(named(&files, &["api:1", "web:1"]), ["api web/Dockerfile", "web api/Dockerfile"]);
     }
 
     #[test]
     fn somebody_elses_image_is_not_built_because_its_last_part_is_alike() {
         let script = "docker build -t ghcr.io/me/rabbitmq infra/rabbitmq\n";
         let files = [("infra/rabbitmq/Dockerfile", FROM), ("infra/rabbitmq/x", ""), ("build.sh", script)];
-        assert_eq!(told(&files, &["rabbitmq:4"]), [""; 0]);
-        assert_eq!(told(&files, &["ghcr.io/me/rabbitmq"]), ["ghcr.io/me/rabbitmq infra/rabbitmq/Dockerfile"]);
+        assert_eq!(named(&files, &["rabbitmq:4"]), [""; 0]);
+        assert_eq!(
+            named(&files, &["ghcr.io/me/rabbitmq"]),
+            ["ghcr.io/me/rabbitmq infra/rabbitmq/Dockerfile"]
+        );
     }
 
     #[test]
     fn examples_and_other_copies_do_not_build_it() {
         let files =
             [("docs/app/Dockerfile", FROM), ("docs/app/x", ""), ("web/Dockerfile", FROM), ("web/x", "")];
-        assert_eq!(told(&files, &["app", "web"]), ["web web/Dockerfile"]);
+        assert_eq!(named(&files, &["app", "web"]), ["web web/Dockerfile"]);
         let copies =
             [("step-1/Dockerfile", FROM), ("step-1/x", ""), ("step-2/Dockerfile", FROM), ("step-2/x", "")];
         let script = ("step-1/Makefile", "up:\n\tdocker build -t app .\n");
@@ -278,7 +281,7 @@ mod tests {
             settled: &BTreeMap::new(),
         });
         assert!(
-            matched.images.iter().all(|one| dockerfiles[one.dockerfile].path == "step-2/Dockerfile"),
+            matched.images.iter().all(|image| dockerfiles[image.dockerfile].path == "step-2/Dockerfile"),
             "{matched:?}"
         );
     }
@@ -287,8 +290,8 @@ mod tests {
     fn two_that_fit_alike_are_a_doubt_and_a_variant_is_none() {
         let files =
             [("a/web/Dockerfile", FROM), ("a/web/x", ""), ("b/web/Dockerfile", FROM), ("b/web/x", "")];
-        assert_eq!(told(&files, &["web"]), ["web a/web/Dockerfile", "? a/web/Dockerfile b/web/Dockerfile"]);
+        assert_eq!(named(&files, &["web"]), ["web a/web/Dockerfile", "? a/web/Dockerfile b/web/Dockerfile"]);
         let files = [("web/Dockerfile", FROM), ("web/Dockerfile.dev", FROM), ("web/x", "")];
-        assert_eq!(told(&files, &["web"]), ["web web/Dockerfile"]);
+        assert_eq!(named(&files, &["web"]), ["web web/Dockerfile"]);
     }
 }

@@ -23,12 +23,12 @@ pub struct Opened {
 #[must_use]
 pub fn opened(objects: &[Object], evidence: &Evidence) -> Option<Opened> {
     let services: Vec<&Object> =
-        objects.iter().filter(|one| one.kind() == "Service" && one.group().is_empty()).collect();
+        objects.iter().filter(|object| object.kind() == "Service" && object.group().is_empty()).collect();
     let there = |name: &str| services.iter().any(|service| service.name() == name);
     if let Some((name, place)) = evidence.opened.iter().find(|(name, _)| there(name)) {
         return Some(Opened { name: name.clone(), why: format!("{place} opens it") });
     }
-    for ingress in objects.iter().filter(|one| one.kind() == "Ingress") {
+    for ingress in objects.iter().filter(|object| object.kind() == "Ingress") {
         let mut paths: Vec<(&str, &str)> = Vec::new();
         for (_, rule) in items(&ingress.value["spec"]["rules"]) {
             for (_, path) in items(&rule["http"]["paths"]) {
@@ -70,7 +70,7 @@ pub fn promised(
     if let Some((_, port, place)) = local.clone().find(|(service, ..)| service.as_deref() == Some(name)) {
         return Some((*port, place.clone()));
     }
-    let service = objects.iter().find(|one| one.kind() == "Service" && one.name() == name);
+    let service = objects.iter().find(|object| object.kind() == "Service" && object.name() == name);
     let ports = service.into_iter().flat_map(|service| items(&service.value["spec"]["ports"]));
     let node_ports: Vec<u64> = ports.filter_map(|(_, port)| port["nodePort"].as_u64()).collect();
     if let Some((_, port, place)) = local.clone().find(|(_, port, _)| node_ports.contains(&u64::from(*port)))

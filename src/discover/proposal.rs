@@ -4,12 +4,12 @@ use super::compose::Compose;
 use super::dockerfile::Found;
 use super::evidence::Evidence;
 use super::keys::EnvFile;
+use super::method::Method;
+use super::method::Source;
 use super::naming::Doubt;
 use super::opened::Opened;
 use super::tree::Tree;
 use super::tree::join;
-use super::way::Source;
-use super::way::Way;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::project::BuildSecret;
@@ -30,7 +30,7 @@ pub struct Survey {
     /// Its `.env` files.
     pub env_files: Vec<EnvFile>,
     /// The ways to deploy it, the best first.
-    pub ways: Vec<Way>,
+    pub methods: Vec<Method>,
     /// Whether the first is better than the second by more than habit.
     pub clear: bool,
     /// The manifests outside of charts that something has to fill in first.

@@ -16,6 +16,11 @@ use super::evidence::Evidence;
 use super::generate;
 use super::keys;
 use super::manifest_files;
+use super::method;
+use super::method::Kind;
+use super::method::Method;
+use super::method::Programs;
+use super::method::Source;
 use super::naming;
 use super::naming::Inputs;
 use super::naming::Match;
@@ -30,11 +35,6 @@ use super::proposal::image_name;
 use super::readers;
 use super::tree::Tree;
 use super::tree::shown;
-use super::way;
-use super::way::Kind;
-use super::way::Programs;
-use super::way::Source;
-use super::way::Way;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::read::parse;
@@ -56,65 +56,71 @@ pub fn survey(tree: Tree, has: Programs) -> Survey {
     for found in &mut dockerfiles {
         found.context = context::choose(&tree, found, &evidence, &composes, None).context;
     }
-    let (ways, clear) = way::all(&tree, &evidence, &composes, &dockerfiles, has);
+    let (methods, clear) = method::all(&tree, &evidence, &composes, &dockerfiles, has);
     let env_files = keys::files(&tree);
     let templates = manifest_files::templates(&tree);
-    Survey { tree, dockerfiles, composes, evidence, env_files, ways, clear, templates }
+    Survey { tree, dockerfiles, composes, evidence, env_files, methods, clear, templates }
 }
 
-/// What deploy.toml would say for `way`. `rendered` are its objects, where it was rendered; `settled` are answers to doubts.
+/// What deploy.toml would say for `method`. `rendered` are its objects, where it was rendered; `settled` are answers to doubts.
 #[must_use]
 pub fn propose(
     survey: &Survey,
-    way: &Way,
+    method: &Method,
     rendered: Option<&[Object]>,
     settled: &BTreeMap<String, usize>,
 ) -> Proposal {
-    let addons =
-        survey.evidence.addons.iter().filter(|(_, said)| said.distance <= super::variant::distance(""));
+    let addons = survey
+        .evidence
+        .addons
+        .iter()
+        .filter(|(_, provenance)| provenance.distance <= super::variant::distance(""));
     let mut addons: Vec<(String, Place)> =
-        addons.map(|(name, said)| (name.clone(), said.place.clone())).collect();
+        addons.map(|(name, provenance)| (name.clone(), provenance.place.clone())).collect();
     addons.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
     addons.dedup_by(|one, other| one.0 == other.0);
     let mut proposal = Proposal { start: survey.evidence.start.clone(), addons, ..Proposal::default() };
-    let others = survey.ways.iter().filter(|other| other.path != way.path && other.kind < Kind::Compose);
+    let others =
+        survey.methods.iter().filter(|other| other.path != method.path && other.kind < Kind::Compose);
     for other in others.filter(|other| other.broken.is_empty()) {
         proposal.instead.push((other.path.clone(), other.title.clone()));
     }
-    notes::unread(survey, way, &mut proposal);
-    if way.kind >= Kind::Compose {
-        generate::generate(survey, way, &mut proposal);
+    notes::unread(survey, method, &mut proposal);
+    if method.kind >= Kind::Compose {
+        generate::generate(survey, method, &mut proposal);
         let parsed =
             proposal.files.iter().flat_map(|(path, text)| parse(text, Path::new(path)).0).collect::<Vec<_>>();
         proposal.opened = opened(&parsed, &Evidence::default());
         proposal.promised = local(survey, &proposal, &parsed);
-        notes::besides(survey, way, &mut proposal);
+        notes::besides(survey, method, &mut proposal);
         return proposal;
     }
-    proposal.sources.clone_from(&way.sources);
-    proposal.why_sources = match &way.said {
-        Some(said) => format!("{} deploys it", said.place),
+    proposal.sources.clone_from(&method.sources);
+    proposal.why_sources = match &method.provenance {
+        Some(provenance) => format!("{} deploys it", provenance.place),
         None => String::new(),
     };
-    let objects = rendered.unwrap_or(&way.objects);
-    let mut uses = if rendered.is_some() { naming::uses(objects) } else { way.uses.clone() };
+    let objects = rendered.unwrap_or(&method.objects);
+    let mut uses = if rendered.is_some() { naming::uses(objects) } else { method.uses.clone() };
     if rendered.is_some() {
         // What is rendered has places of templates; the values say better where a name stands.
-        for one in &mut uses {
-            if let Some(known) = way.uses.iter().find(|known| known.repository == one.repository) {
-                one.place = known.place.clone();
-                one.hints.extend(known.hints.clone());
+        for item in &mut uses {
+            if let Some(known) = method.uses.iter().find(|known| known.repository == item.repository) {
+                item.place = known.place.clone();
+                item.hints.extend(known.hints.clone());
             }
         }
     }
     if uses.is_empty() {
         let builds = survey.evidence.builds.iter();
         uses.extend(
-            builds.flat_map(|build| build.names.iter().map(|name| Use::new(name, build.said.place.clone()))),
+            builds.flat_map(|build| {
+                build.names.iter().map(|name| Use::new(name, build.provenance.place.clone()))
+            }),
         );
     }
     images(survey, &uses, settled, &mut proposal);
-    proposal.namespace = namespace(&survey.evidence, way, objects);
+    proposal.namespace = namespace(&survey.evidence, method, objects);
     let main = proposal.namespace.as_ref().map(|(name, _)| name.clone());
     for source in &mut proposal.sources {
         if let Source::Chart { namespace, .. } = source
@@ -125,20 +131,23 @@ pub fn propose(
     }
     data(survey, objects, &mut proposal);
     proposal.opened = opened(objects, &survey.evidence).map(|opened| {
-        let affixed = rendered.is_none() && way.affix != Default::default();
-        let name =
-            if affixed { format!("{}{}{}", way.affix.0, opened.name, way.affix.1) } else { opened.name };
+        let affixed = rendered.is_none() && method.affix != Default::default();
+        let name = if affixed {
+            format!("{}{}{}", method.affix.0, opened.name, method.affix.1)
+        } else {
+            opened.name
+        };
         Opened { name, why: opened.why }
     });
     proposal.promised = local(survey, &proposal, objects);
-    for (path, why) in &way.left_out {
+    for (path, why) in &method.left_out {
         proposal
             .besides
             .push((format!("{path}: {why}"), "name it in [[manifests]], if it is needed".to_owned()));
     }
     removed::propose(objects, &mut proposal);
-    notes::add(survey, way, objects, &uses, rendered.is_some(), &mut proposal);
-    before::add(survey, way, objects, &mut proposal);
+    notes::add(survey, method, objects, &uses, rendered.is_some(), &mut proposal);
+    before::add(survey, method, objects, &mut proposal);
     proposal
 }
 
@@ -166,17 +175,17 @@ fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, prop
                 }
             }
             Err(later) => {
-                let Later { image, told, help, first } = *later;
+                let Later { image, message, help, first } = *later;
                 proposal.first.extend(first.then(|| help.clone()));
                 proposal.later.push(image);
-                proposal.notes.push((told, help));
+                proposal.notes.push((message, help));
             }
         }
     }
     for shared in matched.shared {
         let (name, place) = (&shared.repository, at(&shared.place));
         let tags = shared.tags.iter().map(|tag| format!("`{tag}`")).collect::<Vec<_>>().join(", ");
-        let told = format!(
+        let message = format!(
             "`{name}` ({place}) is the name of several images that differ by their tags ({tags}); deploy.toml tells images apart by their names"
         );
         let tag = shared.tags.first().map_or("", String::as_str);
@@ -184,20 +193,21 @@ fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, prop
             "give each a name of its own in the manifests, as `{name}-{tag}`, then `todo init --force`"
         );
         proposal.first.push(help.clone());
-        proposal.notes.push((told, help));
+        proposal.notes.push((message, help));
     }
     proposal.doubts = matched.doubts;
     // Another Dockerfile for the same thing: `Dockerfile.dev` beside `Dockerfile`.
-    let words = |one: &Found| (one.context.clone(), dockerfile::words(one, &survey.tree.name));
-    let built: Vec<&Found> = matched.images.iter().map(|one| &survey.dockerfiles[one.dockerfile]).collect();
-    let beside = |one: &Found| built.iter().any(|known| words(known) == words(one));
+    let words = |item: &Found| (item.context.clone(), dockerfile::words(item, &survey.tree.name));
+    let built: Vec<&Found> =
+        matched.images.iter().map(|image| &survey.dockerfiles[image.dockerfile]).collect();
+    let beside = |item: &Found| built.iter().any(|known| words(known) == words(item));
     let unused = matched.unused.iter().map(|at| &survey.dockerfiles[*at]);
     // Those of another copy of the application are that copy's.
-    let copy = built.first().and_then(|one| copy_of(&one.path));
-    let other = |one: &Found| copy_of(&one.path).is_some() && copy_of(&one.path) != copy;
+    let copy = built.first().and_then(|image| copy_of(&image.path));
+    let other = |item: &Found| copy_of(&item.path).is_some() && copy_of(&item.path) != copy;
     let unused = unused
-        .filter(|one| !one.aside && !one.outside && !beside(one) && !other(one))
-        .map(|one| one.path.clone());
+        .filter(|item| !item.aside && !item.outside && !beside(item) && !other(item))
+        .map(|item| item.path.clone());
     proposal.unused = unused.collect();
 }
 
@@ -207,7 +217,7 @@ type Built = (Image, Vec<context::Note>);
 /// An image that a person has to decide on, with why and what to do.
 struct Later {
     image: Image,
-    told: String,
+    message: String,
     help: String,
     /// Whether nothing can be deployed before.
     first: bool,
@@ -237,16 +247,16 @@ fn image(survey: &Survey, one: &Match) -> Result<Built, Box<Later>> {
             return Ok((image(name), chosen.notes));
         }
         // It has an owner, whose registry may have it.
-        let told =
+        let message =
             format!("nothing says whether `{}` builds `{name}` ({place}), or a registry has it", found.path);
         let help = format!("uncomment [image.\"{name}\"] if it is built here");
-        return Err(Box::new(Later { image: image(name), told, help, first: false }));
+        return Err(Box::new(Later { image: image(name), message, help, first: false }));
     }
     let short = one.repository.rsplit('/').next().unwrap_or_default().to_lowercase();
     let short = short.trim_matches(['<', '>', '$', '{', '}', '_', '-']).to_owned();
-    let told = format!("`{}` ({place}) is a placeholder: no image may have that name", one.repository);
+    let message = format!("`{}` ({place}) is a placeholder: no image may have that name", one.repository);
     let help = format!("write `{short}` at {place}, and uncomment [image.{short}]");
-    Err(Box::new(Later { image: image(short), told, help, first: true }))
+    Err(Box::new(Later { image: image(short), message, help, first: true }))
 }
 
 /// Whether an image is in the registry of somebody's account, which gives it to nobody else: AWS' and Azure's.

@@ -19,9 +19,9 @@ pub(super) fn read(tree: &Tree) -> Evidence {
     garden::read(tree, &mut evidence);
     helmfile::read(tree, &mut evidence);
     script::read(tree, &mut evidence);
-    evidence.builds.sort_by_key(|one| one.said.standing());
-    evidence.releases.sort_by_key(|one| one.said.standing());
-    evidence.applied.sort_by_key(|one| one.said.standing());
-    evidence.composed.sort_by_key(|one| one.said.standing());
+    evidence.builds.sort_by_key(|build| build.provenance.standing());
+    evidence.releases.sort_by_key(|release| release.provenance.standing());
+    evidence.applied.sort_by_key(|item| item.provenance.standing());
+    evidence.composed.sort_by_key(|item| item.provenance.standing());
     evidence
 }

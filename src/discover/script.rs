@@ -13,8 +13,8 @@ mod texts;
 
 use super::evidence::Besides;
 use super::evidence::Evidence;
+use super::evidence::Provenance;
 use super::evidence::Rank;
-use super::evidence::Said;
 use super::evidence::Sort;
 use super::shell::Call;
 use super::shell::PLACE;
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
             ("minikube", ["start", rest @ ..]) if whole => {
                 for addons in values(rest, &["--addons"]) {
                     let names = addons.split(',').filter(|name| known(name));
-                    evidence.addons.extend(names.map(|name| (name.to_owned(), self.said())));
+                    evidence.addons.extend(names.map(|name| (name.to_owned(), self.provenance())));
                 }
                 let flags = flags(rest);
                 if evidence.start.is_none() && !flags.is_empty() {
@@ -134,7 +134,7 @@ impl<'a> Reader<'a> {
             }
             ("minikube", ["addons", "enable", rest @ ..]) if whole => {
                 let names = positional(rest, &["-p", "--profile"]).into_iter().filter(|name| known(name));
-                evidence.addons.extend(names.map(|name| (name.to_owned(), self.said())));
+                evidence.addons.extend(names.map(|name| (name.to_owned(), self.provenance())));
             }
             ("istioctl" | "linkerd" | "dapr" | "cilium", [verb @ ("install" | "init"), ..]) if whole => {
                 let what = format!("runs `{program} {verb}`");
@@ -155,19 +155,22 @@ impl<'a> Reader<'a> {
         if names.clone().any(|word| example.contains(&word)) && !self.tree.matches(&to) {
             let what = format!("copies `{from}` to `{to}`, which is not there");
             let help = format!("`cp {from} {to}` and fill it in, before `todo up`");
-            add(Besides { what, help, sort: Sort::Copy, names: vec![to], said: self.said() }, evidence);
+            add(
+                Besides { what, help, sort: Sort::Copy, names: vec![to], provenance: self.provenance() },
+                evidence,
+            );
         }
     }
 
-    fn said(&self) -> Said {
+    fn provenance(&self) -> Provenance {
         let distance = self.text.distance.max(self.call.distance);
-        Said { rank: self.text.rank, distance, place: self.place.clone(), entry: self.entry.into() }
+        Provenance { rank: self.text.rank, distance, place: self.place.clone(), entry: self.entry.into() }
     }
 
     fn besides(&self, what: &str, help: &str, sort: Sort, evidence: &mut Evidence) {
         let what = what.replace(PLACE, "");
         let help = help.to_owned();
-        add(Besides { what, help, sort, names: Vec::new(), said: self.said() }, evidence);
+        add(Besides { what, help, sort, names: Vec::new(), provenance: self.provenance() }, evidence);
     }
 
     /// A part of a command that only a run would know. What a script is started with stands in `$1` and is nobody's mistake.
@@ -191,8 +194,8 @@ impl<'a> Reader<'a> {
     fn installs(&self, what: &str, help: &str, names: &[&str], evidence: &mut Evidence) {
         let before = evidence.besides.len();
         self.besides(what, help, Sort::Install, evidence);
-        for one in &mut evidence.besides[before..] {
-            one.names = names.iter().map(|name| (*name).to_owned()).collect();
+        for item in &mut evidence.besides[before..] {
+            item.names = names.iter().map(|name| (*name).to_owned()).collect();
         }
     }
 
@@ -219,9 +222,9 @@ impl<'a> Reader<'a> {
 }
 
 /// What is done besides, told once.
-fn add(one: Besides, evidence: &mut Evidence) {
-    if !evidence.besides.iter().any(|known| known.what == one.what) {
-        evidence.besides.push(one);
+fn add(item: Besides, evidence: &mut Evidence) {
+    if !evidence.besides.iter().any(|known| known.what == item.what) {
+        evidence.besides.push(item);
     }
 }
 

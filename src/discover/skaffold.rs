@@ -35,8 +35,8 @@ pub fn read(tree: &Tree, evidence: &mut Evidence) {
 fn active(declared: &Declared<'_>) -> Option<usize> {
     let on_minikube = |(_, profile): &(usize, &Value)| {
         let activation = profile["activation"].as_array().into_iter().flatten();
-        let mut contexts = activation.filter(|one| one["command"].is_null() && one["env"].is_null());
-        contexts.any(|one| one["kubeContext"] == "minikube")
+        let mut contexts = activation.filter(|item| item["command"].is_null() && item["env"].is_null());
+        contexts.any(|context| context["kubeContext"] == "minikube")
     };
     let found = declared.list("/profiles").find(on_minikube).map(|(index, _)| index);
     // A part of what another skaffold.yaml requires is no deployment.
@@ -54,7 +54,7 @@ fn local(declared: &Declared<'_>) -> Option<usize> {
     let near = |profile: &Value| {
         let mut activation = profile["activation"].as_array().into_iter().flatten();
         let named = profile["name"].as_str().is_some_and(|name| distance(name) < distance(""));
-        named || activation.any(|one| matches!(one["command"].as_str(), Some("dev" | "run")))
+        named || activation.any(|item| matches!(item["command"].as_str(), Some("dev" | "run")))
     };
     let mut profiles = declared.list("/profiles");
     let found = profiles.find(|(index, one)| near(one) && deploys(declared, &format!("/profiles/{index}")));
@@ -106,14 +106,14 @@ fn artifacts(declared: &Declared<'_>, build: &str, evidence: &mut Evidence) {
     for (index, artifact) in declared.list(&format!("{build}/artifacts")) {
         let pointer = format!("{build}/artifacts/{index}");
         let Some(image) = artifact["image"].as_str() else { continue };
-        let docker = [&artifact["docker"], &artifact["kaniko"]].into_iter().find(|one| one.is_object());
+        let docker = [&artifact["docker"], &artifact["kaniko"]].into_iter().find(|item| item.is_object());
         let foreign = ["buildpacks", "jib", "ko", "bazel", "custom"];
         if let Some(kind) = foreign.into_iter().find(|kind| !artifact[*kind].is_null()) {
             let what = format!("builds `{image}` with {kind}, without a Dockerfile");
             let help = "`todo` builds Dockerfiles: write one, or build it into the node before `todo up`";
             declared.besides(&pointer, what, help, evidence);
-            if let Some(told) = evidence.besides.last_mut() {
-                told.names.push(repository(image).to_owned());
+            if let Some(last) = evidence.besides.last_mut() {
+                last.names.push(repository(image).to_owned());
             }
             continue;
         }
@@ -224,7 +224,8 @@ mod tests {
                 ("me/api", "src/api", "src/api/Dockerfile.dev")
             );
             assert_eq!(build.target.as_deref(), Some("run"));
-            let paths: Vec<_> = read.applied.iter().map(|one| (one.path.as_str(), one.kustomize)).collect();
+            let paths: Vec<_> =
+                read.applied.iter().map(|item| (item.path.as_str(), item.kustomize)).collect();
             assert_eq!(paths, [("infra/*.yaml", false), ("k/dev", true)]);
             assert_eq!((read.releases.len(), read.besides.len()), (releases, besides));
         }
@@ -264,7 +265,7 @@ mod tests {
                 ["k/gke/a.yaml", "k/here/a.yaml", "k/local/a.yaml", "k/base/a.yaml"].map(|path| (path, ""));
             let read =
                 read(&Tree::from_texts("x", &[&files[..], &[("skaffold.yaml", text.as_str())]].concat()));
-            assert_eq!(read.applied.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), path);
+            assert_eq!(read.applied.iter().map(|item| item.path.as_str()).collect::<Vec<_>>(), path);
         }
     }
 
@@ -278,7 +279,7 @@ mod tests {
             let text = text.replace("CONTEXT", context);
             let read =
                 read(&Tree::from_texts("x", &[&files[..], &[("skaffold.yaml", text.as_str())]].concat()));
-            assert_eq!(read.applied.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), [path]);
+            assert_eq!(read.applied.iter().map(|item| item.path.as_str()).collect::<Vec<_>>(), [path]);
             assert_eq!(read.builds[0].names, ["web"], "what the profile does not name stays");
             assert!(read.besides[0].what.ends_with(others), "{:?}", read.besides);
         }

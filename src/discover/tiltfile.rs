@@ -10,9 +10,9 @@ use super::evidence::Besides;
 use super::evidence::Build;
 use super::evidence::Evidence;
 use super::evidence::INSTALL;
+use super::evidence::Provenance;
 use super::evidence::Rank;
 use super::evidence::Release;
-use super::evidence::Said;
 use super::evidence::Sort;
 use super::script::rank_of;
 use super::tree::Tree;
@@ -88,9 +88,9 @@ impl Reader<'_> {
         Place { file: self.path.into(), line: self.line, column: 0 }
     }
 
-    fn said(&self) -> Said {
+    fn provenance(&self) -> Provenance {
         let rank = if rank_of(self.path) == Rank::Aside { Rank::Aside } else { Rank::Declared };
-        Said::at(self.place(), rank, super::variant::distance(self.path))
+        Provenance::at(self.place(), rank, super::variant::distance(self.path))
     }
 
     fn besides(&mut self, what: String, help: &str) {
@@ -98,11 +98,16 @@ impl Reader<'_> {
     }
 
     fn add(&mut self, what: String, help: &str, sort: Sort, names: Vec<String>) {
-        if self.evidence.besides.iter().any(|known| known.what == what && known.said.place == self.place()) {
+        if self
+            .evidence
+            .besides
+            .iter()
+            .any(|known| known.what == what && known.provenance.place == self.place())
+        {
             return;
         }
-        let said = self.said();
-        self.evidence.besides.push(Besides { what, help: help.to_owned(), sort, names, said });
+        let provenance = self.provenance();
+        self.evidence.besides.push(Besides { what, help: help.to_owned(), sort, names, provenance });
     }
 
     fn computed(&mut self, name: &str) {
@@ -138,8 +143,16 @@ impl Reader<'_> {
         };
         let target = arguments.text(usize::MAX, "target").filter(|target| !target.is_empty());
         let names = vec![repository(&image).to_owned()];
-        let said = self.said();
-        self.evidence.builds.push(Build { names, dockerfile, context, target, args, fails: false, said });
+        let provenance = self.provenance();
+        self.evidence.builds.push(Build {
+            names,
+            dockerfile,
+            context,
+            target,
+            args,
+            fails: false,
+            provenance,
+        });
     }
 
     fn yaml(&mut self, value: &Value) {
@@ -162,8 +175,14 @@ impl Reader<'_> {
     fn applied(&mut self, written: &str, kustomize: bool) {
         let path = self.at(written);
         if self.tree.matches(&path) {
-            let said = self.said();
-            self.evidence.applied.push(Applied { path, kustomize, recursive: false, namespace: None, said });
+            let provenance = self.provenance();
+            self.evidence.applied.push(Applied {
+                path,
+                kustomize,
+                recursive: false,
+                namespace: None,
+                provenance,
+            });
         } else {
             self.besides(
                 format!("applies `{path}`, which is not there"),
@@ -199,8 +218,17 @@ impl Reader<'_> {
         }
         let name = arguments.text(usize::MAX, "name").unwrap_or_else(|| file_name(&chart).to_owned());
         let namespace = arguments.text(usize::MAX, "namespace");
-        let said = self.said();
-        self.evidence.releases.push(Release { name, chart, values, absent, set, secret, namespace, said });
+        let provenance = self.provenance();
+        self.evidence.releases.push(Release {
+            name,
+            chart,
+            values,
+            absent,
+            set,
+            secret,
+            namespace,
+            provenance,
+        });
     }
 
     fn resource(&mut self, arguments: &Arguments) {
@@ -235,8 +263,13 @@ mod tests {
         let builds: Vec<_> = read
             .builds
             .iter()
-            .map(|one| {
-                (one.names[0].as_str(), one.context.as_str(), one.dockerfile.as_str(), one.said.place.line)
+            .map(|build| {
+                (
+                    build.names[0].as_str(),
+                    build.context.as_str(),
+                    build.dockerfile.as_str(),
+                    build.provenance.place.line,
+                )
             })
             .collect();
         assert_eq!(
@@ -248,13 +281,13 @@ mod tests {
             ]
         );
         assert_eq!((read.builds[0].target.as_deref(), read.builds[0].args["A"].as_str()), (Some("dev"), "1"));
-        let paths: Vec<_> = read.applied.iter().map(|one| (one.path.as_str(), one.kustomize)).collect();
+        let paths: Vec<_> = read.applied.iter().map(|item| (item.path.as_str(), item.kustomize)).collect();
         assert_eq!(paths, [("k8s/a.yaml", false), ("k8s/b.yaml", false), ("k", true)]);
         assert_eq!((read.releases[0].name.as_str(), read.releases[0].values.len()), ("web", 1));
         assert!(
             read.releases[0].secret.contains_key("db.password") && !format!("{read:?}").contains("hunter2")
         );
         assert_eq!(read.local[0].1, 9000);
-        assert_eq!(read.besides.iter().map(|one| one.said.place.line).collect::<Vec<_>>(), [12, 13]);
+        assert_eq!(read.besides.iter().map(|item| item.provenance.place.line).collect::<Vec<_>>(), [12, 13]);
     }
 }

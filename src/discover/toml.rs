@@ -2,6 +2,7 @@
 
 mod values;
 
+use super::method::Source;
 use super::proposal::Config;
 use super::proposal::Image;
 use super::proposal::Proposal;
@@ -9,7 +10,6 @@ use super::proposal::Secret;
 use super::propose::variable_of;
 use super::tree::join;
 use super::tree::shown;
-use super::way::Source;
 use crate::project::BuildSecret;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -70,10 +70,10 @@ pub fn write(proposal: &Proposal) -> String {
             );
             let _ = writeln!(text, "[service.{}]\npath = \"/\"", key(&opened.name));
             if let Some((port, place)) = &proposal.promised {
-                let told = format!(
+                let message = format!(
                     "{place} promises http://localhost:{port}; with this line `todo up` forwards that port in the background, until `todo down`:\nlocal-port = {port}"
                 );
-                for line in told.lines() {
+                for line in message.lines() {
                     let _ = writeln!(text, "# {line}");
                 }
             }
@@ -162,14 +162,14 @@ fn start(text: &mut String, proposal: &Proposal) {
     }
     if !lines.is_empty() {
         let section = if proposal.addons.is_empty() { "[minikube]\n" } else { "" };
-        let told = format!(
+        let message = format!(
             "{place} starts minikube like this; uncomment what matters:\n{section}{}",
             lines.join("\n")
         );
         if proposal.addons.is_empty() {
             text.push('\n');
         }
-        for line in told.lines() {
+        for line in message.lines() {
             let _ = writeln!(text, "# {line}");
         }
     }
@@ -252,12 +252,12 @@ fn sources(text: &mut String, proposal: &Proposal) {
 
 fn secret(text: &mut String, secret: &Secret) {
     if secret.blank {
-        let told = format!(
+        let message = format!(
             "{}. Its files are yours: a key and a path for each.\n[secret.{}]\nfiles = {{ \"tls.crt\" = \"certs/tls.crt\", \"tls.key\" = \"certs/tls.key\" }}",
             capital(&secret.why),
             key(&secret.name)
         );
-        comment(text, &told);
+        comment(text, &message);
         return;
     }
     let mut why = format!("{}.", capital(&secret.why));
@@ -292,9 +292,9 @@ fn secret(text: &mut String, secret: &Secret) {
     }
 }
 
-fn comment(text: &mut String, told: &str) {
+fn comment(text: &mut String, message: &str) {
     text.push('\n');
-    for line in told.lines() {
+    for line in message.lines() {
         let _ = writeln!(text, "# {line}");
     }
 }
@@ -306,10 +306,10 @@ fn line(text: &mut String, key: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::write;
+    use crate::discover::method::Source;
     use crate::discover::proposal::Image;
     use crate::discover::proposal::Proposal;
     use crate::discover::proposal::Secret;
-    use crate::discover::way::Source;
     use crate::project::BuildSecret;
     use crate::project::check::check;
     use std::path::Path;

@@ -176,11 +176,8 @@ fn is_interesting(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::look;
-    use crate::event::Sink;
     use crate::run::Run;
-    use crate::signal::Cancel;
     use crate::world::World;
-    use std::sync::Arc;
 
     #[test]
     #[cfg(unix)]
@@ -191,12 +188,7 @@ mod tests {
             std::fs::write(folder.path().join(file), "FROM x").unwrap();
         }
         std::os::unix::fs::symlink("..", folder.path().join("a/loop")).unwrap();
-        let run = Run {
-            sink: Sink::new().0,
-            cancel: Cancel::new().1,
-            world: Arc::new(World::fake(folder.path(), [("", ""); 0])),
-            verbose: false,
-        };
+        let run = Run::fake(World::fake(folder.path(), [("", ""); 0])).0;
         let tree = look(&run, folder.path()).unwrap();
         assert_eq!(tree.files.iter().collect::<Vec<_>>(), ["a/Dockerfile"]);
         assert_eq!(tree.text("a/Dockerfile"), Some("FROM x"));

@@ -47,9 +47,9 @@ pub(crate) async fn exec(
     read.with_context(doing)?;
     let code = engine.inspect_exec(&id).await.with_context(doing)?.exit_code;
     if code != Some(0) {
-        let said = String::from_utf8_lossy(&err);
+        let stderr = String::from_utf8_lossy(&err);
         let last =
-            said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it exited without output");
+            stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it exited without output");
         anyhow::bail!("{}: {}", doing(), last.trim());
     }
     written.with_context(doing)?;

@@ -242,11 +242,11 @@ mod tests {
         assert_eq!(super::another(&world, &used).await, None, "a file is no engine");
         std::fs::remove_file(&socket).unwrap();
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        let told = super::another(&world, &used).await.unwrap();
-        assert!(told.contains(&format!("export DOCKER_HOST=unix://{}", socket.display())), "{told}");
+        let message = super::another(&world, &used).await.unwrap();
+        assert!(message.contains(&format!("export DOCKER_HOST=unix://{}", socket.display())), "{message}");
         context(home.path(), "colima", &format!("unix://{}", socket.display()), false);
-        let told = super::another(&world, &used).await.unwrap();
-        assert!(told.contains("`docker context use colima`"), "{told}");
+        let message = super::another(&world, &used).await.unwrap();
+        assert!(message.contains("`docker context use colima`"), "{message}");
         assert_eq!(super::another(&world, &Address::Unix(socket)).await, None, "that is the one in use");
     }
 }

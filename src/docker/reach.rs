@@ -203,18 +203,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("docker.sock");
         let at = format!("unix://{}", socket.display());
-        let told = async |host: &str| {
+        let describe = async |host: &str| {
             let world = World::fake("/", [("DOCKER_HOST", host), ("HOME", "/nobody")]);
             let fault = reach(&world).await.err().unwrap();
             format!("{fault}; {}", fault.help())
         };
-        assert!(told(&at).await.starts_with("no Docker engine listens at `unix://"));
+        assert!(describe(&at).await.starts_with("no Docker engine listens at `unix://"));
         let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         drop(listener);
-        assert!(told(&at).await.contains("`unset DOCKER_HOST`"));
-        assert!(told("ssh://me@there").await.contains("behind ssh"));
+        assert!(describe(&at).await.contains("`unset DOCKER_HOST`"));
+        assert!(describe("ssh://me@there").await.contains("behind ssh"));
         assert!(
-            told("tcp://127.0.0.1:1").await.starts_with("no Docker engine listens at `tcp://127.0.0.1:1`")
+            describe("tcp://127.0.0.1:1")
+                .await
+                .starts_with("no Docker engine listens at `tcp://127.0.0.1:1`")
         );
 
         let _listener = {
@@ -223,7 +225,7 @@ mod tests {
         };
         std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o000)).unwrap();
         if std::os::unix::net::UnixStream::connect(&socket).is_err() {
-            assert!(told(&at).await.contains("may not use"), "only root may");
+            assert!(describe(&at).await.contains("may not use"), "only root may");
         }
     }
 

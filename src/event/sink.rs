@@ -223,13 +223,13 @@ mod tests {
             let (step, item) = (sink.step(Step::Image), sink.item(Step::Image, "web"));
             sink.stop(stopping);
             drop((item, step));
-            let mut told = std::iter::from_fn(|| events.try_recv().ok()).map(|event| event.kind).skip(2);
-            let first = told.next();
+            let mut reported = std::iter::from_fn(|| events.try_recv().ok()).map(|event| event.kind).skip(2);
+            let first = reported.next();
             assert!(
                 matches!(first, Some(EventKind::ItemFinished { outcome: is, .. }) if is == outcome),
                 "{first:?}"
             );
-            let second = told.next();
+            let second = reported.next();
             let failed = matches!(second, Some(EventKind::StepFailed { .. }));
             assert_eq!(failed, outcome == Outcome::Failed, "{second:?}");
         }

@@ -92,10 +92,10 @@ async fn observe(run: &Run, project: &Project, target: &Target) -> Fault {
     loop {
         tokio::time::sleep(PERIOD).await;
         match pulse(target).await {
-            Pulse::Answers { silent: said, all } => {
+            Pulse::Answers { silent: named, all } => {
                 api.ends("answers again");
-                let silent = leases.unchanged(&said);
-                let all = all && silent.len() == said.len();
+                let silent = leases.unchanged(&named);
+                let all = all && silent.len() == named.len();
                 if silent.is_empty() {
                     nodes.ends("reports again");
                     continue;
@@ -151,12 +151,12 @@ impl Leases {
 struct Silence {
     item: &'static str,
     since: Option<Instant>,
-    told: Option<(OpenStep, OpenItem)>,
+    open_item: Option<(OpenStep, OpenItem)>,
 }
 
 impl Silence {
     fn new(item: &'static str) -> Silence {
-        Silence { item, since: None, told: None }
+        Silence { item, since: None, open_item: None }
     }
 
     /// How long it has lasted; it begins with the first call.
@@ -166,14 +166,14 @@ impl Silence {
 
     fn tell(&mut self, run: &Run, why: String) {
         let (_, item) = self
-            .told
+            .open_item
             .get_or_insert_with(|| (run.sink.step(Step::Minikube), run.sink.item(Step::Minikube, self.item)));
         item.waiting(why);
     }
 
     fn ends(&mut self, how: &str) {
         self.since = None;
-        if let Some((step, item)) = self.told.take() {
+        if let Some((step, item)) = self.open_item.take() {
             item.finish(Outcome::Done, Some(how.to_owned()));
             step.finish(Outcome::Unchanged, Some(format!("the {} {how}", self.item)));
         }

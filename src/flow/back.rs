@@ -78,10 +78,10 @@ pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::
 /// Both ends: why the rollout failed, and why the way back did.
 fn stuck(fault: Fault, what: &str, why: Fault) -> Fault {
     let causes = why.causes().join(": ");
-    let told = Code::RollbackFailed
+    let finding = Code::RollbackFailed
         .error(format!("{what}: {causes}"))
         .help("fix the problem and run `todo up` again");
-    let mut fault = fault.findings([told]).findings(why.findings);
+    let mut fault = fault.findings([finding]).findings(why.findings);
     fault.hints.extend(why.hints);
     fault
 }

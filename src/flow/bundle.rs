@@ -3,6 +3,7 @@
 //! Each file is redacted as it is printed, and then searched once more for every secret value, as it is and in base64: where one is
 //! found, nothing is written.
 
+use crate::answer::record::Record;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::fault::Kind;
@@ -14,7 +15,6 @@ use crate::project::Project;
 use crate::project::secret::Secret;
 use crate::project::values;
 use crate::replace;
-use crate::report::record::Record;
 use crate::run::Run;
 use crate::version;
 use base64::Engine;
@@ -76,8 +76,8 @@ fn entries(run: &Run, project: &Project, findings: &[Finding]) -> Vec<Entry> {
     );
     let deploy = file::read_text(&project.file, file::TEXT).unwrap_or_else(|error| error.to_string());
     let cluster = project.minikube.profile.as_str();
-    let of = |record: &Record| record.is_of(project.name.as_str(), project.namespace.as_str(), cluster);
-    let runs = runs::of(&run.world, of);
+    let is_alike = |record: &Record| record.is_of(project.name.as_str(), project.namespace.as_str(), cluster);
+    let runs = runs::read(&run.world, is_alike);
     vec![
         ("about.txt", about),
         ("deploy.toml", deploy),
@@ -156,7 +156,7 @@ mod tests {
             entry.read_to_string(&mut text).unwrap();
             found.push((entry.path().unwrap().display().to_string(), text));
         }
-        let wanted = [("todo-bundle/a.txt", "one"), ("todo-bundle/b.json", "{}")];
-        assert_eq!(found, wanted.map(|(name, text)| (name.to_owned(), text.to_owned())));
+        let desired = [("todo-bundle/a.txt", "one"), ("todo-bundle/b.json", "{}")];
+        assert_eq!(found, desired.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
 }

@@ -1,5 +1,6 @@
 //! The project's own checks: as part of `todo up`, and again by `todo check`.
 
+use crate::answer::listing::Listing;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
@@ -21,7 +22,6 @@ use crate::project::When;
 use crate::project::name::DataKey;
 use crate::project::name::ObjectName;
 use crate::project::secret::Secret;
-use crate::report::listing::Listing;
 use crate::run::Run;
 use crate::service::check::CheckRunner;
 use crate::service::check::Checked;
@@ -74,7 +74,7 @@ pub(crate) async fn late(
 ) -> Vec<Finding> {
     let checks: Vec<&Check> = project.checks.iter().filter(|check| by_node(check)).collect();
     let checked = ask(run, project, Some(cluster), objects, &checks, false).await;
-    checked.unwrap_or_default().into_iter().filter_map(|one| one.finding).collect()
+    checked.unwrap_or_default().into_iter().filter_map(|check| check.finding).collect()
 }
 
 /// Checks of what is running now.
@@ -102,17 +102,17 @@ async fn part(
     project: &Project,
     cluster: Option<&ClusterHandle>,
     objects: &[Object],
-    wanted: impl Fn(&&Check) -> bool,
+    desired: impl Fn(&&Check) -> bool,
 ) -> Result<()> {
-    let checks: Vec<&Check> = project.checks.iter().filter(wanted).collect();
+    let checks: Vec<&Check> = project.checks.iter().filter(desired).collect();
     if checks.is_empty() {
         return Ok(());
     }
     let step = run.sink.step(Step::Check);
     let checked = ask(run, project, cluster, objects, &checks, true).await?;
     let (broken, weak): (Vec<&Checked>, Vec<&Checked>) =
-        checked.iter().filter(|one| one.finding.is_some()).partition(|one| one.required);
-    for finding in weak.into_iter().filter_map(|one| one.finding.clone()) {
+        checked.iter().filter(|check| check.finding.is_some()).partition(|check| check.required);
+    for finding in weak.into_iter().filter_map(|item| item.finding.clone()) {
         run.sink.warn(finding);
     }
     if broken.is_empty() {
@@ -125,12 +125,12 @@ async fn part(
     };
     let fault = Code::CheckFailed
         .fault(kind, message)
-        .findings(broken.into_iter().filter_map(|one| one.finding.clone()));
+        .findings(broken.into_iter().filter_map(|item| item.finding.clone()));
     Err(fault.hint("`todo check` asks again; a check that the project can do without has `required = false`"))
 }
 
 fn passed(checked: &[Checked]) -> String {
-    let passed = checked.iter().filter(|one| one.outcome == Outcome::Done).count();
+    let passed = checked.iter().filter(|check| check.outcome == Outcome::Done).count();
     format!("{passed} of {} passed", checked.len())
 }
 
@@ -184,7 +184,7 @@ pub async fn check(run: &Run, project: &Arc<Project>) -> Result<Answer> {
     let checks: Vec<&Check> = project.checks.iter().collect();
     let objects = &gathered.plan.objects;
     let checked = ask(run, project, cluster, objects, &checks, false).await?;
-    for finding in checked.iter().filter_map(|one| one.finding.clone()) {
+    for finding in checked.iter().filter_map(|check| check.finding.clone()) {
         run.sink.warn(finding);
     }
     Ok(Answer::Judged(listing(&checked), code(&checked)))
@@ -193,8 +193,8 @@ pub async fn check(run: &Run, project: &Arc<Project>) -> Result<Answer> {
 /// As `up` would have ended: what is missing before it comes first.
 fn code(checked: &[Checked]) -> u8 {
     let failed = |early: bool| {
-        let is_meant = |one: &&Checked| (one.when == When::Before) == early;
-        checked.iter().filter(is_meant).any(|one| one.required && one.outcome == Outcome::Failed)
+        let is_meant = |check: &&Checked| (check.when == When::Before) == early;
+        checked.iter().filter(is_meant).any(|check| check.required && check.outcome == Outcome::Failed)
     };
     if failed(true) {
         Kind::Prerequisite.exit_code()
@@ -206,23 +206,25 @@ fn code(checked: &[Checked]) -> u8 {
 }
 
 fn listing(checked: &[Checked]) -> Listing {
-    let result = |one: &Checked| match (one.outcome, one.required) {
+    let result = |check: &Checked| match (check.outcome, check.required) {
         (Outcome::Done, _) => "passed",
         (Outcome::Skipped, _) => "skipped",
         (_, true) => "failed",
         (_, false) => "missing",
     };
-    let from = |one: &Checked| if one.from == From::Cluster { "cluster" } else { "host" };
-    let rows = checked.iter().map(|one| {
-        let took = format!("{} ms", one.took.as_millis());
-        [&one.name, result(one), from(one), &one.what, &took, &one.said].map(str::to_owned).to_vec()
+    let from = |check: &Checked| if check.from == From::Cluster { "cluster" } else { "host" };
+    let rows = checked.iter().map(|check| {
+        let took = format!("{} ms", check.took.as_millis());
+        [&check.name, result(check), from(check), &check.what, &took, &check.answer]
+            .map(str::to_owned)
+            .to_vec()
     });
-    let json = checked.iter().map(|one| {
+    let json = checked.iter().map(|check| {
         json!({
-            "name": one.name, "result": result(one), "required": one.required, "from": from(one),
-            "when": one.when.as_str(),
-            "what": one.what, "said": one.said,
-            "took_ms": u64::try_from(one.took.as_millis()).unwrap_or(u64::MAX), "finding": one.finding,
+            "name": check.name, "result": result(check), "required": check.required, "from": from(check),
+            "when": check.when.as_str(),
+            "what": check.what, "said": check.answer,
+            "took_ms": u64::try_from(check.took.as_millis()).unwrap_or(u64::MAX), "finding": check.finding,
         })
     });
     Listing {
@@ -286,13 +288,13 @@ mod tests {
 
         let project = sample(Path::new("/p"), &format!("{check}from = 'cluster'\n"));
         assert!(before(&run, &project, &cluster(), &[], async { true }).await.unwrap());
-        let told: Vec<EventKind> =
-            std::iter::from_fn(|| events.try_recv().ok()).map(|one| one.kind).collect();
-        let skipped = told.iter().any(|kind| {
+        let reported: Vec<EventKind> =
+            std::iter::from_fn(|| events.try_recv().ok()).map(|item| item.kind).collect();
+        let skipped = reported.iter().any(|kind| {
             matches!(kind, EventKind::ItemFinished { item, outcome: Outcome::Skipped, detail: Some(why), .. }
                 if item == "Ollama" && why == "nothing is to be rolled out")
         });
-        assert!(skipped, "{told:?}");
+        assert!(skipped, "{reported:?}");
         assert!(before(&run, &project, &cluster(), &[], async { false }).await.is_err(), "it is asked");
     }
 }

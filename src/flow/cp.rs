@@ -169,9 +169,9 @@ async fn tar(
     match container.run(argv, input, stdout, &mut stderr).await {
         Ok(0) => Ok(()),
         Ok(code) => {
-            let said = String::from_utf8_lossy(&stderr);
-            let said = said.lines().next().map_or_else(|| format!("exit code {code}"), str::to_owned);
-            Err(Copying::Fault(not_copied(&format!("`tar` in the container failed: {said}"))))
+            let message = String::from_utf8_lossy(&stderr);
+            let message = message.lines().next().map_or_else(|| format!("exit code {code}"), str::to_owned);
+            Err(Copying::Fault(not_copied(&format!("`tar` in the container failed: {message}"))))
         }
         Err(NotRun::Unwritten(_)) => Err(Copying::Local),
         Err(why @ NotRun::ProgramNotFound(_)) => Err(Copying::Fault(not_run(container, &why).hint(

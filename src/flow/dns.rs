@@ -45,7 +45,7 @@ pub(crate) async fn findings(run: &Run, project: &Project) -> Vec<Finding> {
         seen.pods = pods(run, project, &cluster).await;
         if asked && project.elsewhere.is_none() {
             let printed = minikube::inside(run, &project.minikube.profile, &script()).await;
-            seen.node = printed.ok().and_then(|printed| said(&printed));
+            seen.node = printed.ok().and_then(|printed| resolves(&printed));
         }
     }
     judge(seen, project.minikube.profile.as_str())
@@ -64,7 +64,7 @@ fn script() -> String {
 }
 
 /// What [`script`] printed: `getent` ends with 2 for a name that is not found, `timeout` with 124.
-fn said(printed: &str) -> Option<bool> {
+fn resolves(printed: &str) -> Option<bool> {
     let code = printed.lines().find_map(|line| line.trim().strip_prefix("dns "))?;
     match code {
         "0" => Some(true),
@@ -77,22 +77,22 @@ fn judge(seen: Seen, profile: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     match (seen.here, seen.node) {
         (Some(false), Some(false) | None) => {
-            let told = format!("this machine cannot resolve `{NAME}`, where most images come from");
-            findings.push(Code::DnsLookupFailed.warning(told).help(
+            let message = format!("this machine cannot resolve `{NAME}`, where most images come from");
+            findings.push(Code::DnsLookupFailed.warning(message).help(
                 "check its network and its DNS servers; behind a proxy set HTTPS_PROXY. What is built already runs without",
             ));
         }
         (_, Some(false)) => {
-            let told = format!("the node cannot resolve `{NAME}`, though this machine can");
-            findings.push(Code::NodeDnsBroken.warning(told).help(format!(
+            let message = format!("the node cannot resolve `{NAME}`, though this machine can");
+            findings.push(Code::NodeDnsBroken.warning(message).help(format!(
                 "a VPN or a firewall that came after the node's start is the usual cause: `minikube stop -p {profile}`, then `todo up`; see also `minikube ssh -p {profile} -- cat /etc/resolv.conf`"
             )));
         }
         _ => {}
     }
     if seen.pods == Some(0) {
-        let told = "the cluster's DNS has no ready pod: pods cannot resolve the names of Services";
-        findings.push(Code::ClusterDnsNotReady.warning(told).help(
+        let message = "the cluster's DNS has no ready pod: pods cannot resolve the names of Services";
+        findings.push(Code::ClusterDnsNotReady.warning(message).help(
             "see why: `kubectl -n kube-system describe pods -l k8s-app=kube-dns`, and `kubectl -n kube-system logs -l k8s-app=kube-dns`",
         ));
     }
@@ -103,7 +103,7 @@ fn judge(seen: Seen, profile: &str) -> Vec<Finding> {
 mod tests {
     use super::Seen;
     use super::judge;
-    use super::said;
+    use super::resolves;
     use crate::event::Code;
 
     #[test]
@@ -139,7 +139,7 @@ mod tests {
             ("dns 127\n", None),
             ("", None),
         ] {
-            assert_eq!(said(printed), found, "{printed:?}");
+            assert_eq!(resolves(printed), found, "{printed:?}");
         }
     }
 }

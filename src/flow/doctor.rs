@@ -2,6 +2,7 @@
 
 mod fix;
 
+use crate::answer::listing::Listing;
 use crate::cli;
 use crate::event::Code;
 use crate::event::Finding;
@@ -14,7 +15,6 @@ use crate::flow::dns;
 use crate::minikube;
 use crate::preflight;
 use crate::project::Project;
-use crate::report::listing::Listing;
 use crate::run::Run;
 use serde_json::json;
 

@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(ended(State::Paused(Pause::Container)), Err(Kind::Minikube));
         assert!(events.try_recv().is_err());
         assert_eq!(ended(State::Stopped), Ok(()));
-        let Ok(told) = events.try_recv() else { panic!("nothing is said of what stays there") };
-        assert!(matches!(told.kind, EventKind::Warned { .. }), "{told:?}");
+        let Ok(reported) = events.try_recv() else { panic!("nothing is said of what stays there") };
+        assert!(matches!(reported.kind, EventKind::Warned { .. }), "{reported:?}");
     }
 }

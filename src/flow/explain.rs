@@ -1,5 +1,6 @@
 //! `todo explain FILE`: health and blame of objects that somebody dumped with `kubectl get … -o yaml`. Offline.
 
+use crate::answer::listing::Listing;
 use crate::cluster::Dump;
 use crate::cluster::Explained;
 use crate::cluster::explain as judged;
@@ -11,7 +12,6 @@ use crate::file;
 use crate::flow::Answer;
 use crate::flow::redaction;
 use crate::manifest::dump::Ending;
-use crate::report::listing::Listing;
 use crate::run::Run;
 use health::status::ObjectHealth;
 use std::collections::BTreeSet;
@@ -47,9 +47,9 @@ fn judge(run: &Run, path: &Path) -> Result<Answer> {
     drop(text);
     redaction::values_of(run, dump.objects());
     if ending == Ending::CutOff {
-        let told =
+        let message =
             format!("`{}` ends in the middle of an object: what comes before it is judged", file.display());
-        run.sink.warn(Code::DumpCutOff.warning(told).help("dump the objects again, to the end"));
+        run.sink.warn(Code::DumpCutOff.warning(message).help("dump the objects again, to the end"));
     }
     let explained = judged(dump, run.world.clock.now());
     Ok(Answer::Listing(Listing {
@@ -64,7 +64,7 @@ fn judge(run: &Run, path: &Path) -> Result<Answer> {
 
 /// Whether some objects are of another namespace than others.
 fn has_namespaces(explained: &[Explained]) -> bool {
-    let mut all = explained.iter().filter_map(|one| one.namespace.as_deref());
+    let mut all = explained.iter().filter_map(|item| item.namespace.as_deref());
     let first = all.next();
     all.any(|other| Some(other) != first)
 }
@@ -77,29 +77,29 @@ fn header(explained: &[Explained]) -> Vec<&'static str> {
 fn rows(explained: &[Explained]) -> Vec<Vec<String>> {
     let namespaces = has_namespaces(explained);
     let mut groups: HashMap<&str, BTreeSet<&str>> = HashMap::new();
-    for one in explained {
-        groups.entry(one.object_health.object.kind.as_str()).or_default().insert(one.group.as_str());
+    for item in explained {
+        groups.entry(item.object_health.object.kind.as_str()).or_default().insert(item.group.as_str());
     }
-    let row = |one: &Explained| {
-        let ObjectHealth { object, health, reason, message } = &one.object_health;
+    let row = |item: &Explained| {
+        let ObjectHealth { object, health, reason, message } = &item.object_health;
         // The group is named where two of them have a kind of this name.
         let several = groups.get(object.kind.as_str()).is_some_and(|groups| groups.len() > 1);
-        let name = match one.group.as_str() {
+        let name = match item.group.as_str() {
             group if several && !group.is_empty() => format!("{}.{group}/{}", object.kind, object.name),
             _ => object.to_string(),
         };
-        let message = match &one.note {
+        let message = match &item.note {
             Some(note) => format!("{message}; {note}"),
             None => message.clone(),
         };
-        let namespace = namespaces.then(|| one.namespace.clone().unwrap_or_default());
+        let namespace = namespaces.then(|| item.namespace.clone().unwrap_or_default());
         namespace.into_iter().chain([name, health.to_string(), reason.clone(), message]).collect()
     };
     explained.iter().map(row).collect()
 }
 
 /// What shows the cause, and what to do.
-fn below(one: &Explained) -> Vec<String> {
-    let help = one.help.iter().map(|help| format!("help: {help}"));
-    one.evidence.iter().cloned().chain(help).collect()
+fn below(item: &Explained) -> Vec<String> {
+    let help = item.help.iter().map(|help| format!("help: {help}"));
+    item.evidence.iter().cloned().chain(help).collect()
 }

@@ -20,19 +20,19 @@ use crate::run::Run;
 use crate::service::detached::watch::Watched;
 use crate::service::detached::watch::cluster_uid;
 use crate::service::hold;
-use crate::service::hold::Wanted;
+use crate::service::hold::ForwardSpec;
 
 /// Forwards the port that `flags` ask for; the answer is where.
 pub async fn forward(run: &Run, project: &Project, flags: &cli::Forward) -> Result<Answer> {
     if flags.stop {
         return stop(run, project, flags).await;
     }
-    let wanted =
-        flags.service.as_deref().map(|name| Wanted::parse(name, flags.ports.as_deref())).transpose()?;
+    let desired =
+        flags.service.as_deref().map(|name| ForwardSpec::parse(name, flags.ports.as_deref())).transpose()?;
     let cluster = reach::there(run, project).await?;
     let target = cluster.target(run, project).await?;
     redaction::cluster(run, &target, Step::Service).await;
-    let objects = match wanted {
+    let objects = match desired {
         Some(_) => Vec::new(),
         None => {
             owner::check(run, project, &target, None, false, Doing::Using).await?;
@@ -42,7 +42,7 @@ pub async fn forward(run: &Run, project: &Project, flags: &cli::Forward) -> Resu
     let step = run.sink.step(Step::Service);
     let (client, namespace) = (&target.client, &target.namespace);
     let owner = cluster.owner(project);
-    let lead = hold::find(client, namespace, wanted, flags.local_port, &project.services, &objects).await?;
+    let lead = hold::find(client, namespace, desired, flags.local_port, &project.services, &objects).await?;
     let (forward, notes) = if flags.detach {
         hold::detach(run, client, &owner, &lead).await?
     } else {
@@ -73,7 +73,7 @@ async fn stop(run: &Run, project: &Project, flags: &cli::Forward) -> Result<Answ
     let fault = Code::PortForwardNotFound
         .fault(Kind::Service, format!("no port-forward to `{name}` runs in the background"));
     let others = forwards::list(run, project)?;
-    let others: Vec<String> = others.iter().map(|one| format!("`{}`", one.record.spec.service)).collect();
+    let others: Vec<String> = others.iter().map(|other| format!("`{}`", other.record.spec.service)).collect();
     Err(if others.is_empty() {
         fault.hint("the project has none; `todo forward --detach NAME` starts one")
     } else {

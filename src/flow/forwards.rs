@@ -1,5 +1,6 @@
 //! The project's port-forwards in the background: their process, their list, their end.
 
+use crate::answer::status::ForwardStatus;
 use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
@@ -9,7 +10,6 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::reach;
 use crate::project::Project;
-use crate::report::status::ForwardStatus;
 use crate::run::Run;
 use crate::service::detached::Listed;
 use crate::service::detached::Spec;
@@ -67,10 +67,10 @@ fn again(spec: &Spec) -> String {
 /// [`Kind::Service`] where one does not end; the others have ended all the same.
 pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Result<usize> {
     let mut listed = list(run, project)?;
-    let is_to = |one: &Listed, name: &str| {
-        one.record.spec.service.as_str() == name || one.record.spec.opens.as_str() == name
+    let is_to = |item: &Listed, name: &str| {
+        item.record.spec.service.as_str() == name || item.record.spec.opens.as_str() == name
     };
-    listed.retain(|one| name.is_none_or(|name| is_to(one, name)));
+    listed.retain(|item| name.is_none_or(|name| is_to(item, name)));
     if listed.is_empty() {
         return Ok(0);
     }

@@ -180,7 +180,7 @@ fn no_registry(project: &Project) -> Option<Finding> {
 
 /// Who cannot start without a key of a Secret, and the line that says so.
 fn readers(objects: &[Object], secret: &ObjectName, key: &DataKey) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut found = Vec::new();
     for (object, template) in pods::all(objects) {
         let reads = |reference: &Reference<'_>| {
             reference.kind == ConfigKind::Secret
@@ -189,11 +189,11 @@ fn readers(objects: &[Object], secret: &ObjectName, key: &DataKey) -> Vec<String
                 && reference.key.is_none_or(|read| read == key.as_str())
         };
         for reference in template.references().into_iter().filter(reads) {
-            told.push(format!("{} needs it ({})", object.id(), object.place_of(&reference.pointer)));
+            found.push(format!("{} needs it ({})", object.id(), object.place_of(&reference.pointer)));
         }
     }
-    told.dedup();
-    told
+    found.dedup();
+    found
 }
 
 fn unusable() -> Fault {
@@ -226,8 +226,8 @@ async fn blocking<T: Send + 'static>(
 /// Says what a Secret's key is needed for that no manifest reads.
 fn needed_by_checks(project: &Project, secret: &ObjectName, key: &DataKey) -> Vec<String> {
     let asks = |check: &&Check| matches!(&check.probe, Probe::TcpOf { secret: s, key: k } if s == secret && k == key);
-    let told = |check: &Check| format!("check {} needs it ({})", check.name, check.place);
-    project.checks.iter().filter(asks).map(told).collect()
+    let describe = |check: &Check| format!("check {} needs it ({})", check.name, check.place);
+    project.checks.iter().filter(asks).map(describe).collect()
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(super) fn programs(images: &[Surveyed], objects: &[Object]) -> Vec<Finding> 
                     continue;
                 }
                 if let Some((hidden, line)) = image.dockerfile.hidden_by(path, &command) {
-                    let told = format!(
+                    let message = format!(
                         "the volume `{volume}` is mounted at `{path}` and hides `{hidden}`, which the image has there ({})",
                         image.place(line)
                     );
@@ -41,7 +41,7 @@ pub(super) fn programs(images: &[Surveyed], objects: &[Object]) -> Vec<Finding> 
                     let help = "mount it at the folder of the data alone";
                     found.push(
                         Code::VolumeHidesProgram
-                            .warning(told)
+                            .warning(message)
                             .about(object.id().to_string())
                             .at(place)
                             .help(help),
@@ -132,13 +132,13 @@ mod tests {
                 "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: {{{more}containers: [{{name: c, image: web, volumeMounts: [{{name: v, mountPath: {mount}}}]}}], volumes: [{volume}]}}\n"
             ));
             let found = programs(&[image], &objects);
-            let told = found.first().map(|one| one.message.clone());
+            let message = found.first().map(|finding| finding.message.clone());
             match hides {
                 Some(path) => assert!(
-                    told.as_ref().is_some_and(|told| told.contains(&format!("hides `{path}`"))),
-                    "{dockerfile} {mount}: {told:?}"
+                    message.as_ref().is_some_and(|message| message.contains(&format!("hides `{path}`"))),
+                    "{dockerfile} {mount}: {message:?}"
                 ),
-                None => assert_eq!(told, None, "{dockerfile} {mount}"),
+                None => assert_eq!(message, None, "{dockerfile} {mount}"),
             }
         }
     }

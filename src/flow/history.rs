@@ -1,5 +1,6 @@
 //! `todo history` and `todo rollback`: the revisions that ran well, and the way back to one.
 
+use crate::answer::listing::Listing;
 use crate::cli;
 use crate::cluster::Target;
 use crate::cluster::lock;
@@ -18,21 +19,20 @@ use crate::flow::flags::limits;
 use crate::flow::hooks;
 use crate::manifest::hook::Moment;
 use crate::project::Project;
-use crate::report::listing::Listing;
 use crate::run::Run;
 
 /// Lists the revisions, the newest first.
 pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
     let target = deployed(run, project, Step::Preflight).await?;
     let revisions = revision::history(run, &target).await?;
-    let rows = revisions.iter().map(|one| {
-        let made = one.created.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let rows = revisions.iter().map(|revision| {
+        let made = revision.created.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
         vec![
-            one.number.to_string(),
+            revision.number.to_string(),
             made,
-            one.git.clone().unwrap_or_default(),
-            one.objects.to_string(),
-            one.images.join(", "),
+            revision.git.clone().unwrap_or_default(),
+            revision.objects.to_string(),
+            revision.images.join(", "),
         ]
     });
     Ok(Answer::Listing(Listing {

@@ -74,11 +74,11 @@ pub(crate) async fn owners(
             adopted.push((namespace.to_owned(), name.to_owned()));
             continue;
         }
-        let told = format!(
+        let owned = format!(
             "Helm has a release `{name}` in `{namespace}` already: revision {}, {}",
             found.revision, found.status
         );
-        findings.push(Code::HelmReleaseOwned.error(told).about(format!("release {name}")).at(release.place.clone()).help(
+        findings.push(Code::HelmReleaseOwned.error(owned).about(format!("release {name}")).at(release.place.clone()).help(
             "take it over: `todo up --adopt`; or leave it to Helm: `mode = \"release\"` beside `chart`",
         ));
     }
@@ -94,8 +94,8 @@ fn left_over(run: &Run, release: &Release, found: &Found) {
     let has = |(kind, name): &&(String, String)| {
         release.members.iter().any(|id| id.kind == *kind && id.name == *name)
     };
-    for (kind, name) in found.objects.iter().filter(|one| !has(one)) {
-        let told = format!(
+    for (kind, name) in found.objects.iter().filter(|object| !has(object)) {
+        let message = format!(
             "it was created by Helm release `{}` and is no longer part of the chart",
             release.chart.release
         );
@@ -106,7 +106,7 @@ fn left_over(run: &Run, release: &Release, found: &Found) {
         );
         run.sink.warn(
             Code::HelmReleaseLeftover
-                .warning(told)
+                .warning(message)
                 .about(format!("{kind}/{name}"))
                 .at(release.place.clone())
                 .help(help),
@@ -139,14 +139,14 @@ impl ReleasePlan {
     /// What is to run, as `todo plan` lists it: what, of what, where that is written, and why.
     pub(crate) fn rows(&self) -> Vec<(&'static str, String, String, String)> {
         let mut rows = Vec::new();
-        for one in &self.changed {
-            let (name, hooks) = (&one.release.chart.release, &one.release.hooks);
-            if one.release.chart.mode == Mode::Release {
+        for change in &self.changed {
+            let (name, hooks) = (&change.release.chart.release, &change.release.hooks);
+            if change.release.chart.mode == Mode::Release {
                 let why = "Helm installs it: `mode = \"release\"`".to_owned();
-                rows.push(("install", format!("release {name}"), one.release.place.to_string(), why));
+                rows.push(("install", format!("release {name}"), change.release.place.to_string(), why));
                 continue;
             }
-            let (first, last) = one.moments();
+            let (first, last) = change.moments();
             for moment in [first, last] {
                 rows.extend(at(hooks, moment).into_iter().map(|hook| {
                     let object = &hook.object;
@@ -161,7 +161,7 @@ impl ReleasePlan {
 
     /// Whether hooks are to run before the objects are written.
     pub(crate) fn has_hooks_before(&self) -> bool {
-        self.changed.iter().any(|one| !at(&one.release.hooks, one.moments().0).is_empty())
+        self.changed.iter().any(|change| !at(&change.release.hooks, change.moments().0).is_empty())
     }
 
     /// Whether no chart is another than at the end of the last good run.
@@ -189,21 +189,23 @@ impl ReleasePlan {
         if self.changed.is_empty() {
             return Ok(());
         }
-        for one in &self.changed {
-            let helm = match one.release.chart.mode {
+        for change in &self.changed {
+            let helm = match change.release.chart.mode {
                 Mode::Objects => None,
                 Mode::Release => {
-                    let (name, namespace) = (&one.release.chart.release, one.release.namespace.as_str());
+                    let (name, namespace) =
+                        (&change.release.chart.release, change.release.namespace.as_str());
                     helm::find(run, target, namespace, name).await?.map(|found| found.revision)
                 }
             };
-            let deployed = deployed(&mut self.record, &one.release);
+            let deployed = deployed(&mut self.record, &change.release);
             deployed.installed = true;
             deployed.helm = helm;
             let own = released.iter().filter(|_| helm.is_some());
-            deployed.objects = own.map(|one| Entry::for_resource(one.id.clone(), &one.resource)).collect();
-            deployed.digest = Some(one.digest.clone());
-            deployed.hooks = one.release.hooks.iter().map(|hook| Value::clone(&hook.object.value)).collect();
+            deployed.objects = own.map(|item| Entry::for_resource(item.id.clone(), &item.resource)).collect();
+            deployed.digest = Some(change.digest.clone());
+            deployed.hooks =
+                change.release.hooks.iter().map(|hook| Value::clone(&hook.object.value)).collect();
         }
         release::write(run, target, &self.record).await
     }
@@ -215,14 +217,14 @@ impl ReleasePlan {
         limits: &Limits,
         which: impl Fn((Moment, Moment)) -> Moment,
     ) -> Result<()> {
-        for one in &self.changed {
-            let moment = which(one.moments());
-            let hooks = at(&one.release.hooks, moment);
-            if hooks.is_empty() || one.release.chart.mode == Mode::Release {
+        for change in &self.changed {
+            let moment = which(change.moments());
+            let hooks = at(&change.release.hooks, moment);
+            if hooks.is_empty() || change.release.chart.mode == Mode::Release {
                 continue;
             }
-            note(run, target, &mut self.record, &one.release, &hooks).await?;
-            hook::run_all(run, target, &one.release.chart.release, moment, &hooks, limits).await?;
+            note(run, target, &mut self.record, &change.release, &hooks).await?;
+            hook::run_all(run, target, &change.release.chart.release, moment, &hooks, limits).await?;
         }
         Ok(())
     }
@@ -231,7 +233,7 @@ impl ReleasePlan {
 impl Installing {
     /// Whether Helm has to install this release: something of it has changed.
     pub(crate) fn is_changed(&self, release: &Release) -> bool {
-        self.0.changed.iter().any(|one| key(&one.release) == key(release))
+        self.0.changed.iter().any(|change| key(&change.release) == key(release))
     }
 
     /// Helm's revision of a release at the end of the last good run.

@@ -62,7 +62,7 @@ pub(crate) fn found(
     write: bool,
     yes: bool,
 ) -> Option<Unwritten> {
-    let mut entries: Vec<Entry> = verified.iter().filter_map(|one| one.unknown.clone()).collect();
+    let mut entries: Vec<Entry> = verified.iter().filter_map(|item| item.unknown.clone()).collect();
     entries.dedup();
     if entries.is_empty() {
         return None;
@@ -70,12 +70,12 @@ pub(crate) fn found(
     let file = run.world.hosts_file();
     let note = |help: &str| {
         for entry in &entries {
-            let told = format!(
+            let message = format!(
                 "to open {} in a browser, `{entry}` has to be a line of {}",
                 entry.host,
                 file.display()
             );
-            let note = Code::HostsFileMissingEntry.note(told);
+            let note = Code::HostsFileMissingEntry.note(message);
             run.sink.warn(note.help(help));
         }
     };

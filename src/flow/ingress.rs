@@ -19,8 +19,8 @@ use crate::service::ingress;
 ///
 /// An Ingress of a class that nobody serves is a fault if people are to open the application through it, else a warning.
 pub(crate) async fn served(run: &Run, project: &Project, target: &Target, objects: &[Object]) -> Result<()> {
-    let wanted = project.minikube.addons.iter().any(|addon| addon == minikube::INGRESS);
-    let look = || ingress::look(&target.client, objects, wanted);
+    let desired = project.minikube.addons.iter().any(|addon| addon == minikube::INGRESS);
+    let look = || ingress::look(&target.client, objects, desired);
     let doing = "cannot list the controllers of the Ingresses";
     let need = Box::pin(target.ask(run, "ingress", doing, look)).await?;
     let opened = candidates(&project.services, objects, &Live::default()).unwrap_or_default();

@@ -9,6 +9,10 @@ mod refused;
 
 use crate::cli::Init;
 use crate::discover::collection;
+use crate::discover::method::Kind as WayKind;
+use crate::discover::method::Method;
+use crate::discover::method::Programs;
+use crate::discover::method::Source;
 use crate::discover::proposal::Proposal;
 use crate::discover::proposal::Survey;
 use crate::discover::propose::propose;
@@ -16,10 +20,6 @@ use crate::discover::propose::survey;
 use crate::discover::toml;
 use crate::discover::tree;
 use crate::discover::walk;
-use crate::discover::way::Kind as WayKind;
-use crate::discover::way::Programs;
-use crate::discover::way::Source;
-use crate::discover::way::Way;
 use crate::event::Code;
 use crate::exec;
 use crate::fault::Fault;
@@ -27,11 +27,11 @@ use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::ask;
 use crate::manifest::Object;
 use crate::manifest::read::parse;
 use crate::project::check::check;
 use crate::project::locate::NAME;
-use crate::report::ask;
 use crate::run::Run;
 use answer::describe;
 use answer::list;
@@ -57,61 +57,65 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
     if flags.list {
         return Ok(list(&survey));
     }
-    let (way, rivals) = pick(run, flags, &survey).await?;
-    if !way.broken.is_empty() {
+    let (method, rivals) = pick(run, flags, &survey).await?;
+    if !method.broken.is_empty() {
         let fault = Code::ManifestInvalid
-            .fault(Kind::Usage, format!("{} cannot be read", way.title))
-            .findings(way.broken.clone());
+            .fault(Kind::Usage, format!("{} cannot be read", method.title))
+            .findings(method.broken.clone());
         return Err(others(
             fault.hint("nothing was written: fix them, then `todo init` again"),
             &survey,
-            way,
+            method,
         ));
     }
-    agree(run, flags, way).await?;
+    agree(run, flags, method).await?;
 
     let mut settled = BTreeMap::new();
-    let (way, written, failed) = holds(run, flags, &survey, way, &path).await?;
+    let (method, written, failed) = holds(run, flags, &survey, method, &path).await?;
     let rendered = written.as_ref().map(|written| written.objects.clone());
-    let rivals: Vec<&Way> =
-        rivals.into_iter().filter(|other| other.path != way.path && !failed.contains(&other.path)).collect();
+    let rivals: Vec<&Method> = rivals
+        .into_iter()
+        .filter(|other| other.path != method.path && !failed.contains(&other.path))
+        .collect();
     if !rivals.is_empty() {
         let left = rivals.iter().take(MOST);
-        let left: Vec<String> = left.map(|way| format!("`--from {}` ({})", way.path, way.title)).collect();
+        let left: Vec<String> =
+            left.map(|method| format!("`--from {}` ({})", method.path, method.title)).collect();
         let more = if rivals.len() > MOST { "; `todo init --list` has all" } else { "" };
         note(
             run,
-            format!("of several ways that are equally good, one is taken: {}", way.title),
+            format!("of several ways that are equally good, one is taken: {}", method.title),
             format!("`todo init --force` with {}{more}", left.join(" or ")),
         );
     }
-    let mut proposal = propose(&survey, way, rendered.as_deref(), &settled);
+    let mut proposal = propose(&survey, method, rendered.as_deref(), &settled);
     if !proposal.wrong.is_empty() {
         let fault = Code::ComposeInvalid
-            .fault(Kind::Usage, format!("there can be no {}", way.title))
+            .fault(Kind::Usage, format!("there can be no {}", method.title))
             .findings(proposal.wrong);
-        return Err(others(fault.hint("nothing was written"), &survey, way));
+        return Err(others(fault.hint("nothing was written"), &survey, method));
     }
     if interactive(run, flags) && !proposal.doubts.is_empty() {
         for doubt in &proposal.doubts {
             settled.insert(doubt.question.clone(), ask::choose(run, &doubt.question, &doubt.answers).await?);
         }
-        proposal = propose(&survey, way, rendered.as_deref(), &settled);
+        proposal = propose(&survey, method, rendered.as_deref(), &settled);
     }
     proposal.instead.retain(|(path, _)| !failed.contains(path));
-    if failed.contains(&way.path) {
-        proposal.first.push(format!("correct {}, then `todo init --force`", way.title));
+    if failed.contains(&method.path) {
+        proposal.first.push(format!("correct {}, then `todo init --force`", method.title));
     }
-    if let Some(program) = lacking(run, way) {
+    if let Some(program) = lacking(run, method) {
         proposal.first.insert(0, format!("install `{program}`, then `todo init --force`"));
     }
     for doubt in &proposal.doubts {
-        let others = doubt.answers[1..].iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ");
-        let told = format!(
+        let others =
+            doubt.answers[1..].iter().map(|answer| format!("`{answer}`")).collect::<Vec<_>>().join(", ");
+        let message = format!(
             "{} {} would do as well as `{}`, which is taken",
             doubt.question, others, doubt.answers[0]
         );
-        note(run, told, format!("correct `dockerfile` in {NAME} if it is another one"));
+        note(run, message, format!("correct `dockerfile` in {NAME} if it is another one"));
     }
 
     let text = toml::write(&proposal);
@@ -121,16 +125,16 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
             .findings(findings)
     })?;
     write(run, flags, &root, &path, &text, &proposal)?;
-    for (told, help) in &proposal.notes {
-        note(run, told.clone(), help.clone());
+    for (message, help) in &proposal.notes {
+        note(run, message.clone(), help.clone());
     }
-    let objects = rendered.unwrap_or_else(|| objects(way, &proposal));
+    let objects = rendered.unwrap_or_else(|| objects(method, &proposal));
     let project = Arc::new(project);
     // What could not be rendered is not judged.
-    if written.is_some() || way.kind > WayKind::Kustomize {
+    if written.is_some() || method.kind > WayKind::Kustomize {
         refused(run, &project, written, &mut proposal.first).await?;
     }
-    Ok(describe(&path, way, &proposal, &project, &objects))
+    Ok(describe(&path, method, &proposal, &project, &objects))
 }
 
 fn target(run: &Run, asked: Option<&Path>) -> PathBuf {
@@ -150,9 +154,9 @@ async fn read(run: &Run, root: &Path) -> Result<Survey> {
         return Err(fault);
     }
     if tree.capped {
-        let told =
+        let message =
             format!("only the {} files nearest to {} were looked at", walk::MOST_FILES, root.display());
-        note(run, told, "go to the application's own folder, and `todo init` there".to_owned());
+        note(run, message, "go to the application's own folder, and `todo init` there".to_owned());
     }
     let there = |name: &str| exec::find(&run.world, name).is_some();
     let has = Programs { helm: there("helm"), kustomize: there("kustomize") || there("kubectl") };
@@ -164,8 +168,8 @@ const MOST: usize = 5;
 
 /// The way that is asked for; else the best one, about which a person is asked where habit alone prefers it. With it, where
 /// nobody is there to be asked, the others that are equally good.
-async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Way, Vec<&'s Way>)> {
-    let Some(first) = survey.ways.first() else {
+async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Method, Vec<&'s Method>)> {
+    let Some(first) = survey.methods.first() else {
         let looked = survey.tree.files.len();
         return Err(Code::NothingToDeploy.fault(
             Kind::Usage,
@@ -175,21 +179,21 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Wa
     };
     if let Some(from) = &flags.from {
         let from = tree::join("", from);
-        let found = survey.ways.iter().find(|way| way.path == tree::shown(&from));
-        let found = found
-            .or_else(|| survey.ways.iter().find(|way| way.sources.iter().any(|one| path_of(one) == from)));
-        return found.map(|way| (way, Vec::new())).ok_or_else(|| {
+        let found = survey.methods.iter().find(|method| method.path == tree::shown(&from));
+        let found = found.or_else(|| {
+            survey.methods.iter().find(|method| method.sources.iter().any(|source| path_of(source) == from))
+        });
+        return found.map(|method| (method, Vec::new())).ok_or_else(|| {
             let fault = Code::NothingToDeploy
                 .fault(Kind::Usage, format!("`{from}` is nothing that could be deployed"));
-            survey
-                .ways
-                .iter()
-                .fold(fault, |fault, way| fault.hint(format!("`--from {}`: {}", way.path, way.title)))
+            survey.methods.iter().fold(fault, |fault, method| {
+                fault.hint(format!("`--from {}`: {}", method.path, method.title))
+            })
         });
     }
     if flags.manifests {
-        let bare = survey.ways.iter().find(|way| way.kind >= WayKind::Compose);
-        return bare.map(|way| (way, Vec::new())).ok_or_else(|| {
+        let bare = survey.methods.iter().find(|method| method.kind >= WayKind::Compose);
+        return bare.map(|method| (method, Vec::new())).ok_or_else(|| {
             Code::NothingToDeploy
                 .fault(
                     Kind::Usage,
@@ -198,7 +202,7 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Wa
                 .hint("`todo init` uses the manifests that are there")
         });
     }
-    let applications = collection::applications(&survey.ways);
+    let applications = collection::applications(&survey.methods);
     if !applications.is_empty() {
         let count = applications.len();
         let words = format!(
@@ -212,26 +216,29 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Wa
         let more = format!("and {} more: `todo init --list`", count.saturating_sub(12));
         return Err(if count > 12 { fault.hint(more) } else { fault });
     }
-    if first.is_aside() || collection::is_of_examples(&survey.ways) {
+    if first.is_aside() || collection::is_of_examples(&survey.methods) {
         let words = if first.is_aside() {
             "all that could be deployed here lies where tests, examples and documentation do".to_owned()
         } else {
             format!("this looks like a tool with its examples: nothing here deploys {}", first.title)
         };
         let fault = Code::OtherSourcesFound.fault(Kind::Usage, words);
-        let ways = survey.ways.iter().filter(|way| way.is_aside()).take(5);
-        let ways = Some(first).filter(|first| !first.is_aside()).into_iter().chain(ways);
-        return Err(ways.fold(fault, |fault, way| {
-            fault.hint(format!("`todo init --from {}`: {}", way.path, way.title))
+        let methods = survey.methods.iter().filter(|method| method.is_aside()).take(5);
+        let methods = Some(first).filter(|first| !first.is_aside()).into_iter().chain(methods);
+        return Err(methods.fold(fault, |fault, method| {
+            fault.hint(format!("`todo init --from {}`: {}", method.path, method.title))
         }));
     }
     if survey.clear {
         return Ok((first, Vec::new()));
     }
-    let written: Vec<&Way> =
-        survey.ways.iter().filter(|way| way.kind < WayKind::Compose && way.broken.is_empty()).collect();
+    let written: Vec<&Method> = survey
+        .methods
+        .iter()
+        .filter(|method| method.kind < WayKind::Compose && method.broken.is_empty())
+        .collect();
     if interactive(run, flags) && written.len() > 1 {
-        let titles: Vec<String> = written.iter().take(12).map(|way| way.title.clone()).collect();
+        let titles: Vec<String> = written.iter().take(12).map(|method| method.title.clone()).collect();
         let at = ask::choose(
             run,
             "There are several ways to deploy this. Which one shall `todo up` take?",
@@ -240,8 +247,8 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Wa
         .await?;
         return Ok((written[at], Vec::new()));
     }
-    let said = |way: &Way| way.said.as_ref().map(|said| said.rank);
-    let equal = |other: &&Way| other.path != first.path && said(other) == said(first);
+    let provenance = |method: &Method| method.provenance.as_ref().map(|provenance| provenance.rank);
+    let equal = |other: &&Method| other.path != first.path && provenance(other) == provenance(first);
     Ok((first, written.into_iter().filter(equal).collect()))
 }
 
@@ -256,19 +263,22 @@ fn interactive(run: &Run, flags: &Init) -> bool {
 }
 
 /// Manifests are written only when somebody wants them.
-async fn agree(run: &Run, flags: &Init, way: &Way) -> Result<()> {
-    if way.kind < WayKind::Compose || flags.manifests || flags.yes || flags.from.is_some() {
+async fn agree(run: &Run, flags: &Init, method: &Method) -> Result<()> {
+    if method.kind < WayKind::Compose || flags.manifests || flags.yes || flags.from.is_some() {
         return Ok(());
     }
     let no = || {
         Code::NothingToDeploy
             .fault(Kind::Usage, "there are no Kubernetes manifests here, and no chart")
-            .hint(format!("`todo init --manifests` writes {}", way.title.replace("written ", "")))
+            .hint(format!("`todo init --manifests` writes {}", method.title.replace("written ", "")))
     };
     if interactive(run, flags)
         && ask::agree(
             run,
-            &format!("There are no Kubernetes manifests here. Write {}?", way.title.replace("written ", "")),
+            &format!(
+                "There are no Kubernetes manifests here. Write {}?",
+                method.title.replace("written ", "")
+            ),
         )
         .await?
     {
@@ -277,9 +287,9 @@ async fn agree(run: &Run, flags: &Init, way: &Way) -> Result<()> {
     Err(no())
 }
 
-fn objects(way: &Way, proposal: &Proposal) -> Vec<Object> {
+fn objects(method: &Method, proposal: &Proposal) -> Vec<Object> {
     if proposal.files.is_empty() {
-        return way.objects.clone();
+        return method.objects.clone();
     }
     proposal.files.iter().flat_map(|(path, text)| parse(text, Path::new(path)).0).collect()
 }
@@ -316,13 +326,13 @@ fn link_on_the_way<'p>(root: &Path, path: &'p Path) -> Option<&'p Path> {
     path.ancestors().take_while(|above| *above != root).find(|above| above.is_symlink())
 }
 
-fn others(fault: Fault, survey: &Survey, way: &Way) -> Fault {
-    let others = survey.ways.iter().filter(|other| other.path != way.path && other.broken.is_empty());
+fn others(fault: Fault, survey: &Survey, method: &Method) -> Fault {
+    let others = survey.methods.iter().filter(|other| other.path != method.path && other.broken.is_empty());
     others.take(3).fold(fault, |fault, other| {
         fault.hint(format!("or `todo init --from {}`: {}", other.path, other.title))
     })
 }
 
-fn note(run: &Run, told: String, help: String) {
-    run.sink.warn(Code::InitIncomplete.note(told).help(help));
+fn note(run: &Run, message: String, help: String) {
+    run.sink.warn(Code::InitIncomplete.note(message).help(help));
 }

@@ -1,5 +1,6 @@
 //! `todo logs`: what the application prints.
 
+use crate::answer::log::LogLine;
 use crate::cli;
 use crate::cluster::logs;
 use crate::cluster::logs::Ask;
@@ -10,8 +11,6 @@ use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::connected::deployed;
 use crate::project::Project;
-use crate::report::logs::LogLine;
-use crate::report::style::clean;
 use crate::run::Run;
 use regex::Regex;
 
@@ -38,7 +37,7 @@ impl Lines {
         loop {
             let Line { source, time, text } = self.logs.next().await?;
             // A word is found, whatever its letters are painted with.
-            if self.grep.as_ref().is_none_or(|grep| grep.is_match(&clean(&text))) {
+            if self.grep.as_ref().is_none_or(|grep| grep.is_match(&console::strip_ansi_codes(&text))) {
                 let logs::Source { namespace, pod, container, init } = source;
                 return Some(LogLine { time, namespace, pod, container, init, text });
             }

@@ -1,5 +1,6 @@
 //! `todo plan`: what `up` would do, and why. Asks, and writes nothing.
 
+use crate::answer::listing::Listing;
 use crate::cli;
 use crate::cluster::Action;
 use crate::cluster::ApplyOptions;
@@ -31,7 +32,6 @@ use crate::minikube;
 use crate::minikube::State;
 use crate::project::Project;
 use crate::project::name::Namespace;
-use crate::report::listing::Listing;
 use crate::run::Run;
 use serde_json::Value;
 use serde_json::json;
@@ -101,12 +101,15 @@ async fn planned(
     for note in &preview.comparison.notes {
         run.sink.warn(note.clone());
     }
-    let namespaces = preview.comparison.differences.iter().filter_map(|one| one.id.namespace.clone());
+    let namespaces =
+        preview.comparison.differences.iter().filter_map(|difference| difference.id.namespace.clone());
     let marked = synced::marked(run, &to.target, &namespaces.collect()).await?;
     let redactor = run.sink.redactor();
-    let unified = |one: &Difference| one.sides.as_ref().map(|sides| sides.unified(&one.id, redactor));
+    let unified = |difference: &Difference| {
+        difference.sides.as_ref().map(|sides| sides.unified(&difference.id, redactor))
+    };
     let all = preview.comparison.differences.iter();
-    let diffs = with_diffs.then(|| all.map(|one| unified(one).unwrap_or_default()).collect());
+    let diffs = with_diffs.then(|| all.map(|item| unified(item).unwrap_or_default()).collect());
     Ok(render(&project.namespace, &preview, &marked, diffs))
 }
 
@@ -145,11 +148,11 @@ fn render(
     let objects = comparison
         .differences
         .iter()
-        .filter(|one| one.action != Action::Unchanged)
-        .map(|one| of_object(home, one, diffs.is_none()));
-    let unchanged = comparison.differences.iter().filter(|one| one.action == Action::Unchanged);
+        .filter(|difference| difference.action != Action::Unchanged)
+        .map(|difference| of_object(home, difference, diffs.is_none()));
+    let unchanged = comparison.differences.iter().filter(|difference| difference.action == Action::Unchanged);
     let replaced: Vec<(&ObjectId, usize)> =
-        unchanged.filter_map(|one| Some((&one.id, *marked.get(&one.id)?))).collect();
+        unchanged.filter_map(|item| Some((&item.id, *marked.get(&item.id)?))).collect();
     let restarts =
         replaced.iter().map(|(id, files)| row("restart", &id.to_string(), "", &synced::newer(*files)));
     let runs = charts.rows().into_iter().map(|(what, of, at, why)| row(what, &of, &at, &why));
@@ -161,7 +164,7 @@ fn render(
     });
     // Where nothing is to be done, what stays bound is no news.
     let changes = looked.iter().any(|image| image.reference.is_none())
-        || comparison.differences.iter().any(|one| one.action != Action::Unchanged);
+        || comparison.differences.iter().any(|difference| difference.action != Action::Unchanged);
     let fields = fields.filter(|_| changes);
     let objects_json: Vec<Value> = comparison
         .differences
@@ -197,8 +200,8 @@ fn render(
 }
 
 /// An object, with its namespace if that is not the project's, and below it a line for each of its fields that would change.
-fn of_object(home: &Namespace, one: &Difference, with_fields: bool) -> Row {
-    let action = match one.action {
+fn of_object(home: &Namespace, difference: &Difference, with_fields: bool) -> Row {
+    let action = match difference.action {
         Action::Unchanged => "keep",
         Action::Create => "create",
         Action::Change => "change",
@@ -206,15 +209,16 @@ fn of_object(home: &Namespace, one: &Difference, with_fields: bool) -> Row {
         Action::Prune => "delete",
         Action::Keep => "leave",
     };
-    let place = one.place.as_ref().map(ToString::to_string).unwrap_or_default();
-    let elsewhere = one.id.namespace.as_ref().filter(|namespace| *namespace != home.as_str());
-    let of = elsewhere.map_or_else(|| one.id.to_string(), |namespace| format!("{} in {namespace}", one.id));
+    let place = difference.place.as_ref().map(ToString::to_string).unwrap_or_default();
+    let elsewhere = difference.id.namespace.as_ref().filter(|namespace| *namespace != home.as_str());
+    let of = elsewhere
+        .map_or_else(|| difference.id.to_string(), |namespace| format!("{} in {namespace}", difference.id));
     let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
-    let fields = one.fields.iter().filter(|_| with_fields);
+    let fields = difference.fields.iter().filter(|_| with_fields);
     let below = fields
         .map(|field| format!("{}: {} → {}", field.path, value(&field.before), value(&field.after)))
         .collect();
-    Row { below, ..row(action, &of, &place, one.why.as_deref().unwrap_or_default()) }
+    Row { below, ..row(action, &of, &place, difference.why.as_deref().unwrap_or_default()) }
 }
 
 /// What would be done with one thing.

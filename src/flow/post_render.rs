@@ -73,8 +73,8 @@ mod tests {
     fn only_images_differ() {
         let project = check(Path::new("/p/deploy.toml"), "[[manifests]]\npath = 'k8s'").unwrap();
         let text = "---\n# Source: web/templates/a.yaml\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {A: \"1\"}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'web:latest'}, {name: d, image: nginx}]}\n";
-        let told = bound(&project, &["web=web:abc".to_owned()], text).unwrap();
-        let (read, found) = yaml::documents(&told, Path::new("out"));
+        let rendered = bound(&project, &["web=web:abc".to_owned()], text).unwrap();
+        let (read, found) = yaml::documents(&rendered, Path::new("out"));
         assert!(found.is_empty(), "{found:?}");
         assert_eq!(read[0].value["stringData"]["A"], "1");
         let containers = &read[1].value["spec"]["containers"];

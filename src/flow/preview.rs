@@ -11,7 +11,7 @@ use crate::flow::generate::generate;
 use crate::flow::hooks::ReleasePlan;
 use crate::flow::releases;
 use crate::image;
-use crate::image::Looked;
+use crate::image::Inspected;
 use crate::image::surveyed::Surveyed;
 use crate::manifest::Object;
 use crate::manifest::Release;
@@ -21,7 +21,7 @@ use crate::manifest::bind::Bound;
 #[derive(Debug)]
 pub(crate) struct Preview {
     /// The images.
-    pub(crate) looked: Vec<Looked>,
+    pub(crate) looked: Vec<Inspected>,
     /// Where they would stand.
     pub(crate) bound: Bound,
     /// The objects.
@@ -41,7 +41,7 @@ pub(crate) async fn preview(
     let Connected { run, project, cluster, target } = to;
     let looked = image::look(run, &project.image_owner(), &cluster.destination, images).await?;
     // An image that has to be built first has no name yet; any that the pods do not have now shows that they would change.
-    let unbuilt = |image: &Looked| format!("{} (to be built)", image.name);
+    let unbuilt = |image: &Inspected| format!("{} (to be built)", image.name);
     let references = looked
         .iter()
         .map(|image| (image.name.clone(), image.reference.clone().unwrap_or_else(|| unbuilt(image))))
@@ -60,7 +60,7 @@ impl Preview {
         let stays = |action| matches!(action, Action::Unchanged | Action::Keep);
         self.looked.iter().all(|image| image.reference.is_some())
             && self.comparison.refused.is_empty()
-            && self.comparison.differences.iter().all(|one| stays(one.action))
+            && self.comparison.differences.iter().all(|difference| stays(difference.action))
             && self.charts.is_unchanged()
     }
 }
@@ -73,7 +73,7 @@ mod tests {
     use crate::cluster::Difference;
     use crate::event::Code;
     use crate::flow::hooks::ReleasePlan;
-    use crate::image::Looked;
+    use crate::image::Inspected;
     use crate::manifest::ObjectId;
     use crate::manifest::bind::Bound;
     use crate::project::name::ImageName;
@@ -81,7 +81,7 @@ mod tests {
     fn preview(built: bool, actions: &[Action], refused: bool) -> Preview {
         let reference = built.then(|| "web:id-1".to_owned());
         let name = ImageName::parse("web").unwrap();
-        let looked = vec![Looked { name, reference, size: None, why: Vec::new(), key: None }];
+        let looked = vec![Inspected { name, reference, size: None, why: Vec::new(), key: None }];
         let id = ObjectId {
             group: String::new(),
             kind: "Service".to_owned(),

@@ -51,11 +51,11 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
         })?;
     host.pretend(&project);
     let stage = Run { world: Arc::new(host.world()), ..run.clone() };
-    let wanted = up_of(flags);
+    let desired = up_of(flags);
     let second = || {
-        let (stage, project, wanted) = (Run { sink: Sink::new().0, ..stage.clone() }, &project, &wanted);
+        let (stage, project, desired) = (Run { sink: Sink::new().0, ..stage.clone() }, &project, &desired);
         async move {
-            let _ = Box::pin(up::up(&stage, project, wanted)).await;
+            let _ = Box::pin(up::up(&stage, project, desired)).await;
         }
     };
     let meanwhile = async {
@@ -63,7 +63,7 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
         std::future::pending::<()>().await;
     };
     let ended = tokio::select! {
-        ended = Box::pin(up::up(&stage, &project, &wanted)) => ended.map_err(begins_anew),
+        ended = Box::pin(up::up(&stage, &project, &desired)) => ended.map_err(begins_anew),
         () = host.gate().killed() => Err(killed()),
         () = meanwhile => Err(killed()),
     };

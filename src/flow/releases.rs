@@ -62,12 +62,12 @@ pub(crate) async fn possible(run: &Run, project: &Project, releases: &[Release])
             let object = std::slice::from_ref(&hook.object);
             let named = images_named(object, &project.bindings, ours());
             findings.extend(named.ours.into_iter().map(|(name, places)| {
-                let told = format!(
+                let message = format!(
                     "this hook runs the image `{name}`, and Helm 3 does not pass hooks to a post-renderer"
                 );
                 let place = places.into_iter().next().unwrap_or_else(|| hook.object.place.clone());
                 Code::HelmHookUnsupported
-                    .error(told)
+                    .error(message)
                     .about(hook.object.id().to_string())
                     .at(place)
                     .help("use Helm 4, or leave `mode = \"release\"` out: then `todo` runs the hooks")

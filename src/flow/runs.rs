@@ -3,14 +3,13 @@
 //! A file a run, for its owner alone, in the state directory. No lock: each run has a file of its own, written beside and moved there,
 //! and what another run removes meanwhile is gone.
 
+use crate::answer::record::KeptRun;
+use crate::answer::record::Record;
 use crate::file;
 use crate::replace::private_folder;
 use crate::replace::replace;
-use crate::report::record::Record;
 use crate::run::Run;
 use crate::world::World;
-use serde::Deserialize;
-use serde::Serialize;
 use std::io;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -22,42 +21,32 @@ const KEPT: usize = 50;
 /// How long a file may be that is read.
 const LONGEST: u64 = 4 << 20;
 
-/// A run that is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Kept {
-    /// When it ended.
-    pub ended: jiff::Timestamp,
-    /// Its times.
-    #[serde(flatten)]
-    pub record: Record,
-}
-
 /// Keeps a run, and removes the oldest beyond those that are kept. What cannot be written is not kept: it is no reason to fail.
 pub(crate) fn keep(run: &Run, record: Record) {
     if let Some(folder) = folder(&run.world) {
-        let kept = Kept { ended: run.world.clock.now(), record };
+        let kept = KeptRun { ended: run.world.clock.now(), record };
         let _ = write(&folder, &kept, KEPT);
     }
 }
 
 /// The runs of a project, the newest first.
-pub(crate) fn of(world: &World, is_wanted: impl Fn(&Record) -> bool) -> Vec<Kept> {
+pub(crate) fn read(world: &World, is_wanted: impl Fn(&Record) -> bool) -> Vec<KeptRun> {
     let Some(folder) = folder(world) else { return Vec::new() };
     let mut names = names(&folder).unwrap_or_default();
     names.reverse();
-    let read = |path: PathBuf| {
+    let parse = |path: PathBuf| {
         let bytes = file::read(&path, LONGEST).ok()?;
         // One of another version is passed over.
-        serde_json::from_slice::<Kept>(&bytes).ok()
+        serde_json::from_slice::<KeptRun>(&bytes).ok()
     };
-    names.into_iter().filter_map(read).filter(|kept| is_wanted(&kept.record)).collect()
+    names.into_iter().filter_map(parse).filter(|kept| is_wanted(&kept.record)).collect()
 }
 
 fn folder(world: &World) -> Option<PathBuf> {
     world.state_folder().map(|folder| folder.join("runs"))
 }
 
-fn write(folder: &Path, kept: &Kept, most: usize) -> io::Result<()> {
+fn write(folder: &Path, kept: &KeptRun, most: usize) -> io::Result<()> {
     private_folder(folder)?;
     // Names sort by time: 13 digits last until 2286.
     let name = format!("{:013}-{}.json", kept.ended.as_millisecond(), std::process::id());
@@ -83,14 +72,14 @@ fn names(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
-    use super::Kept;
+    use super::KeptRun;
     use super::names;
-    use super::of;
+    use super::read;
     use super::write;
-    use crate::report::record::Record;
+    use crate::answer::record::Record;
     use crate::world::World;
 
-    fn kept(at: i64, project: &str) -> Kept {
+    fn kept(at: i64, project: &str) -> KeptRun {
         let record = Record {
             command: "up".to_owned(),
             project: project.to_owned(),
@@ -100,7 +89,7 @@ mod tests {
             took_ms: 7,
             steps: Vec::new(),
         };
-        Kept { ended: jiff::Timestamp::from_millisecond(at).unwrap(), record }
+        KeptRun { ended: jiff::Timestamp::from_millisecond(at).unwrap(), record }
     }
 
     #[test]
@@ -113,11 +102,11 @@ mod tests {
         assert_eq!(names(&folder).unwrap().len(), 3);
         std::fs::write(folder.join("1900000000000-1.json"), "{").unwrap();
         let world = World::fake("/", [("XDG_STATE_HOME", state.path())]);
-        let found = of(&world, |record| record.is_of("shop", "shop", "minikube"));
+        let found = read(&world, |record| record.is_of("shop", "shop", "minikube"));
         let ended: Vec<i64> = found.iter().map(|kept| kept.ended.as_millisecond()).collect();
         assert_eq!(ended, [1_800_000_000_000, 1_750_000_000_000, 1_700_000_000_000]);
         assert!(
-            of(&world, |record| record.is_of("other", "other", "minikube")).is_empty(),
+            read(&world, |record| record.is_of("other", "other", "minikube")).is_empty(),
             "it was the oldest"
         );
     }

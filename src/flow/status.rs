@@ -2,6 +2,16 @@
 
 pub mod repeated;
 
+use crate::answer::status as shown;
+use crate::answer::status::ClusterStatus;
+use crate::answer::status::ImageStatus;
+use crate::answer::status::OtherProject;
+use crate::answer::status::ProjectHealth;
+use crate::answer::status::RevisionStatus;
+use crate::answer::status::SCHEMA;
+use crate::answer::status::ServiceStatus;
+use crate::answer::status::StatusReport;
+use crate::answer::status::WorkloadStatus;
 use crate::cluster;
 use crate::cluster::Entry;
 use crate::cluster::Inventory;
@@ -35,16 +45,6 @@ use crate::minikube::State;
 use crate::project::Project;
 use crate::project::Source;
 use crate::project::name::ImageName;
-use crate::report::status as told;
-use crate::report::status::ClusterStatus;
-use crate::report::status::ImageStatus;
-use crate::report::status::OtherProject;
-use crate::report::status::RevisionStatus;
-use crate::report::status::SCHEMA;
-use crate::report::status::ServiceStatus;
-use crate::report::status::StatusReport;
-use crate::report::status::Verdict;
-use crate::report::status::WorkloadStatus;
 use crate::run::Run;
 use crate::service;
 use crate::service::Asked;
@@ -67,7 +67,7 @@ async fn report(run: &Run, project: &Project) -> Result<StatusReport> {
         schema: SCHEMA,
         project: project.name.to_string(),
         namespace: project.namespace.to_string(),
-        verdict: Verdict::Absent,
+        verdict: ProjectHealth::Absent,
         cluster: ClusterStatus {
             name: match &project.elsewhere {
                 Some(other) => other.context.clone(),
@@ -127,7 +127,7 @@ fn forwards(run: &Run, project: &Project, report: &mut StatusReport) -> Vec<Reco
         }
     };
     report.forwards = listed.iter().map(flow::forwards::status).collect();
-    listed.into_iter().filter(|one| one.running).map(|one| one.record).collect()
+    listed.into_iter().filter(|item| item.running).map(|item| item.record).collect()
 }
 
 async fn inside(
@@ -150,7 +150,12 @@ async fn inside(
     redaction::cluster(run, &target, Step::Preflight).await;
     let inventory = found.inventory.filter(Inventory::is_deployed);
     let helms = if project.sources.iter().any(Source::is_helms) {
-        release::read(run, &target).await?.releases.into_values().flat_map(|one| one.objects).collect()
+        release::read(run, &target)
+            .await?
+            .releases
+            .into_values()
+            .flat_map(|release| release.objects)
+            .collect()
     } else {
         Vec::new()
     };
@@ -170,9 +175,9 @@ async fn inside(
     )?;
     report.revision = newest.map(|(number, git)| RevisionStatus { number, git });
     report.verdict = if found.iter().all(well) && asked.iter().all(|asked| asked.answers) {
-        Verdict::Ready
+        ProjectHealth::Ready
     } else {
-        Verdict::Degraded
+        ProjectHealth::Degraded
     };
     let shown = |object: &&ObjectStatus| {
         owns_pods(&object.object.group, &object.object.kind)
@@ -180,11 +185,12 @@ async fn inside(
             || object.object.kind == AUTOSCALER
             || !well(object)
     };
-    let namespaces: BTreeSet<String> = found.iter().filter_map(|one| one.object.namespace.clone()).collect();
+    let namespaces: BTreeSet<String> =
+        found.iter().filter_map(|item| item.object.namespace.clone()).collect();
     let marked = synced::marked(run, &target, &namespaces).await?;
     report.workloads =
-        found.iter().filter(shown).map(|one| workload(one, marked.get(&one.object).copied())).collect();
-    report.workloads.sort_by_key(|workload| (workload.health == told::Health::Ready, workload.name.clone()));
+        found.iter().filter(shown).map(|item| workload(item, marked.get(&item.object).copied())).collect();
+    report.workloads.sort_by_key(|workload| (workload.health == shown::Health::Ready, workload.name.clone()));
     report.services = asked.into_iter().map(service).collect();
     report.images = project
         .images
@@ -215,7 +221,7 @@ pub(crate) async fn is_well(run: &Run, target: &Target) -> Result<bool> {
 
 /// A paused workload is well where its pods are.
 fn well(object: &ObjectStatus) -> bool {
-    let lacks_pods = object.replicas.is_some_and(|replicas| replicas.ready < replicas.wanted);
+    let lacks_pods = object.replicas.is_some_and(|replicas| replicas.ready < replicas.desired);
     health::status::is_well(object.health, &object.reason) && !(object.reason == PAUSED && lacks_pods)
 }
 
@@ -226,16 +232,16 @@ fn workload(object: &ObjectStatus, newer: Option<usize>) -> WorkloadStatus {
         kind: object.object.kind.clone(),
         name: object.object.name.clone(),
         health: match object.health {
-            Health::Ready => told::Health::Ready,
-            Health::Progressing => told::Health::Progressing,
-            Health::Failed => told::Health::Failed,
-            Health::Paused => told::Health::Paused,
-            Health::Terminating => told::Health::Terminating,
-            Health::Unknown if object.reason == "NotFound" => told::Health::Missing,
-            Health::Unknown => told::Health::Unknown,
+            Health::Ready => shown::Health::Ready,
+            Health::Progressing => shown::Health::Progressing,
+            Health::Failed => shown::Health::Failed,
+            Health::Paused => shown::Health::Paused,
+            Health::Terminating => shown::Health::Terminating,
+            Health::Unknown if object.reason == "NotFound" => shown::Health::Missing,
+            Health::Unknown => shown::Health::Unknown,
         },
         ready: object.replicas.map(|replicas| count(replicas.ready)),
-        wanted: object.replicas.map(|replicas| count(replicas.wanted)),
+        wanted: object.replicas.map(|replicas| count(replicas.desired)),
         restarts: count(object.restarts),
         last_end: object.last_end.clone(),
         age_s: object.age_seconds,

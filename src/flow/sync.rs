@@ -125,7 +125,7 @@ impl Syncing {
         self.deployed = Some(Deployed {
             last: surveyed.clone(),
             built: surveyed,
-            references: built.iter().map(|one| (one.name.clone(), one.reference.clone())).collect(),
+            references: built.iter().map(|image| (image.name.clone(), image.reference.clone())).collect(),
             plan,
             facts: BTreeMap::new(),
             seen: BTreeMap::new(),
@@ -219,10 +219,10 @@ impl Syncing {
             Ok(work) => work,
             Err(unsynced) => return Ok(Tried::Build(unsynced)),
         };
-        let containers = work.iter().flat_map(|one| &one.containers);
+        let containers = work.iter().flat_map(|item| &item.containers);
         deployed.current = containers.map(|place| place.running.id.clone()).collect();
         deployed.newer =
-            work.iter().filter(|one| one.whole.files() > 0).map(|one| one.name.clone()).collect();
+            work.iter().filter(|item| item.whole.files() > 0).map(|item| item.name.clone()).collect();
         deployed.seen.retain(|id, _| deployed.current.contains(id));
         deployed.last.clone_from(&planned.images);
         self.deployed = Some(deployed);
@@ -267,7 +267,7 @@ fn namespaces(target: &Target, plan: &plan::Plan) -> BTreeSet<String> {
 /// Whether a container of the image runs that is not among those that have its files, or one never runs for long.
 fn lacks(pods: &[serde_json::Value], image: &str, current: &BTreeSet<String>) -> bool {
     let found = synced::containers(pods, image);
-    found.running.iter().any(|one| !current.contains(&one.id))
+    found.running.iter().any(|item| !current.contains(&item.id))
         || found.others.iter().any(|other| matches!(other, NotRunning::Crashing(_)))
 }
 

@@ -1,5 +1,6 @@
 //! `todo unlock`: gives back a lock whose owner is gone, for people who know that it is.
 
+use crate::answer::listing::Listing;
 use crate::cluster::Doing;
 use crate::cluster::lock;
 use crate::fault::Result;
@@ -7,7 +8,6 @@ use crate::flow::Answer;
 use crate::flow::owner;
 use crate::flow::reach;
 use crate::project::Project;
-use crate::report::listing::Listing;
 use crate::run::Run;
 use serde_json::json;
 

@@ -88,12 +88,13 @@ pub fn summary(built: &[Built]) -> Option<String> {
     match built.as_slice() {
         [] => None,
         few if few.len() <= SUMMED => {
-            let each = few.iter().map(|one| format!("{} {}", one.name, with_change(one.size, one.before)));
+            let each =
+                few.iter().map(|image| format!("{} {}", image.name, with_change(image.size, image.before)));
             Some(each.collect::<Vec<_>>().join(", "))
         }
         many => {
-            let sum = many.iter().map(|one| one.size).sum();
-            let before = many.iter().map(|one| one.before.unwrap_or(one.size)).sum();
+            let sum = many.iter().map(|image| image.size).sum();
+            let before = many.iter().map(|image| image.before.unwrap_or(image.size)).sum();
             Some(format!("together {}", with_change(sum, Some(before))))
         }
     }
@@ -137,7 +138,7 @@ mod tests {
 
     #[test]
     fn sizes_are_said_as_people_say_them() {
-        for (count, said) in [
+        for (count, expected) in [
             (0, "0 B"),
             (999, "999 B"),
             (1000, "1.0 kB"),
@@ -145,7 +146,7 @@ mod tests {
             (143_400_000, "143 MB"),
             (1_250_000_000, "1.2 GB"),
         ] {
-            assert_eq!(bytes(count), said);
+            assert_eq!(bytes(count), expected);
         }
         assert_eq!(change(5_000_000, 3_800_000).as_deref(), Some("-1.2 MB"));
         assert_eq!(change(1, 900), None);
@@ -153,13 +154,13 @@ mod tests {
 
     #[test]
     fn layers_are_named_by_their_instruction() {
-        for (created_by, said) in [
+        for (created_by, expected) in [
             ("RUN /bin/sh -c apt-get update # buildkit", "RUN apt-get update"),
             ("COPY src src # buildkit", "COPY src src"),
             ("/bin/sh -c #(nop)  CMD [\"x\"]", "CMD [\"x\"]"),
             ("/bin/sh -c make", "RUN make"),
         ] {
-            assert_eq!(instruction(created_by), said);
+            assert_eq!(instruction(created_by), expected);
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::image::credentials::Credentials;
 use crate::image::filesync::DOCKERFILE;
 use crate::image::filesync::Files;
 use crate::image::filesync::Notes;
-use crate::image::progress::News;
 use crate::image::progress::Progress;
+use crate::image::progress::Update;
 use crate::image::session::Refused;
 use crate::image::session::Served;
 use crate::image::session::Session;
@@ -157,11 +157,11 @@ pub async fn build(
             Line { error: Some(error), .. } => message = Some(error),
             Line { id: Some(kind), aux: Some(aux), .. } if kind == "moby.buildkit.trace" => {
                 let status = trace(&aux).map_err(BuildError::Engine)?;
-                for news in progress.apply(status) {
-                    match news {
-                        News::Doing(doing, amount) => item.progress(spec.secrets.redact(&doing), amount),
-                        News::Line(line) if verbose => item.log(spec.secrets.redact(&line)),
-                        News::Line(_) => {}
+                for updates in progress.apply(status) {
+                    match updates {
+                        Update::Doing(doing, amount) => item.progress(spec.secrets.redact(&doing), amount),
+                        Update::Line(line) if verbose => item.log(spec.secrets.redact(&line)),
+                        Update::Line(_) => {}
                     }
                 }
             }

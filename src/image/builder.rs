@@ -2,8 +2,8 @@
 
 mod bases;
 mod make;
+mod reason;
 mod remembered;
-mod told;
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -15,7 +15,7 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::image::Built;
 use crate::image::Destination;
-use crate::image::Looked;
+use crate::image::Inspected;
 use crate::image::budget;
 use crate::image::build_secrets;
 use crate::image::credentials::Credentials;
@@ -23,7 +23,7 @@ use crate::image::engine::Engine;
 use crate::image::engine::Found;
 use crate::image::last_inputs;
 use crate::image::last_inputs::Last;
-use crate::image::ship::Elsewhere;
+use crate::image::ship::RemoteStore;
 use crate::image::surveyed::Surveyed;
 use crate::image::tags;
 use crate::project::Image;
@@ -36,6 +36,8 @@ use bases::look;
 use dockerfile::key;
 use dockerfile::key::Facts;
 use dockerfile::key::Inputs;
+use reason::describe;
+use reason::why;
 use remembered::Remembered;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -43,8 +45,6 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::Mutex;
 use tokio::sync::OnceCell;
 use tokio::sync::Semaphore;
-use told::said;
-use told::why;
 use tracing::debug;
 
 /// Builds under way at once. BuildKit itself runs as many steps of each as the engine has processors.
@@ -57,7 +57,7 @@ pub(crate) struct Builder<'a> {
     project: &'a ImageOwner,
     to: &'a Destination,
     engine: Engine,
-    elsewhere: Elsewhere,
+    elsewhere: RemoteStore,
     credentials: Credentials,
     /// What the engine had when the run began: the bases, and the images by the keys that they had last time.
     there: There,
@@ -85,7 +85,7 @@ impl<'a> Builder<'a> {
             })
             .map_err(|fault| fault.hint(hint))?;
         let credentials = Credentials::new(run);
-        let elsewhere = Elsewhere::new(to, &credentials)
+        let elsewhere = RemoteStore::new(to, &credentials)
             .or_fault(Code::ImageTransferFailed, Kind::Image, || "cannot use the nodes' stores".to_owned())
             .map_err(|fault| fault.hint(hint))?;
         let remembered = Remembered::read(&run.world, &to.builder.to_string(), project, surveyed);
@@ -177,7 +177,7 @@ impl<'a> Builder<'a> {
         let reference = self.named(name, &found).await?;
         self.within_budget(image, &found).await?;
         self.elsewhere.deliver(&self.engine, &reference, &found, item).await?;
-        let detail = said(&found, last.as_ref(), Some(made.sent));
+        let detail = describe(&found, last.as_ref(), Some(made.sent));
         let (id, size) = (found.id.clone(), found.size);
         last_inputs::write(
             &self.run.world,
@@ -240,8 +240,8 @@ impl<'a> Builder<'a> {
     pub(crate) async fn look(
         &self,
         image: &Surveyed,
-        others: &BTreeMap<ImageName, Looked>,
-    ) -> Result<Looked> {
+        others: &BTreeMap<ImageName, Inspected>,
+    ) -> Result<Inspected> {
         let name = image.image.name.clone();
         let doing = || format!("cannot ask the engine at {} for image `{name}`", self.to.builder);
         let anew: Vec<String> = image
@@ -251,7 +251,7 @@ impl<'a> Builder<'a> {
             .map(|need| format!("`{need}`, which it starts from, is built anew"))
             .collect();
         if !anew.is_empty() {
-            return Ok(Looked { name, reference: None, size: None, why: anew, key: None });
+            return Ok(Inspected { name, reference: None, size: None, why: anew, key: None });
         }
         let mut ids = BTreeMap::new();
         for need in &image.needs {
@@ -282,7 +282,7 @@ impl<'a> Builder<'a> {
             None => why(self.last(&image.image).as_ref(), &Inputs::new(image.source(), &facts)),
         };
         let reference = found.as_ref().map(|found| tags::by_id(&self.deployed(&name), &found.id));
-        Ok(Looked { name, reference, size: found.map(|found| found.size), why, key: Some(key) })
+        Ok(Inspected { name, reference, size: found.map(|found| found.size), why, key: Some(key) })
     }
 
     /// The repository that pods name: the registry's, where the nodes pull.

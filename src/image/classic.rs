@@ -168,8 +168,8 @@ mod tests {
             ("STEP 1/5: FROM x\n", "FROM x", 0),
             ("[2/2] STEP 2/5: COPY a /a\n", "COPY a /a", 1),
         ] {
-            let (said, amount) = step_of(text).unwrap();
-            assert_eq!((said.as_str(), amount.done, amount.total), (name, done, Some(5)));
+            let (found, amount) = step_of(text).unwrap();
+            assert_eq!((found.as_str(), amount.done, amount.total), (name, done, Some(5)));
         }
         assert!(step_of("Stepping stones").is_none() && step_of(" ---> 0a1b").is_none());
     }

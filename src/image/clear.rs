@@ -13,20 +13,21 @@ pub(crate) fn secrets(surveyed: &Surveyed) -> Vec<Finding> {
     for instruction in &surveyed.dockerfile.instructions {
         for (name, value) in pairs(instruction) {
             if look(&name, &value) == Some(Clear::Secret) {
-                let told = format!(
+                let message = format!(
                     "`{name}` looks like a secret, and remains in the image, where anyone who has it can read it"
                 );
-                let finding = Code::SecretInImage.warning(told).at(surveyed.place(instruction.first));
+                let finding = Code::SecretInImage.warning(message).at(surveyed.place(instruction.first));
                 found.push(finding.help(help(&name)));
             }
         }
     }
     for (name, value) in &surveyed.image.args {
         if look(name, value) == Some(Clear::Secret) {
-            let told = format!(
+            let message = format!(
                 "the build argument `{name}` looks like a secret, and remains in the image's history"
             );
-            found.push(Code::SecretInImage.warning(told).at(surveyed.image.place.clone()).help(help(name)));
+            found
+                .push(Code::SecretInImage.warning(message).at(surveyed.image.place.clone()).help(help(name)));
         }
     }
     found
@@ -71,8 +72,8 @@ mod tests {
     fn arg_and_env_in_every_form() {
         let read = |keyword: &str, rest: &str| {
             let (flags, rest) = (Vec::new(), rest.to_owned());
-            let told = pairs(&Instruction { keyword: keyword.to_owned(), flags, rest, first: 1, last: 1 });
-            told.into_iter().map(|(name, value)| format!("{name}:{value}")).collect::<Vec<_>>()
+            let found = pairs(&Instruction { keyword: keyword.to_owned(), flags, rest, first: 1, last: 1 });
+            found.into_iter().map(|(name, value)| format!("{name}:{value}")).collect::<Vec<_>>()
         };
         assert_eq!(read("ENV", "A=1 B=\"two\""), ["A:1", "B:two"]);
         assert_eq!(read("ENV", "API_KEY one two"), ["API_KEY:one two"]);

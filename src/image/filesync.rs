@@ -130,8 +130,8 @@ impl Files {
             .collect()
     }
 
-    fn context_entries(&self, wanted: &Wanted) -> Vec<(Stat, Source)> {
-        let everything = Wanted::All;
+    fn context_entries(&self, wanted: &Selection) -> Vec<(Stat, Source)> {
+        let everything = Selection::All;
         let through_link =
             self.context.entries.iter().any(|entry| {
                 matches!(entry.kind, EntryKind::Link { .. }) && wanted.leads_through(&entry.path)
@@ -179,22 +179,22 @@ impl Files {
 
 /// Which part of the context a request needs. More than asked for is always right, only slower.
 #[derive(Debug, PartialEq, Eq)]
-enum Wanted {
+enum Selection {
     All,
     Below(Vec<String>),
 }
 
-impl Wanted {
+impl Selection {
     fn includes(&self, path: &str) -> bool {
         match self {
-            Wanted::All => true,
-            Wanted::Below(roots) => roots.iter().any(|root| is_below(path, root) || is_below(root, path)),
+            Selection::All => true,
+            Selection::Below(roots) => roots.iter().any(|root| is_below(path, root) || is_below(root, path)),
         }
     }
 
     /// Whether a wanted path is this link or lies behind it, so that its target is needed as well.
     fn leads_through(&self, link: &str) -> bool {
-        matches!(self, Wanted::Below(roots) if roots.iter().any(|root| is_below(root, link)))
+        matches!(self, Selection::Below(roots) if roots.iter().any(|root| is_below(root, link)))
     }
 }
 
@@ -203,29 +203,29 @@ fn is_below(path: &str, root: &str) -> bool {
 }
 
 /// The sources of the Dockerfile's COPY and ADD as the builder sends them, each up to its first wildcard.
-fn followed(metadata: &MetadataMap) -> Wanted {
+fn followed(metadata: &MetadataMap) -> Selection {
     let mut roots = Vec::new();
     if metadata.contains_key("followpaths-encoded") {
-        return Wanted::All;
+        return Selection::All;
     }
     for value in &metadata.get_all("followpaths") {
-        let Ok(path) = value.to_str() else { return Wanted::All };
+        let Ok(path) = value.to_str() else { return Selection::All };
         let mut root: Vec<&str> = Vec::new();
         for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
             if part.contains(['*', '?', '[', '\\']) {
                 break;
             }
             if part == ".." {
-                return Wanted::All;
+                return Selection::All;
             }
             root.push(part);
         }
         if root.is_empty() {
-            return Wanted::All;
+            return Selection::All;
         }
         roots.push(root.join("/"));
     }
-    if roots.is_empty() { Wanted::All } else { Wanted::Below(roots) }
+    if roots.is_empty() { Selection::All } else { Selection::Below(roots) }
 }
 
 /// One DiffCopy: everything is named, then what is asked for is sent, in the order of asking.

@@ -17,7 +17,7 @@ const KEPT: usize = 200;
 pub struct Progress {
     vertices: Vec<Vertex>,
     by_digest: HashMap<String, usize>,
-    said: Option<(String, Option<Amount>)>,
+    last_shown: Option<(String, Option<Amount>)>,
 }
 
 /// One thing that a build does: an instruction, a pull, an upload.
@@ -50,7 +50,7 @@ pub struct StepName<'a> {
 
 /// Something to show.
 #[derive(Debug, PartialEq, Eq)]
-pub enum News {
+pub enum Update {
     /// What is going on now.
     Doing(String, Option<Amount>),
     /// A line that a step printed.
@@ -59,8 +59,8 @@ pub enum News {
 
 impl Progress {
     /// Takes a message in and returns what is new.
-    pub fn apply(&mut self, status: StatusResponse) -> Vec<News> {
-        let mut news = Vec::new();
+    pub fn apply(&mut self, status: StatusResponse) -> Vec<Update> {
+        let mut updates = Vec::new();
         for vertex in status.vertexes {
             let at = self.at(&vertex.digest);
             let known = &mut self.vertices[at];
@@ -72,7 +72,7 @@ impl Progress {
             known.error = vertex.error;
             if cached_now && let Some(step) = step_name(&self.vertices[at].name) {
                 let doing = format!("{} (cached)", step.text);
-                news.push(News::Doing(doing, Some(self.steps())));
+                updates.push(Update::Doing(doing, Some(self.steps())));
             }
         }
         for transfer in status.statuses {
@@ -82,15 +82,15 @@ impl Progress {
         }
         for log in status.logs {
             let at = self.at(&log.vertex);
-            self.vertices[at].output.push(&log.msg, |line| news.push(News::Line(line.to_owned())));
+            self.vertices[at].output.push(&log.msg, |line| updates.push(Update::Line(line.to_owned())));
         }
         if let Some(now) = self.now()
-            && self.said.as_ref() != Some(&now)
+            && self.last_shown.as_ref() != Some(&now)
         {
-            self.said = Some(now.clone());
-            news.push(News::Doing(now.0, now.1));
+            self.last_shown = Some(now.clone());
+            updates.push(Update::Doing(now.0, now.1));
         }
-        news
+        updates
     }
 
     /// The step that failed: the first that has an error of its own and not merely another's cancellation.
@@ -245,10 +245,10 @@ fn bytes(count: i64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::News;
     use super::Progress;
     use super::StepName;
     use super::Tail;
+    use super::Update;
     use super::shortened;
     use super::step_name;
     use crate::event::Amount;
@@ -308,8 +308,8 @@ mod tests {
             vertex("[a 2/2] RUN make", true, false),
             vertex("[b 1/1] COPY y z", false, false),
         ];
-        let news = progress.apply(StatusResponse { vertexes, ..StatusResponse::default() });
-        assert_eq!(news, [News::Doing("RUN make".to_owned(), Some(steps(1, 3)))]);
+        let updates = progress.apply(StatusResponse { vertexes, ..StatusResponse::default() });
+        assert_eq!(updates, [Update::Doing("RUN make".to_owned(), Some(steps(1, 3)))]);
     }
 
     #[test]
@@ -339,8 +339,8 @@ mod tests {
         let mut progress = Progress::default();
         let cached = Vertex { cached: true, ..vertex("[1/1] COPY a b", true, true) };
         let message = StatusResponse { vertexes: vec![cached], ..StatusResponse::default() };
-        let news = progress.apply(message.clone());
-        assert_eq!(news, [News::Doing("COPY a b (cached)".to_owned(), Some(steps(1, 1)))]);
+        let updates = progress.apply(message.clone());
+        assert_eq!(updates, [Update::Doing("COPY a b (cached)".to_owned(), Some(steps(1, 1)))]);
         assert_eq!(progress.apply(message), []);
     }
 
@@ -357,9 +357,9 @@ mod tests {
         };
         let statuses = vec![layer("sha256:a", 10, 40), layer("sha256:b", 5, 60), layer("resolve x", 1, 1)];
         let vertexes = vec![pulling.clone()];
-        let news = progress.apply(StatusResponse { vertexes, statuses, ..StatusResponse::default() });
+        let updates = progress.apply(StatusResponse { vertexes, statuses, ..StatusResponse::default() });
         let amount = Amount { done: 15, total: Some(100), unit: Unit::Bytes };
-        assert_eq!(news, [News::Doing("pulling docker.io/library/python:3".to_owned(), Some(amount))]);
+        assert_eq!(updates, [Update::Doing("pulling docker.io/library/python:3".to_owned(), Some(amount))]);
     }
 
     #[test]

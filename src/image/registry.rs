@@ -127,8 +127,8 @@ async fn follow(
     let mut layers: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     item.progress(doing.to_owned(), None);
     while let Some(line) = answer.next_good().await? {
-        if let Some(said) = line.aux.as_ref().and_then(|aux| aux["Digest"].as_str()) {
-            digest = Some(said.to_owned());
+        if let Some(pushed) = line.aux.as_ref().and_then(|aux| aux["Digest"].as_str()) {
+            digest = Some(pushed.to_owned());
         }
         let (Some(layer), Some(detail)) = (line.id, line.detail) else { continue };
         if detail.total > 0 && line.status.as_deref() == Some(moving) {

@@ -33,7 +33,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 /// The stores that the builder does not feed, each with a connection.
 #[derive(Debug)]
-pub(crate) struct Elsewhere {
+pub(crate) struct RemoteStore {
     stores: Vec<Store>,
 }
 
@@ -45,9 +45,9 @@ enum Store {
     Registry(Credentials),
 }
 
-impl Elsewhere {
+impl RemoteStore {
     /// The nodes of `to` other than the builder. Nothing is sent yet.
-    pub(crate) fn new(to: &Destination, credentials: &Credentials) -> anyhow::Result<Elsewhere> {
+    pub(crate) fn new(to: &Destination, credentials: &Credentials) -> anyhow::Result<RemoteStore> {
         let mut stores = Vec::new();
         stores.extend(to.registry.as_ref().map(|_| Store::Registry(credentials.clone())));
         for node in &to.nodes {
@@ -59,7 +59,7 @@ impl Elsewhere {
                 }
             }
         }
-        Ok(Elsewhere { stores })
+        Ok(RemoteStore { stores })
     }
 
     /// Brings the image to every store that lacks it, all of them at once.

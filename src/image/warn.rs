@@ -85,7 +85,7 @@ fn secrets_in_image(surveyed: &Surveyed) -> Vec<Finding> {
             found.entry((what, line)).or_default().push(path);
         }
     }
-    let told = found.into_iter().map(|((what, line), paths)| {
+    let findings = found.into_iter().map(|((what, line), paths)| {
         let first = paths[0];
         let message = match paths.len() - 1 {
             0 => format!("`{first}` goes into the image"),
@@ -96,7 +96,7 @@ fn secrets_in_image(surveyed: &Surveyed) -> Vec<Finding> {
         let finding = Code::SecretInImage.warning(message).at(surveyed.place(line)).evidence(evidence);
         finding.help(format!("add `{first}` to `{}`", surveyed.ignore_file()))
     });
-    told.collect()
+    findings.collect()
 }
 
 fn links_that_lead_out(surveyed: &Surveyed) -> Option<Finding> {
@@ -281,8 +281,8 @@ fn misspelt_stages(surveyed: &Surveyed) -> Vec<Finding> {
     let from = |base: &&Base| !dockerfile.stages.iter().any(|stage| stage.line == base.line);
     let found = dockerfile.bases.iter().filter(from).filter_map(|base| {
         let meant = nearest(&base.reference, names.iter().copied())?;
-        let told = format!("no stage is called `{}`: an image of that name is pulled", base.reference);
-        let finding = Code::DockerfileInvalid.warning(told).at(surveyed.place(base.line));
+        let message = format!("no stage is called `{}`: an image of that name is pulled", base.reference);
+        let finding = Code::DockerfileInvalid.warning(message).at(surveyed.place(base.line));
         Some(finding.help(format!("did you mean the stage `{meant}`?")))
     });
     found.collect()

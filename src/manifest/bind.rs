@@ -87,8 +87,8 @@ impl Bound {
         }
         let pulls: Vec<&Change> = self.changes.iter().filter(|change| change.would_pull()).collect();
         let first = pulls.first()?;
-        let told = "the pull policy of images built here is set to `Never`: no registry has them";
-        let finding = Code::PullPolicyReplaced.note(told);
+        let message = "the pull policy of images built here is set to `Never`: no registry has them";
+        let finding = Code::PullPolicyReplaced.note(message);
         let places =
             pulls.iter().map(|change| format!("{}: `{}` in {}", change.id, change.image, change.place));
         Some(finding.at(first.place.clone()).evidence(places).help("nothing has to be done"))
@@ -174,7 +174,7 @@ pub fn unused(objects: &[Object], rules: &[Binding], images: &[Image]) -> Vec<Fi
             if image.name.as_str() != last || !meant_for.insert((path, image.name.as_str())) {
                 continue;
             }
-            let told =
+            let message =
                 format!("`{foreign}` is not the image `{last}` that is built here: the node would pull it");
             let help = format!(
                 "if it is the same, write `[image.\"{path}\"]` instead of `[image.{last}]` ({}), or `{last}` here",
@@ -182,7 +182,7 @@ pub fn unused(objects: &[Object], rules: &[Binding], images: &[Image]) -> Vec<Fi
             );
             found.push(
                 Code::ImageNameMismatch
-                    .warning(told)
+                    .warning(message)
                     .about(format!("image {last}"))
                     .at(place.clone())
                     .help(help),
@@ -190,10 +190,10 @@ pub fn unused(objects: &[Object], rules: &[Binding], images: &[Image]) -> Vec<Fi
         }
     }
     for rule in rules.iter().filter(|rule| !objects.iter().any(|object| object.kind() == rule.kind)) {
-        let told = format!("no manifest has an object of kind `{}`", rule.kind);
+        let message = format!("no manifest has an object of kind `{}`", rule.kind);
         found.push(
             Code::BindingUnused
-                .warning(told)
+                .warning(message)
                 .at(rule.place.clone())
                 .help("correct `kind`, or remove the [[binding]]"),
         );

@@ -195,25 +195,25 @@ pub(crate) async fn build_dependencies(
         Err(error) => {
             item.finish(Outcome::Failed, None);
             let output: Vec<&str> = error.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
-            let said = output.iter().rev().find_map(|line| line.strip_prefix("Error: "));
-            let said = said.or(output.last().copied()).unwrap_or("it says nothing").to_owned();
+            let why = output.iter().rev().find_map(|line| line.strip_prefix("Error: "));
+            let why = why.or(output.last().copied()).unwrap_or("it says nothing").to_owned();
             let advice =
-                if said.contains("no repository definition for") || said.contains("no cached repository") {
-                    let url = said
+                if why.contains("no repository definition for") || why.contains("no cached repository") {
+                    let url = why
                         .split_whitespace()
                         .map(|word| word.trim_end_matches(['.', ',']))
                         .find(|word| word.starts_with("http"));
                     format!("let Helm know it: `helm repo add {} {}`", missing[0], url.unwrap_or("URL"))
-                } else if said.contains("out of sync") {
+                } else if why.contains("out of sync") {
                     format!("update the lock: `helm dependency update {shown}`")
                 } else {
                     format!("see it whole with `{}`", error.command)
                 };
-            let told = format!(
-                "cannot build the dependencies of the chart `{shown}` ({}): {said}",
+            let message = format!(
+                "cannot build the dependencies of the chart `{shown}` ({}): {why}",
                 missing.join(", ")
             );
-            Ok(Some(Code::ChartDependencyMissing.error(told).at(place.clone()).help(advice)))
+            Ok(Some(Code::ChartDependencyMissing.error(message).at(place.clone()).help(advice)))
         }
     }
 }

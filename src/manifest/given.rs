@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(given, serde_json::json!({"a": {"url": "from-file", "key": "from-shell"}}));
         let missing = missing(&run.world, &project.root, chart);
         assert_eq!(missing.len(), 2);
-        assert!(missing.iter().all(|one| one.place.as_ref().unwrap().line == 3), "{missing:?}");
+        assert!(missing.iter().all(|finding| finding.place.as_ref().unwrap().line == 3), "{missing:?}");
         let mut printed = "Helm says from-shell".to_owned();
         run.sink.redactor().quoted(&mut printed);
         assert!(!printed.contains("from-shell"), "{printed}");

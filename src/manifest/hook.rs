@@ -139,11 +139,11 @@ impl Hook {
         let annotation = |name: &str| object.value["metadata"]["annotations"][name].as_str();
         let words =
             |text: &str| -> Vec<String> { text.split(',').map(|word| word.trim().to_lowercase()).collect() };
-        let wrong = |name: &str, told: String, help: String| {
+        let wrong = |name: &str, message: String, help: String| {
             let pointer = pointer::annotation(name);
             let place = object.place_of(&pointer).clone();
             Some(Err(Box::new(
-                Code::HelmHookInvalid.error(told).about(object.id().to_string()).at(place).help(help),
+                Code::HelmHookInvalid.error(message).about(object.id().to_string()).at(place).help(help),
             )))
         };
         let mut moments = BTreeSet::new();
@@ -234,8 +234,9 @@ mod tests {
     fn parted(texts: &[String]) -> (Vec<String>, Vec<Hook>, Vec<String>) {
         let (plain, hooks, found) = part(objects(&texts.concat()));
         let names = plain.iter().map(|object| object.name().to_owned()).collect();
-        let told = found.iter().map(|f| format!("{} → {}", f.message, f.help.as_ref().unwrap())).collect();
-        (names, hooks, told)
+        let messages =
+            found.iter().map(|f| format!("{} → {}", f.message, f.help.as_ref().unwrap())).collect();
+        (names, hooks, messages)
     }
 
     #[test]
@@ -279,19 +280,19 @@ mod tests {
 
     #[test]
     fn what_helm_would_not_understand_is_told() {
-        let (_, _, told) = parted(&[
+        let (_, _, messages) = parted(&[
             hook("Job", "a", "helm.sh/hook: pre-instal"),
             hook("Job", "b", "helm.sh/hook: sometime"),
             hook("Job", "c", "helm.sh/hook: pre-install, helm.sh/hook-weight: early"),
             hook("Job", "d", "helm.sh/hook: pre-install, helm.sh/hook-delete-policy: never"),
         ]);
-        assert_eq!(told.len(), 4, "{told:?}");
-        assert_eq!(told[0], "`pre-instal` is not a valid Helm hook → did you mean `pre-install`?");
-        assert!(told[1].contains("Helm knows pre-install"), "{told:?}");
+        assert_eq!(messages.len(), 4, "{messages:?}");
+        assert_eq!(messages[0], "`pre-instal` is not a valid Helm hook → did you mean `pre-install`?");
+        assert!(messages[1].contains("Helm knows pre-install"), "{messages:?}");
         assert_eq!(
-            told[2],
+            messages[2],
             "the weight of this Helm hook is not a number → write a whole number in quotes, such as \"-5\""
         );
-        assert!(told[3].starts_with("`never` is not a valid delete policy"), "{told:?}");
+        assert!(messages[3].starts_with("`never` is not a valid delete policy"), "{messages:?}");
     }
 }

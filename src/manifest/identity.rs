@@ -22,7 +22,7 @@ pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
     };
     for field in ["apiVersion", "kind"] {
         if fields.get(field).and_then(Value::as_str).is_none_or(str::is_empty) {
-            let told = if fields.contains_key("apiVersion") || fields.contains_key("kind") {
+            let message = if fields.contains_key("apiVersion") || fields.contains_key("kind") {
                 format!("the object has no `{field}`")
             } else {
                 "not a Kubernetes object: it has neither `apiVersion` nor `kind`".to_owned()
@@ -31,12 +31,12 @@ pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
                 Some(meant) => format!("write `{field}` instead of `{meant}`"),
                 None => foreign(object, file),
             };
-            return Err(Code::ManifestInvalid.error(told).help(help).into());
+            return Err(Code::ManifestInvalid.error(message).help(help).into());
         }
     }
     if is_foreign(object) {
-        let told = format!("a {} is not an object that can be applied to a cluster", object.kind());
-        return Err(Code::ManifestInvalid.error(told).help(foreign(object, file)).into());
+        let message = format!("a {} is not an object that can be applied to a cluster", object.kind());
+        return Err(Code::ManifestInvalid.error(message).help(foreign(object, file)).into());
     }
     let subject = |finding: Finding| finding.about(object.id().to_string());
     let at = |finding: Finding, pointer: &str| subject(finding).at(object.place_of(pointer).clone());
@@ -44,23 +44,27 @@ pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
     match &metadata["name"] {
         Value::String(name) if !name.is_empty() => {
             if named_by_dns(object) && ObjectName::parse(name.as_str()).is_err() {
-                let told = format!("`{name}` is not a valid name for a {}", object.kind());
+                let message = format!("`{name}` is not a valid name for a {}", object.kind());
                 let help = "use 1 to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit";
-                return Err(at(Code::ObjectNameInvalid.error(told), "/metadata/name").help(help).into());
+                return Err(at(Code::ObjectNameInvalid.error(message), "/metadata/name").help(help).into());
             }
         }
         Value::Null | Value::String(_) if metadata.get("generateName").is_some() => {
-            let told = format!("the {} has a `generateName` and no name", object.kind());
+            let message = format!("the {} has a `generateName` and no name", object.kind());
             let help = "give it a `name`: an object that is applied again must be found again";
-            return Err(at(Code::ObjectNameInvalid.error(told), "/metadata/generateName").help(help).into());
+            return Err(at(Code::ObjectNameInvalid.error(message), "/metadata/generateName")
+                .help(help)
+                .into());
         }
         Value::Null | Value::String(_) => {
-            let told = format!("the {} has no `metadata.name`", object.kind());
-            return Err(at(Code::ObjectNameInvalid.error(told), "/metadata").help("give it a name").into());
+            let message = format!("the {} has no `metadata.name`", object.kind());
+            return Err(at(Code::ObjectNameInvalid.error(message), "/metadata")
+                .help("give it a name")
+                .into());
         }
         _ => {
-            let told = "`metadata/name` must be a string, but YAML reads it as another type";
-            return Err(at(Code::ObjectNameInvalid.error(told), "/metadata/name")
+            let message = "`metadata/name` must be a string, but YAML reads it as another type";
+            return Err(at(Code::ObjectNameInvalid.error(message), "/metadata/name")
                 .help("put the name in quotes")
                 .into());
         }
@@ -77,8 +81,8 @@ pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
         }
         Some(Value::String(_) | Value::Null) | None => Ok(()),
         Some(_) => {
-            let told = "`metadata/namespace` must be a string, but YAML reads it as another type";
-            Err(at(Code::NamespaceInvalid.error(told), "/metadata/namespace")
+            let message = "`metadata/namespace` must be a string, but YAML reads it as another type";
+            Err(at(Code::NamespaceInvalid.error(message), "/metadata/namespace")
                 .help("put the namespace in quotes")
                 .into())
         }

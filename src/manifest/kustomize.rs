@@ -50,8 +50,8 @@ pub(crate) fn place(objects: &mut [Object], root: &Path, folder: &Path) {
     let mut written = Written { root, seen: BTreeSet::new(), documents: Vec::new(), generated: Vec::new() };
     written.folder(folder);
     for object in objects {
-        let document = only(&written.documents, |one| {
-            matches(object, &one.value["kind"], one.value["metadata"]["name"].as_str().unwrap_or_default())
+        let document = only(&written.documents, |item| {
+            matches(object, &item.value["kind"], item.value["metadata"]["name"].as_str().unwrap_or_default())
         });
         let generated =
             || only(&written.generated, |(kind, name, _)| matches(object, &Value::from(*kind), name));
@@ -72,7 +72,7 @@ pub(crate) fn place(objects: &mut [Object], root: &Path, folder: &Path) {
 /// The one that fits best, if no other fits as well.
 fn only<T>(all: &[T], fits: impl Fn(&T) -> usize) -> Option<&T> {
     let best = all.iter().map(&fits).max().filter(|best| *best > 0)?;
-    let mut these = all.iter().filter(|one| fits(one) == best);
+    let mut these = all.iter().filter(|item| fits(item) == best);
     let first = these.next()?;
     these.next().is_none().then_some(first)
 }
@@ -156,12 +156,16 @@ mod tests {
             object.places.clear();
         }
         place(&mut objects, root.path(), &root.path().join("k8s/overlays/local"));
-        let told =
+        let place_of =
             |index: usize, pointer: &str| objects[index].place_of(pointer).to_string().replace('\\', "/");
-        assert_eq!(told(0, "/data/A"), "k8s/overlays/local/kustomization.yaml:4:3");
-        assert_eq!(told(1, "/spec/paused"), "k8s/base/web.yaml:7:11");
-        assert_eq!(told(1, "/spec/replicas"), "k8s/base/web.yaml:5:1", "a patched value is not in this file");
-        assert_eq!(told(2, "/spec"), "k8s/base/web.yaml:9:1");
-        assert_eq!(told(3, ""), "app.yaml:16:1");
+        assert_eq!(place_of(0, "/data/A"), "k8s/overlays/local/kustomization.yaml:4:3");
+        assert_eq!(place_of(1, "/spec/paused"), "k8s/base/web.yaml:7:11");
+        assert_eq!(
+            place_of(1, "/spec/replicas"),
+            "k8s/base/web.yaml:5:1",
+            "a patched value is not in this file"
+        );
+        assert_eq!(place_of(2, "/spec"), "k8s/base/web.yaml:9:1");
+        assert_eq!(place_of(3, ""), "app.yaml:16:1");
     }
 }

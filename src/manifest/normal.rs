@@ -133,8 +133,8 @@ fn too_large(object: &Object, encoded: &[&str], plain: &[&str]) -> Option<Findin
     let sum: usize = sizes.iter().map(|(_, size)| size).sum();
     let (largest, size) = sizes.iter().max_by_key(|(_, size)| *size)?;
     (sum > MOST).then(|| {
-        let told = format!("its values have {} KiB together; the API server takes 1024", sum.div_ceil(1024));
-        Code::DataTooLarge.error(told).at(object.place.clone()).help(format!(
+        let message = format!("its values have {} KiB together; the API server takes 1024", sum.div_ceil(1024));
+        Code::DataTooLarge.error(message).at(object.place.clone()).help(format!(
             "the largest is `{largest}` with {} KiB: put it into the image or a volume, or split it over several objects",
             size.div_ceil(1024)
         ))
@@ -320,7 +320,7 @@ mod tests {
                 format!("apiVersion: v1\nkind: {kind}\nmetadata: {{name: s}}\n{field}:\n  a: {value}\n");
             let (_, found) = normal(&text);
             assert_eq!(found.is_empty(), sound, "{text}: {found:?}");
-            assert!(found.iter().all(|one| one.place.as_ref().unwrap().line >= 5), "{found:?}");
+            assert!(found.iter().all(|finding| finding.place.as_ref().unwrap().line >= 5), "{found:?}");
         }
     }
 
@@ -361,10 +361,10 @@ mod tests {
         let (_, found) = normal(
             "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\n  labels: {a/b: 1}\ndata:\n  PORT: 8000\n  DEBUG: on\n  OK: \"1\"\n",
         );
-        let told: Vec<_> =
+        let messages: Vec<_> =
             found.iter().map(|f| (f.place.as_ref().unwrap().line, f.message.as_str())).collect();
         assert_eq!(
-            told,
+            messages,
             [
                 (5, "`metadata/labels/a/b` must be a string, but is a number in YAML"),
                 (8, "`data/DEBUG` must be a string, but is a boolean in YAML"),
@@ -381,10 +381,10 @@ mod tests {
             "      env:\n        - {name: A, value: x}\n        - {name: B, value: x}\n        - {name: A, value: z}\n",
             "      ports:\n        - {containerPort: 1, name: web}\n        - {containerPort: 2, name: web}\n        - {containerPort: 2}\n",
         ));
-        let told: Vec<_> =
+        let messages: Vec<_> =
             found.iter().map(|f| (f.place.as_ref().unwrap().line, f.message.as_str())).collect();
         assert_eq!(
-            told,
+            messages,
             [
                 (8, "the container `c` is defined twice, first in line 6"),
                 (12, "the variable `A` is defined twice, first in line 10"),

@@ -53,10 +53,10 @@ pub fn unlisted(objects: &[Object], page: Page<'_>) -> Vec<Finding> {
     let lacks = |list: &List<'_>| {
         let listed = elements(&list.value);
         let named = |listed: &str| opened.iter().any(|origin| names(listed, origin));
-        !listed.is_empty() && !listed.iter().any(|one| named(one))
+        !listed.is_empty() && !listed.iter().any(|item| named(item))
     };
     let elsewhere = |list: &List<'_>| list.readers.is_empty() || !list.readers.iter().all(own);
-    let told = |list: List<'_>| {
+    let describe = |list: List<'_>| {
         let message = format!(
             "the origins in `{}` do not include {origin}: browsers will block its responses to the page there",
             list.key
@@ -71,7 +71,7 @@ pub fn unlisted(objects: &[Object], page: Page<'_>) -> Vec<Finding> {
             .at(list.place)
             .help(format!("add {origin} to it, unless the page asks through its own address only{keep}"))
     };
-    lists(objects).into_iter().filter(|list| elsewhere(list) && lacks(list)).map(told).collect()
+    lists(objects).into_iter().filter(|list| elsewhere(list) && lacks(list)).map(describe).collect()
 }
 
 fn lists(objects: &[Object]) -> Vec<List<'_>> {
@@ -186,7 +186,7 @@ mod tests {
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}}})
     }
 
-    fn told(values: Vec<Value>, page: Page<'_>) -> Vec<String> {
+    fn messages(values: Vec<Value>, page: Page<'_>) -> Vec<String> {
         let mut objects: Vec<Object> = values
             .into_iter()
             .enumerate()
@@ -214,11 +214,11 @@ mod tests {
             ("CORS_ORIGINS", "localhost,127.0.0.1", false),
             ("API_URL", "http://localhost:3000", false),
         ] {
-            let told = told(vec![deployment("api", key, value)], PAGE);
-            assert_eq!(!told.is_empty(), lacks, "{key}={value}: {told:?}");
+            let messages = messages(vec![deployment("api", key, value)], PAGE);
+            assert_eq!(!messages.is_empty(), lacks, "{key}={value}: {messages:?}");
             if lacks {
                 let begins = format!("1 the origins in `{key}` do not include http://192.168.49.2:30080:");
-                assert!(told[0].starts_with(&begins), "{told:?}");
+                assert!(messages[0].starts_with(&begins), "{messages:?}");
             }
         }
     }
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn the_pods_behind_the_page_need_no_list() {
         assert_eq!(
-            told(vec![deployment("web", "FRONTEND_URL", "http://localhost:3000")], PAGE),
+            messages(vec![deployment("web", "FRONTEND_URL", "http://localhost:3000")], PAGE),
             [] as [&str; 0]
         );
     }
@@ -241,20 +241,20 @@ mod tests {
         let mut reader = deployment("api", "X", "");
         let from = json!([{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": "keys"}}]);
         reader["spec"]["template"]["spec"]["containers"][0]["envFrom"] = from;
-        let found = told(vec![config.clone(), secret.clone(), reader.clone()], PAGE);
+        let found = messages(vec![config.clone(), secret.clone(), reader.clone()], PAGE);
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].starts_with("1 the origins in `CORS_ORIGINS`"), "{found:?}");
         assert!(found[1].starts_with("2 the origins in `CLIENT_URL`") && !found[1].contains("hidden"));
         reader["spec"]["template"]["metadata"]["labels"]["app"] = json!("web");
-        assert_eq!(told(vec![config, secret, reader], PAGE), [] as [&str; 0]);
+        assert_eq!(messages(vec![config, secret, reader], PAGE), [] as [&str; 0]);
     }
 
     #[test]
     fn the_address_on_localhost_counts_too() {
         let api = || vec![deployment("api", "CORS_ORIGINS", "http://localhost:30080")];
-        assert_eq!(told(api(), PAGE).len(), 1);
+        assert_eq!(messages(api(), PAGE).len(), 1);
         let local = Some("http://localhost:30080/");
-        assert_eq!(told(api(), Page { local, ..PAGE }), [] as [&str; 0]);
+        assert_eq!(messages(api(), Page { local, ..PAGE }), [] as [&str; 0]);
     }
 
     #[test]

@@ -107,8 +107,9 @@ pub fn unite(objects: &mut Vec<Object>, namespace: Option<&Namespace>) -> Vec<Fi
             objects[known].value = whole.into();
             repeated.insert(index);
         } else {
-            let told = format!("`{id}` is defined twice, and not alike, first in {}", objects[known].place);
-            let finding = Code::ObjectDuplicate.error(told).about(id.to_string()).at(object.place.clone());
+            let message =
+                format!("`{id}` is defined twice, and not alike, first in {}", objects[known].place);
+            let finding = Code::ObjectDuplicate.error(message).about(id.to_string()).at(object.place.clone());
             found.push(finding.help("keep one of them, or give it another name or namespace"));
         }
     }
@@ -121,11 +122,11 @@ pub fn unite(objects: &mut Vec<Object>, namespace: Option<&Namespace>) -> Vec<Fi
 }
 
 /// What two definitions of one Namespace say together, if they contradict each other in nothing.
-pub(crate) fn one_namespace(one: &Object, other: &Object) -> Option<Value> {
-    if one.kind() != "Namespace" || one.id() != other.id() {
+pub(crate) fn one_namespace(object: &Object, other: &Object) -> Option<Value> {
+    if object.kind() != "Namespace" || object.id() != other.id() {
         return None;
     }
-    let mut whole = (*one.value).clone();
+    let mut whole = (*object.value).clone();
     add(&mut whole, &other.value).then_some(whole)
 }
 
@@ -170,9 +171,9 @@ fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
         }
         files.sort();
         if files.is_empty() {
-            let told = format!("the directory `{shown}` has no .yaml, .yml or .json files");
+            let message = format!("the directory `{shown}` has no .yaml, .yml or .json files");
             let help = format!("to include its subdirectories, write `{shown}/**/*.yaml`");
-            return Err(Code::ManifestsMissing.error(told).help(help).into());
+            return Err(Code::ManifestsMissing.error(message).help(help).into());
         }
         return Ok(files);
     }
@@ -184,9 +185,9 @@ fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
         let files = glob::expand(path).map_err(unreadable)?;
         let files: Vec<_> = files.into_iter().filter(|file| !any || is_manifest(file)).collect();
         if files.is_empty() {
-            let told = format!("no file matches `{shown}`");
+            let message = format!("no file matches `{shown}`");
             let help = "`*` matches within one directory; `**/` includes subdirectories";
-            return Err(Code::ManifestsMissing.error(told).help(help).into());
+            return Err(Code::ManifestsMissing.error(message).help(help).into());
         }
         return Ok(files);
     }

@@ -193,10 +193,10 @@ fn twice(releases: &[Release]) -> Vec<Finding> {
     for (index, release) in releases.iter().enumerate() {
         let name = (&release.chart.release, &release.namespace);
         if releases[..index].iter().any(|other| (&other.chart.release, &other.namespace) == name) {
-            let told = format!("the release `{}` is defined twice", release.chart.release);
+            let message = format!("the release `{}` is defined twice", release.chart.release);
             found.push(
                 Code::HelmReleaseDuplicate
-                    .error(told)
+                    .error(message)
                     .at(release.place.clone())
                     .help("give one of them another `release`"),
             );
@@ -208,8 +208,8 @@ fn twice(releases: &[Release]) -> Vec<Finding> {
 /// What is named and is not there, or is no YAML.
 fn missing(root: &Path, source: &Source) -> Vec<Finding> {
     let lacks = |path: &Path, what: &str, help: &str| {
-        let told = format!("`{}` {what}", shown(root, path));
-        Code::ManifestsMissing.error(told).at(source.place.clone()).help(help)
+        let message = format!("`{}` {what}", shown(root, path));
+        Code::ManifestsMissing.error(message).at(source.place.clone()).help(help)
     };
     match &source.kind {
         SourceKind::Path(_) => Vec::new(),
@@ -249,8 +249,8 @@ fn missing(root: &Path, source: &Source) -> Vec<Finding> {
 fn values(text: &str, file: &Path) -> Vec<Finding> {
     let (documents, mut found) = yaml::rendered(text, file);
     let help = "a values file is a mapping: `key: value`";
-    found.extend(documents.iter().filter(|one| !one.value.is_object()).map(|one| {
-        Code::ChartValuesInvalid.error("not a valid values file").at(one.place.clone()).help(help)
+    found.extend(documents.iter().filter(|document| !document.value.is_object()).map(|document| {
+        Code::ChartValuesInvalid.error("not a valid values file").at(document.place.clone()).help(help)
     }));
     found
 }

@@ -60,7 +60,7 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) struct Wrong {
     pub(crate) at: At,
-    pub(crate) told: Cow<'static, str>,
+    pub(crate) message: Cow<'static, str>,
     pub(crate) help: &'static str,
 }
 
@@ -168,9 +168,10 @@ impl Flattening<'_> {
                     match all.iter().position(|known| known.key == entry.key) {
                         None => all.push(entry),
                         Some(known) if known < own && before(all[known].at, merge.at) => {
-                            let told = format!("`{}` stands before the `<<` that brings it, too", entry.key);
+                            let message =
+                                format!("`{}` stands before the `<<` that brings it, too", entry.key);
                             let help = "write `<<` first: kubectl takes the last of the two, kustomize the written one";
-                            return Err(wrong(all[known].at, told, help));
+                            return Err(wrong(all[known].at, message, help));
                         }
                         Some(_) => {}
                     }
@@ -182,17 +183,17 @@ impl Flattening<'_> {
 
     fn spend(&mut self, at: At) -> Result<(), Wrong> {
         self.budget = self.budget.checked_sub(1).ok_or_else(|| {
-            let told = format!("the aliases of this document stand for more than {EXPANDED} values");
-            wrong(at, told, "write the values out")
+            let message = format!("the aliases of this document stand for more than {EXPANDED} values");
+            wrong(at, message, "write the values out")
         })?;
         Ok(())
     }
 }
 
-fn wrong(at: At, told: impl Into<Cow<'static, str>>, help: &'static str) -> Wrong {
-    Wrong { at, told: told.into(), help }
+fn wrong(at: At, message: impl Into<Cow<'static, str>>, help: &'static str) -> Wrong {
+    Wrong { at, message: message.into(), help }
 }
 
-fn before(one: At, other: At) -> bool {
-    (one.line, one.column) < (other.line, other.column)
+fn before(item: At, other: At) -> bool {
+    (item.line, item.column) < (other.line, other.column)
 }

@@ -65,17 +65,17 @@ pub(crate) fn warnings(root: &Path, sources: &[Source]) -> Vec<Finding> {
             if let Set::Text(text) = value
                 && look(last(key), text) == Some(Clear::Secret)
             {
-                let told = format!(
+                let message = format!(
                     "`set.{key}` looks like a secret; every user of this machine can read Helm's arguments"
                 );
                 let help = "move it to a values file that is not in git, and name that in `values`";
-                found.push(Code::SecretInHelmArgument.warning(told).at(source.place.clone()).help(help));
+                found.push(Code::SecretInHelmArgument.warning(message).at(source.place.clone()).help(help));
             }
             if matches!(value, Set::Text(text) if text == "false") {
-                let told =
+                let message =
                     format!("`set.{key}` is the text \"false\", which an `if` of a template takes for true");
                 let help = "write false without quotes, unless the template wants the text";
-                found.push(Code::ChartValuesInvalid.warning(told).at(source.place.clone()).help(help));
+                found.push(Code::ChartValuesInvalid.warning(message).at(source.place.clone()).help(help));
             }
         }
         let files = chart.values.iter().cloned().chain([chart.folder.join("values.yaml")]);
@@ -106,13 +106,13 @@ fn open(root: &Path, file: &Path, tracked: bool) -> Vec<Finding> {
             let value = document.value.pointer(at).and_then(serde_json::Value::as_str);
             let key = pointer::key(last(at));
             if value.is_some_and(|value| look(&key, value) == Some(Clear::Secret)) {
-                let told = if tracked {
+                let message = if tracked {
                     format!("`{key}` looks like a secret, and git has this file")
                 } else {
                     format!("`{key}` looks like a plaintext secret")
                 };
                 let help = "move it to a values file of its own that is not in git (.gitignore), and name that in `values`";
-                found.push(Code::SecretInGit.warning(told).at(place.clone()).help(help));
+                found.push(Code::SecretInGit.warning(message).at(place.clone()).help(help));
             }
         }
     }
@@ -128,12 +128,12 @@ fn last(path: &str) -> &str {
 fn changing(root: &Path, calls: &[Call]) -> Vec<Finding> {
     let calls = calls.iter().filter(|call| CHANGING.contains(&call.word.as_str()));
     let found = calls.map(|Call { word, file, line }| {
-        let told =
+        let message =
             format!("`{word}` returns another value at every `todo up`, and whatever uses it restarts");
         let help =
             "name the value in a values file, or let Helm keep it: `mode = \"release\"` beside `chart`";
         let place = Place { file: shown(root, file).into(), line: *line, column: 0 };
-        Code::ChartRandomValue.warning(told).at(place).help(help)
+        Code::ChartRandomValue.warning(message).at(place).help(help)
     });
     found.collect()
 }
@@ -144,13 +144,13 @@ fn blind(root: &Path, calls: &[Call]) -> Option<Finding> {
     let asks =
         |call: &&Call| matches!(call.word.as_str(), "lookup" | ".Release.IsUpgrade" | ".Release.IsInstall");
     let Call { word, file, line } = calls.iter().find(asks)?;
-    let told = match word.as_str() {
+    let message = match word.as_str() {
         "lookup" => "`lookup` finds nothing: the chart is rendered without access to the cluster".to_owned(),
         _ => format!("`{word}` never changes: the chart is rendered as a first installation each time"),
     };
     let help = "if its objects depend on that, let Helm install it: `mode = \"release\"` beside `chart`";
     let place = Place { file: shown(root, file).into(), line: *line, column: 0 };
-    Some(Code::ChartLooksUpCluster.note(told).at(place).help(help))
+    Some(Code::ChartLooksUpCluster.note(message).at(place).help(help))
 }
 
 #[cfg(test)]
@@ -177,15 +177,18 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        let told = |text: &str| -> Vec<String> {
+        let describe = |text: &str| -> Vec<String> {
             let project = check(&root.path().join("deploy.toml"), text).unwrap();
             let found = warnings(&project.root, &project.sources);
             assert!(!format!("{found:?}").contains("hunter2"));
-            found.iter().map(|one| format!("{} {}", one.place.as_ref().unwrap(), one.message)).collect()
+            found
+                .iter()
+                .map(|finding| format!("{} {}", finding.place.as_ref().unwrap(), finding.message))
+                .collect()
         };
         let text = "[[manifests]]\nchart = 'chart'\nvalues = ['local.yaml']\nset = { 'secrets.apiKey' = 'hunter2' }\n";
         assert_eq!(
-            told(text),
+            describe(text),
             [
                 "deploy.toml:1:1 `set.secrets.apiKey` looks like a secret; every user of this machine can read Helm's arguments",
                 "local.yaml:2:13 `password` looks like a plaintext secret",
@@ -193,20 +196,20 @@ mod tests {
                 "chart/templates/a.yaml:2 `randAlphaNum` returns another value at every `todo up`, and whatever uses it restarts",
             ]
         );
-        assert!(told("[[manifests]]\npath = 'k8s'\n").is_empty());
+        assert!(describe("[[manifests]]\npath = 'k8s'\n").is_empty());
         for (value, warned) in [("'false'", true), ("false", false), ("'true'", false)] {
             let text = format!("[[manifests]]\nchart = 'chart'\nset = {{ on = {value} }}\n");
-            assert_eq!(told(&text).iter().any(|one| one.contains("`set.on`")), warned, "{value}");
+            assert_eq!(describe(&text).iter().any(|item| item.contains("`set.on`")), warned, "{value}");
         }
         for (template, says) in [
             ("a: 1\nb: {{ if .Release.IsUpgrade }}1{{ end }}\n", "`.Release.IsUpgrade` never changes"),
             ("a: 1\n{{- $old := lookup \"v1\" \"Secret\" \"a\" \"b\" }}\n", "`lookup` finds nothing"),
         ] {
             std::fs::write(root.path().join("chart/templates/a.yaml"), template).unwrap();
-            let last = told(text).pop().unwrap();
+            let last = describe(text).pop().unwrap();
             assert!(last.starts_with(&format!("chart/templates/a.yaml:2 {says}")), "{last}");
             let helms = format!("{text}mode = 'release'\n");
-            assert!(!told(&helms).iter().any(|one| one.contains(says)), "Helm looks by itself");
+            assert!(!describe(&helms).iter().any(|item| item.contains(says)), "Helm looks by itself");
         }
         std::fs::write(root.path().join("chart/templates/NOTES.txt"), "{{ .Release.IsInstall }}").unwrap();
         std::fs::write(root.path().join("chart/templates/a.yaml"), "a: {{ uuidv4 }}\n").unwrap();
@@ -214,7 +217,7 @@ mod tests {
         let empty = [b"DIRC\0\0\0\x02\0\0\0\0".as_slice(), &[0; 20]].concat();
         std::fs::write(root.path().join(".git/index"), empty).unwrap();
         assert_eq!(
-            told("[[manifests]]\nchart = 'chart'\nvalues = ['local.yaml']\n").len(),
+            describe("[[manifests]]\nchart = 'chart'\nvalues = ['local.yaml']\n").len(),
             1,
             "git has no values"
         );

@@ -110,8 +110,8 @@ mod tests {
             (pod("securityContext: {seccompProfile: {type: RuntimeDefault}}"), None),
         ] {
             let found = found(&text);
-            assert_eq!(found.first().and_then(|one| one.help.as_deref()), help, "{text}");
-            assert!(found.iter().all(|one| one.code == Code::ValueWrongType));
+            assert_eq!(found.first().and_then(|finding| finding.help.as_deref()), help, "{text}");
+            assert!(found.iter().all(|finding| finding.code == Code::ValueWrongType));
         }
     }
 }

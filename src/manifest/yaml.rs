@@ -108,11 +108,11 @@ fn read_once<'a>(text: &str, file: &'a Path, repeats: Severity) -> Reader<'a> {
                 return reader;
             }
             Err(error) if named_json => {
-                let told = error.to_string();
-                let told = told.split(" at line ").next().unwrap_or_default();
+                let message = error.to_string();
+                let message = message.split(" at line ").next().unwrap_or_default();
                 reader.complain(
                     At { line: error.line(), column: error.column() },
-                    format!("invalid JSON: {told}"),
+                    format!("invalid JSON: {message}"),
                     "fix it, or name the file `.yaml` if it is YAML",
                 );
                 return reader;
@@ -197,9 +197,9 @@ impl<'a> Reader<'a> {
             match next {
                 Ok((event, span)) => {
                     let at = self.at(&span.start);
-                    if let Some(told) = self.too_much() {
+                    if let Some(message) = self.too_much() {
                         self.begin();
-                        self.complain(at, told, "split it into several files, if it is one of objects");
+                        self.complain(at, message, "split it into several files, if it is one of objects");
                         return;
                     }
                     let end = self.at(&span.end);
@@ -290,10 +290,11 @@ impl<'a> Reader<'a> {
                 self.node(Node { at, block: false, body }, 0, false);
             }
             Event::UnresolvedAlias(name) => {
-                let told = format!("the alias `*{name}` has no anchor `&{name}` before it in this document");
+                let message =
+                    format!("the alias `*{name}` has no anchor `&{name}` before it in this document");
                 self.complain(
                     at,
-                    told,
+                    message,
                     format!("write the anchor first, or quote the value if `*{name}` is text"),
                 );
                 self.node(Node { at, block: false, body: Body::Scalar(Value::Null) }, 0, false);
@@ -318,36 +319,36 @@ impl<'a> Reader<'a> {
                 None => match node.as_key() {
                     Ok(name) => {
                         if !merges && let Some(first) = keys.insert(name.clone(), node.at) {
-                            let told = format!(
+                            let message = format!(
                                 "`{name}` is written twice in one mapping, first in line {}",
                                 first.line
                             );
                             wrong = Some((
                                 self.repeats,
-                                told,
+                                message,
                                 "keep one of them: which one counts differs between programs",
                             ));
                         }
                         *key = Some(Key { at: node.at, name, merges });
                     }
-                    Err(told) => {
+                    Err(message) => {
                         let help = if node.is_collection() {
                             "quote the value if it is text; if the file is a Helm template, name its chart with `chart = …`"
                         } else {
                             "put the key in quotes"
                         };
-                        wrong = Some((Severity::Error, told.to_owned(), help));
+                        wrong = Some((Severity::Error, message.to_owned(), help));
                         *key = Some(Key { at: node.at, name: String::new(), merges: false });
                     }
                 },
             },
         }
-        if let Some((severity, told, help)) = wrong {
+        if let Some((severity, message, help)) = wrong {
             let at = match self.open.last() {
                 Some(Open::Mapping { key: Some(key), .. }) => key.at,
                 _ => self.origin,
             };
-            self.complain(at, told, help);
+            self.complain(at, message, help);
             if let Some(finding) = self.found.last_mut() {
                 finding.severity = severity;
             }
@@ -364,12 +365,12 @@ impl<'a> Reader<'a> {
             Ok((value, places)) => {
                 self.read.push(Document { value, place: root.at.in_file(self.file), places });
             }
-            Err(wrong) => self.complain(wrong.at, wrong.told, wrong.help),
+            Err(wrong) => self.complain(wrong.at, wrong.message, wrong.help),
         }
     }
 
-    fn complain(&mut self, at: At, told: impl Into<String>, help: impl Into<String>) {
-        self.found.push(Code::YamlSyntax.error(told).at(at.in_file(self.file)).help(help));
+    fn complain(&mut self, at: At, message: impl Into<String>, help: impl Into<String>) {
+        self.found.push(Code::YamlSyntax.error(message).at(at.in_file(self.file)).help(help));
     }
 
     fn syntax(&mut self, error: &ScanError, text: &str) {

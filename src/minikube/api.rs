@@ -68,7 +68,7 @@ pub(crate) async fn reach(
     world: &World,
     node: &Node,
     api: &[SocketAddr],
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Connection, Result<Break, Unanswered>> {
     let path = node.kubeconfig.display();
     let context = &node.context;
@@ -107,7 +107,7 @@ pub(crate) async fn reach(
             None => Err(Ok(Break::Unreadable(Unreadable::certificate(&file, why, &node.profile)))),
         };
     }
-    match probe::answers(kubeconfig, context, patience).await {
+    match probe::answers(kubeconfig, context, timeout).await {
         Ok(connection) => Ok(connection),
         Err(Unanswered::Refused(why)) => Err(Ok(refused(node, own, api, why).await)),
         Err(other) => Err(Err(other)),

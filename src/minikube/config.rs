@@ -104,10 +104,10 @@ impl Config {
     }
 
     /// The addons that the project needs and the profile has not got, in the order of the project, without [`INGRESS`].
-    pub(crate) fn lacking<'a>(&self, wanted: &'a [String]) -> Vec<&'a str> {
+    pub(crate) fn lacking<'a>(&self, desired: &'a [String]) -> Vec<&'a str> {
         let on =
             |name: &str| self.addons.as_ref().and_then(|addons| addons.get(name)).copied().unwrap_or(false);
-        wanted.iter().map(String::as_str).filter(|name| *name != INGRESS && !on(name)).collect()
+        desired.iter().map(String::as_str).filter(|name| *name != INGRESS && !on(name)).collect()
     }
 
     /// Whether no start has come to its end: the default addons are written down by its last step, on or off.
@@ -116,8 +116,8 @@ impl Config {
     }
 
     /// Where the project asks for something else than this profile is, with what applies it.
-    pub(crate) fn differences(&self, wanted: &project::Minikube) -> Vec<Finding> {
-        let profile = &wanted.profile;
+    pub(crate) fn differences(&self, desired: &project::Minikube) -> Vec<Finding> {
+        let profile = &desired.profile;
         let anew = |key: &str| {
             format!(
                 "`minikube delete -p {profile}`, then `todo up`, recreates it (the data in its volumes is lost); or change `{key}` in deploy.toml"
@@ -130,12 +130,12 @@ impl Config {
             let severity = if has < asked { Severity::Warning } else { Severity::Note };
             found.push(Finding { severity, ..Code::ProfileSettingsDiffer.warning(message) }.help(anew(key)));
         };
-        amount("cpus", "CPUs", self.cpus, wanted.cpus.map(i64::from), "");
+        amount("cpus", "CPUs", self.cpus, desired.cpus.map(i64::from), "");
         amount(
             "memory",
             "of memory",
             self.memory,
-            wanted.memory_mib.and_then(|mib| mib.try_into().ok()),
+            desired.memory_mib.and_then(|mib| mib.try_into().ok()),
             " MiB",
         );
         if !matches!(self.driver.as_str(), "docker" | "podman" | "none" | "ssh") {
@@ -143,16 +143,16 @@ impl Config {
                 "disk",
                 "of disk",
                 self.disk_size,
-                wanted.disk_mib.and_then(|mib| mib.try_into().ok()),
+                desired.disk_mib.and_then(|mib| mib.try_into().ok()),
                 " MiB",
             );
         }
-        if let Some(driver) = wanted.driver.as_deref().filter(|driver| !same_driver(driver, &self.driver)) {
+        if let Some(driver) = desired.driver.as_deref().filter(|driver| !same_driver(driver, &self.driver)) {
             let message =
                 format!("the profile has the driver `{}`, deploy.toml asks for `{driver}`", self.driver);
             found.push(Code::ProfileSettingsDiffer.warning(message).help(anew("driver")));
         }
-        if let Some(version) = wanted.kubernetes.as_deref().filter(|version| !self.is_kubernetes(version)) {
+        if let Some(version) = desired.kubernetes.as_deref().filter(|version| !self.is_kubernetes(version)) {
             let has = &self.kubernetes.version;
             found.push(
                 Code::ProfileSettingsDiffer.warning(format!("the profile has Kubernetes {has}, deploy.toml asks for {version}")).help(
@@ -162,7 +162,7 @@ impl Config {
                 ),
             );
         }
-        if self.runtime().is_ok_and(|runtime| runtime != wanted.runtime) {
+        if self.runtime().is_ok_and(|runtime| runtime != desired.runtime) {
             let has = &self.kubernetes.container_runtime;
             let message =
                 format!("the profile's container runtime is {has}, which deploy.toml does not ask for");
@@ -172,9 +172,9 @@ impl Config {
             );
         }
         let nodes = self.nodes.as_ref().map_or(1, Vec::len);
-        if nodes != wanted.nodes as usize && wanted.nodes != 0 {
-            let message = format!("the profile has {nodes} node(s), deploy.toml asks for {}", wanted.nodes);
-            let (severity, help) = if nodes < wanted.nodes as usize {
+        if nodes != desired.nodes as usize && desired.nodes != 0 {
+            let message = format!("the profile has {nodes} node(s), deploy.toml asks for {}", desired.nodes);
+            let (severity, help) = if nodes < desired.nodes as usize {
                 (Severity::Warning, format!("`minikube node add -p {profile}` adds one"))
             } else {
                 (
@@ -257,9 +257,9 @@ fn tells_no_end(events: &str) -> bool {
         event["data"]["name"].as_str().map(str::to_owned)
     };
     let names: Vec<String> = events.lines().filter_map(names).collect();
-    let told = |name: &str| names.iter().any(|told| told == name);
+    let has = |name: &str| names.iter().any(|known| known == name);
     // In text mode events are written beside the way, and the very last may be lost when the process ends.
-    told("Initial Minikube Setup") && !told("Done") && !told("Enabling Addons")
+    has("Initial Minikube Setup") && !has("Done") && !has("Enabling Addons")
 }
 
 /// The driver that the user chose for all of their profiles: `MINIKUBE_DRIVER`, or `minikube config set driver`.

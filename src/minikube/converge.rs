@@ -39,10 +39,10 @@ const AFTER: Duration = Duration::from_secs(30);
 /// Applies one remedy after the other until the profile runs; returns its node and its Kubernetes version.
 pub(crate) async fn converge(
     run: &Run,
-    wanted: &project::Minikube,
+    desired: &project::Minikube,
     item: &OpenItem,
 ) -> Result<(Node, String)> {
-    let profile = &wanted.profile;
+    let profile = &desired.profile;
     let mut tried = Vec::new();
     let mut notes = Vec::new();
     let mut seen = state::look(run, profile, state::BRIEF).await?;
@@ -68,15 +68,15 @@ pub(crate) async fn converge(
                 seen = state::look(run, profile, state::BRIEF).await?;
                 continue;
             }
-            run.shield(apply(run, wanted, remedy, &seen, &mut notes, item, &lock)).await?;
+            run.shield(apply(run, desired, remedy, &seen, &mut notes, item, &lock)).await?;
         } else {
             let nobodys = Exclusive::default();
-            run.shield(apply(run, wanted, remedy, &seen, &mut notes, item, &nobodys)).await?;
+            run.shield(apply(run, desired, remedy, &seen, &mut notes, item, &nobodys)).await?;
         }
         tried.push(remedy);
         item.waiting("the API server's answer");
-        let patience = if remedy == Remedy::Wait { RECOVERY } else { AFTER };
-        seen = state::look(run, profile, patience).await?;
+        let timeout = if remedy == Remedy::Wait { RECOVERY } else { AFTER };
+        seen = state::look(run, profile, timeout).await?;
     };
     node.outcome = match tried.as_slice() {
         [] | [Remedy::Wait] => Outcome::Unchanged,
@@ -84,28 +84,28 @@ pub(crate) async fn converge(
         _ if seen.container != node_was => Outcome::Recreated,
         _ => Outcome::Changed,
     };
-    for addon in config.lacking(&wanted.addons) {
+    for addon in config.lacking(&desired.addons) {
         item.progress(format!("enabling the addon {addon}"), None);
         enable(run, profile, addon).await?;
         if node.outcome == Outcome::Unchanged {
             node.outcome = Outcome::Changed;
         }
     }
-    notes.extend(config.differences(wanted));
+    notes.extend(config.differences(desired));
     node.notes = notes;
     Ok((node, config.kubernetes.version))
 }
 
 async fn apply(
     run: &Run,
-    wanted: &project::Minikube,
+    desired: &project::Minikube,
     remedy: Remedy,
     seen: &Seen,
     notes: &mut Vec<Finding>,
     item: &OpenItem,
     lock: &Exclusive,
 ) -> Result<()> {
-    let profile = &wanted.profile;
+    let profile = &desired.profile;
     let broken = |doing: &str| format!("cannot {doing} the profile `{profile}`");
     ready::check(run, profile, remedy, seen)?;
     let before = if remedy.is_minikubes() { Before::read(&run.world) } else { Ok(None) };
@@ -160,7 +160,7 @@ async fn apply(
             enabled
         }
         Remedy::Create | Remedy::Start => {
-            let fresh = prepare(run, wanted, seen, notes).await.or_fault(
+            let fresh = prepare(run, desired, seen, notes).await.or_fault(
                 Code::MinikubeFailed,
                 Kind::Minikube,
                 || broken("prepare the start of"),
@@ -172,7 +172,7 @@ async fn apply(
                 keep: seen.has_data(),
                 lock,
             };
-            start::start(run, wanted, at, item).await.map(|found| notes.extend(found))
+            start::start(run, desired, at, item).await.map(|found| notes.extend(found))
         }
     };
     // A failed command may have switched the context as well as one that succeeded.
@@ -200,11 +200,11 @@ pub(crate) async fn done(run: &Run, profile: &Profile, call: &Call, doing: &str)
 /// What has to be done, or said, before a `minikube start`; returns whether it will make the node's container.
 async fn prepare(
     run: &Run,
-    wanted: &project::Minikube,
+    desired: &project::Minikube,
     seen: &Seen,
     notes: &mut Vec<Finding>,
 ) -> anyhow::Result<bool> {
-    let profile = &wanted.profile;
+    let profile = &desired.profile;
     let mut container = seen.container.as_deref();
     // Only where no start has come to its end: what a container holds beside its volume goes with it.
     if let (Some(engine), Some(config), Some(home)) =

@@ -104,7 +104,7 @@ fn edited(text: &str, context: &str, line: Option<&str>) -> String {
             quoted()
         }
     };
-    let wanted = line.filter(|line| says(line, context)).map_or_else(ours, str::to_owned);
+    let desired = line.filter(|line| says(line, context)).map_or_else(ours, str::to_owned);
     let mut found = false;
     let mut edited: String = text
         .split_inclusive('\n')
@@ -112,7 +112,7 @@ fn edited(text: &str, context: &str, line: Option<&str>) -> String {
             if !found && line.starts_with(KEY) {
                 found = true;
                 let end = &line[line.trim_end_matches(['\n', '\r']).len()..];
-                format!("{wanted}{end}")
+                format!("{desired}{end}")
             } else {
                 line.to_owned()
             }
@@ -122,7 +122,7 @@ fn edited(text: &str, context: &str, line: Option<&str>) -> String {
         if !edited.is_empty() && !edited.ends_with('\n') {
             edited.push('\n');
         }
-        edited.push_str(&wanted);
+        edited.push_str(&desired);
         edited.push('\n');
     }
     edited

@@ -87,21 +87,22 @@ pub(crate) fn of_somebody_else(kubeconfig: &Kubeconfig, name: &str) -> Option<St
     let context = kubeconfig.contexts.iter().find(|named| named.name == name);
     let context = context.and_then(|named| named.context.as_ref());
     let (to, by) =
-        (context.map(|context| context.cluster.as_str()), context.and_then(|one| one.user.as_deref()));
+        (context.map(|context| context.cluster.as_str()), context.and_then(|item| item.user.as_deref()));
     let clusters: Vec<&Cluster> =
-        [Some(name), to].into_iter().flatten().filter_map(|one| cluster(kubeconfig, one)).collect();
+        [Some(name), to].into_iter().flatten().filter_map(|item| cluster(kubeconfig, item)).collect();
     let users: Vec<&AuthInfo> =
-        [Some(name), by].into_iter().flatten().filter_map(|one| user(kubeconfig, one)).collect();
-    let marked = clusters.iter().any(|one| marked(one.extensions.as_deref()))
+        [Some(name), by].into_iter().flatten().filter_map(|item| user(kubeconfig, item)).collect();
+    let marked = clusters.iter().any(|cluster| marked(cluster.extensions.as_deref()))
         || context.is_some_and(|context| marked(context.extensions.as_deref()));
     let of_folder = |path: &Option<String>| path.as_deref().is_some_and(|path| path.contains(".minikube"));
     if marked
-        || clusters.iter().any(|one| of_folder(&one.certificate_authority))
-        || users.iter().any(|one| of_folder(&one.client_certificate))
+        || clusters.iter().any(|cluster| of_folder(&cluster.certificate_authority))
+        || users.iter().any(|user| of_folder(&user.client_certificate))
     {
         return None;
     }
-    let leads = clusters.iter().filter_map(|one| one.server.as_deref()).find(|server| !is_near(server));
+    let leads =
+        clusters.iter().filter_map(|cluster| cluster.server.as_deref()).find(|server| !is_near(server));
     if let Some(server) = leads {
         return Some(format!("it points to {server}"));
     }
@@ -109,7 +110,7 @@ pub(crate) fn of_somebody_else(kubeconfig: &Kubeconfig, name: &str) -> Option<St
 }
 
 fn marked(extensions: Option<&[NamedExtension]>) -> bool {
-    extensions.unwrap_or_default().iter().any(|one| one.extension["provider"] == PROVIDER)
+    extensions.unwrap_or_default().iter().any(|extension| extension.extension["provider"] == PROVIDER)
 }
 
 /// Whether a server is this machine, or an address that only a local network has.
@@ -143,9 +144,9 @@ pub(crate) fn with_files(text: &str, name: &str, files: &[(&str, &Path)]) -> Opt
     };
     let mut edited = text.to_owned();
     for (key, file) in files {
-        let mut wanted = says(&edited)?;
+        let mut desired = says(&edited)?;
         let file = file.to_str()?;
-        let Some(value) = value_of(&mut wanted, name, key) else { continue };
+        let Some(value) = value_of(&mut desired, name, key) else { continue };
         let old = value.as_str()?.to_owned();
         if old == file {
             continue;
@@ -154,7 +155,7 @@ pub(crate) fn with_files(text: &str, name: &str, files: &[(&str, &Path)]) -> Opt
         let starts: Vec<usize> = edited.match_indices(old.as_str()).map(|(at, _)| at).collect();
         edited = starts.into_iter().find_map(|at| {
             let tried = format!("{}{file}{}", &edited[..at], &edited[at + old.len()..]);
-            (says(&tried)? == wanted).then_some(tried)
+            (says(&tried)? == desired).then_some(tried)
         })?;
     }
     (edited != text).then_some(edited)
@@ -167,7 +168,7 @@ fn value_of<'a>(
     key: &str,
 ) -> Option<&'a mut serde_json::Value> {
     let named =
-        |list: &serde_json::Value, name: &str| list.as_array()?.iter().position(|one| one["name"] == name);
+        |list: &serde_json::Value, name: &str| list.as_array()?.iter().position(|item| item["name"] == name);
     let context = named(&kubeconfig["contexts"], name)?;
     let context = kubeconfig["contexts"][context]["context"].clone();
     let (list, of) = if key == "certificate-authority" { ("clusters", "cluster") } else { ("users", "user") };

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Told {
+pub(crate) enum MinikubeEvent {
     /// A step begins.
     Step { doing: String, index: Option<u64>, total: Option<u64> },
     /// A download moves: percent.
@@ -68,11 +68,13 @@ fn is_idle(message: &str) -> bool {
 }
 
 /// Reads one line of standard output; `None` for noise.
-pub(crate) fn read(line: &str) -> Option<Told> {
+pub(crate) fn read(line: &str) -> Option<MinikubeEvent> {
     let event: CloudEvent = match serde_json::from_str(line) {
         Ok(event) => event,
         Err(_) => {
-            return Some(line.trim()).filter(|text| !text.is_empty()).map(|text| Told::Text(text.to_owned()));
+            return Some(line.trim())
+                .filter(|text| !text.is_empty())
+                .map(|text| MinikubeEvent::Text(text.to_owned()));
         }
     };
     let data = event.data;
@@ -82,11 +84,13 @@ pub(crate) fn read(line: &str) -> Option<Told> {
             let doing = message.lines().next().unwrap_or_default().trim_end_matches('.').trim_end();
             let doing = if doing.is_empty() { data.name.as_str() } else { doing };
             let (index, total) = (data.currentstep.parse().ok(), data.totalsteps.parse().ok());
-            Some(Told::Step { doing: doing.to_owned(), index, total })
+            Some(MinikubeEvent::Step { doing: doing.to_owned(), index, total })
         }
-        "download" => Some(Told::Download { what: data.artifact, percent: None }),
-        "download.progress" => Some(Told::Download { what: data.artifact, percent: percent(&data.progress) }),
-        "error" if !data.exitcode.is_empty() => Some(Told::Failed(Failure {
+        "download" => Some(MinikubeEvent::Download { what: data.artifact, percent: None }),
+        "download.progress" => {
+            Some(MinikubeEvent::Download { what: data.artifact, percent: percent(&data.progress) })
+        }
+        "error" if !data.exitcode.is_empty() => Some(MinikubeEvent::Failed(Failure {
             reason: data.name,
             code: data.exitcode.parse().ok(),
             message,
@@ -94,8 +98,8 @@ pub(crate) fn read(line: &str) -> Option<Told> {
             url: data.url,
         })),
         _ if message.is_empty() || is_environment(&message) => None,
-        "warning" if !is_idle(&message) => Some(Told::Warning(message)),
-        _ => Some(Told::Text(message)),
+        "warning" if !is_idle(&message) => Some(MinikubeEvent::Warning(message)),
+        _ => Some(MinikubeEvent::Text(message)),
     }
 }
 
@@ -120,12 +124,12 @@ pub(crate) fn announces_reset(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::Failure;
-    use super::Told;
+    use super::MinikubeEvent;
     use super::announces_reset;
     use super::percent;
     use super::read;
 
-    fn event(kind: &str, data: &str) -> Option<Told> {
+    fn event(kind: &str, data: &str) -> Option<MinikubeEvent> {
         read(&format!(
             r#"{{"specversion":"1.0","id":"1","source":"https://minikube.sigs.k8s.io/","type":"io.k8s.sigs.minikube.{kind}","datacontenttype":"application/json","data":{data}}}"#
         ))
@@ -133,13 +137,13 @@ mod tests {
 
     #[test]
     fn each_line_is_read_for_what_it_is_worth() {
-        let text = |text: &str| Some(Told::Text(text.to_owned()));
+        let text = |text: &str| Some(MinikubeEvent::Text(text.to_owned()));
         assert_eq!(
             event(
                 "step",
                 r#"{"currentstep":"5","message":"Pulling base image v0.0.50 ...","name":"Pulling Base Image","totalsteps":"19"}"#
             ),
-            Some(Told::Step {
+            Some(MinikubeEvent::Step {
                 doing: "Pulling base image v0.0.50".to_owned(),
                 index: Some(5),
                 total: Some(19)
@@ -147,18 +151,18 @@ mod tests {
         );
         assert_eq!(
             event("step", r#"{"currentstep":"","message":"","name":"Done","totalsteps":"19"}"#),
-            Some(Told::Step { doing: "Done".to_owned(), index: None, total: Some(19) })
+            Some(MinikubeEvent::Step { doing: "Done".to_owned(), index: None, total: Some(19) })
         );
         assert_eq!(
             event("download.progress", r#"{"artifact":"kicbase","progress":"0.25","currentstep":"5"}"#),
-            Some(Told::Download { what: "kicbase".to_owned(), percent: Some(25) })
+            Some(MinikubeEvent::Download { what: "kicbase".to_owned(), percent: Some(25) })
         );
         assert_eq!(event("error", r#"{"message":"mere text\n"}"#), text("mere text"));
         assert_eq!(event("info", r#"{"message":"HTTPS_PROXY=http://me:secret@proxy"}"#), None);
         assert_eq!(event("info", r#"{"message":"Using Docker driver"}"#), text("Using Docker driver"));
         assert_eq!(
             event("warning", r#"{"message":"Failing to connect to https://registry.k8s.io/"}"#),
-            Some(Told::Warning("Failing to connect to https://registry.k8s.io/".to_owned()))
+            Some(MinikubeEvent::Warning("Failing to connect to https://registry.k8s.io/".to_owned()))
         );
         let chosen = "minikube skips various validations when --force is supplied";
         assert_eq!(event("warning", &format!(r#"{{"message":"{chosen}"}}"#)), text(chosen));
@@ -167,7 +171,7 @@ mod tests {
                 "error",
                 r#"{"advice":" do this ","exitcode":"56","issues":"","message":"no","name":"DRV_UNSUPPORTED_OS","url":""}"#
             ),
-            Some(Told::Failed(Failure {
+            Some(MinikubeEvent::Failed(Failure {
                 reason: "DRV_UNSUPPORTED_OS".to_owned(),
                 code: Some(56),
                 message: "no".to_owned(),

@@ -44,14 +44,14 @@ fn garbled_events_and_answers_of_minikube_are_read_without_a_panic() {
 fn a_garbled_memory_of_a_profile_is_compared_without_a_panic() {
     let profile = Profile::parse("mini").unwrap();
     let text = "name = 'shop'\n[minikube]\ncpus = 4\nkubernetes = '1.30'\n[[manifests]]\npath = 'k8s'\n";
-    let wanted = check(Path::new("/nowhere/deploy.toml"), text).unwrap().minikube;
+    let desired = check(Path::new("/nowhere/deploy.toml"), text).unwrap().minikube;
     let read = |text: &str| {
         serde_json::from_str::<Config>(text).map(|config| {
             (
                 config.machines(&profile),
                 config.address(),
                 config.api_port(),
-                config.differences(&wanted).len(),
+                config.differences(&desired).len(),
             )
         })
     };

@@ -76,8 +76,8 @@ pub(crate) fn read(path: &Path) -> Result<Option<Kubeconfig>, String> {
 /// What is wrong, and where. Without the lines around it and without texts of the file, which may be credentials.
 fn problem(error: &KubeconfigError) -> String {
     let KubeconfigError::Parse(error) = error else { return error.to_string() };
-    let told = error.without_snippet().to_string();
-    let mut parts = told.lines().next().unwrap_or_default().split('"');
+    let message = error.without_snippet().to_string();
+    let mut parts = message.lines().next().unwrap_or_default().split('"');
     let mut why = parts.next().unwrap_or_default().to_owned();
     for (index, part) in parts.enumerate() {
         why.push_str(if index % 2 == 0 { "\"…\"" } else { part });

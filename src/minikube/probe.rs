@@ -59,14 +59,14 @@ impl Unanswered {
     }
 }
 
-/// Asks until it answers or `patience` ends; then the last reason why not. A refusal does not change by asking again.
+/// Asks until it answers or `timeout` ends; then the last reason why not. A refusal does not change by asking again.
 pub(crate) async fn answers(
     kubeconfig: Kubeconfig,
     context: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Connection, Unanswered> {
     let client = client(kubeconfig, context).await.map_err(Unanswered::Refused)?;
-    let (deadline, one) = (Instant::now() + patience, ListParams::default().limit(1));
+    let (deadline, one) = (Instant::now() + timeout, ListParams::default().limit(1));
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let nodes = Api::<Node>::all(client.clone());

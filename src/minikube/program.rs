@@ -10,7 +10,7 @@ use crate::fault::Result;
 use crate::minikube::advice;
 use crate::minikube::events;
 use crate::minikube::events::Failure;
-use crate::minikube::events::Told;
+use crate::minikube::events::MinikubeEvent;
 use crate::project::name::Profile;
 use crate::run::Run;
 use crate::world::Os;
@@ -44,9 +44,9 @@ pub(crate) fn fault(run: &Run, profile: &Profile, doing: &str, error: ExecError)
             .context(format!("stopped while trying to {doing}"))
             .hint("what was begun is kept: `todo up` goes on from there");
     }
-    let told = error.stdout.lines().rev().filter_map(events::read);
-    let mut failures =
-        told.filter_map(|told| if let Told::Failed(failure) = told { Some(failure) } else { None });
+    let events = error.stdout.lines().rev().filter_map(events::read);
+    let mut failures = events
+        .filter_map(|event| if let MinikubeEvent::Failed(failure) = event { Some(failure) } else { None });
     let failure = failures.next().unwrap_or_else(|| Failure { code: error.code, ..Failure::default() });
     let kind =
         if error.cause.is_some() { Kind::Prerequisite } else { advice::kind(error.code, &failure.reason) };

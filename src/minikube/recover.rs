@@ -21,43 +21,43 @@ use crate::run::Run;
 /// [`super::ensure`] waits. Nothing is changed.
 ///
 /// Tells the wait as an item of [`Step::Minikube`].
-pub async fn look_patiently(run: &Run, wanted: &project::Minikube) -> Result<State> {
-    let state = look(run, wanted).await?;
+pub async fn look_patiently(run: &Run, desired: &project::Minikube) -> Result<State> {
+    let state = look(run, desired).await?;
     let State::Broken(Break::ApiFails(why)) = &state else { return Ok(state) };
     report_wait(run, async |item| {
         item.waiting(format!("it does not answer ({why}), and the kubelet runs, which restarts it"));
-        look_for(run, wanted, RECOVERY).await
+        look_for(run, desired, RECOVERY).await
     })
     .await
 }
 
 /// The same for a command that changes the cluster: a service of the node that is down, and a kubelet that waits before it
 /// starts the API server again, are restarted as by [`super::ensure`]. A node that is stopped stays so.
-pub async fn recovered(run: &Run, wanted: &project::Minikube) -> Result<State> {
-    let seen = state::look(run, &wanted.profile, state::BRIEF).await?;
+pub async fn recovered(run: &Run, desired: &project::Minikube) -> Result<State> {
+    let seen = state::look(run, &desired.profile, state::BRIEF).await?;
     if let State::Broken(broken) = &seen.state
         && services::to_restart(broken).is_some()
     {
         return report_wait(run, async |item| {
-            repair::restart_service(&wanted.profile, &seen, item).await;
+            repair::restart_service(&desired.profile, &seen, item).await;
             item.waiting("its answer, after the restart of a service of the node");
-            look_for(run, wanted, RECOVERY).await
+            look_for(run, desired, RECOVERY).await
         })
         .await;
     }
-    look_patiently(run, wanted).await
+    look_patiently(run, desired).await
 }
 
 async fn report_wait(run: &Run, wait: impl AsyncFnOnce(&OpenItem) -> Result<State>) -> Result<State> {
     let step = run.sink.step(Step::Minikube);
     let item = run.sink.item(Step::Minikube, "API server");
     let state = wait(&item).await?;
-    let (outcome, said) = if matches!(state, State::Running(_)) {
+    let (outcome, text) = if matches!(state, State::Running(_)) {
         (Outcome::Unchanged, "the API server answers again")
     } else {
         (Outcome::Failed, "the API server does not answer")
     };
-    item.finish(outcome, Some(said.to_owned()));
-    step.finish(outcome, Some(said.to_owned()));
+    item.finish(outcome, Some(text.to_owned()));
+    step.finish(outcome, Some(text.to_owned()));
     Ok(state)
 }

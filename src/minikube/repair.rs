@@ -211,12 +211,12 @@ pub(crate) async fn has(engine: &Docker, container: &str, path: &str) -> anyhow:
 async fn through_a_container(engine: &Docker, volume: &str) -> anyhow::Result<bool> {
     let empty = tar::Builder::new(Vec::new()).into_inner()?;
     let import = CreateImageOptionsBuilder::default().from_src("-").build();
-    let told: Vec<_> = engine
+    let lines: Vec<_> = engine
         .create_image(Some(import), Some(body_full(empty.into())), None)
         .try_collect()
         .await
         .context("cannot make an empty image")?;
-    let image = told.into_iter().filter_map(|line| line.status).next_back().unwrap_or_default();
+    let image = lines.into_iter().filter_map(|line| line.status).next_back().unwrap_or_default();
     let body = ContainerCreateBody {
         image: Some(image.clone()),
         cmd: Some(vec!["never-started".to_owned()]),

@@ -18,7 +18,7 @@ use crate::minikube::config;
 use crate::minikube::config::Config;
 use crate::minikube::endpoint;
 use crate::minikube::events;
-use crate::minikube::events::Told;
+use crate::minikube::events::MinikubeEvent;
 use crate::minikube::exclusive::Exclusive;
 use crate::minikube::program;
 use crate::minikube::reset;
@@ -57,16 +57,16 @@ pub(crate) struct At<'a> {
 /// minikube's own reason; or that it announced a reset of a cluster to [`At::keep`], before which it is stopped.
 pub(crate) async fn start(
     run: &Run,
-    wanted: &project::Minikube,
+    desired: &project::Minikube,
     at: At<'_>,
     item: &OpenItem,
 ) -> Result<Vec<Finding>> {
     let At { existing, engine, fresh, keep, lock } = at;
     let docker = engine.is_some();
-    let profile = &wanted.profile;
+    let profile = &desired.profile;
     let mut notes: Vec<Finding> =
         in_effect(run).map(|note| note.about(format!("profile {profile}"))).into_iter().collect();
-    let driver = driver(run, wanted, existing, docker);
+    let driver = driver(run, desired, existing, docker);
     if driver.as_deref() == Some("docker") && !docker {
         // minikube would call it a wrong usage (exit code 14).
         reach::reach(&run.world).await.map_err(|error| {
@@ -79,43 +79,43 @@ pub(crate) async fn start(
         let unrouted = docker::host(&run.world).is_ok_and(|host| {
             endpoint::unrouted(&run.world, driver.as_deref().unwrap_or_default(), &host).is_some()
         });
-        ports(wanted, existing, unrouted, &mut notes)
+        ports(desired, existing, unrouted, &mut notes)
     } else {
         Vec::new()
     };
     let call = program::call(run, profile, ["start", "-o", "json", "--interactive=false", "--keep-context"])?
-        .args(arguments(wanted, existing, driver.as_deref(), &publish))
+        .args(arguments(desired, existing, driver.as_deref(), &publish))
         .holding(lock.file());
     let mut step = (None, None);
     let (announced, heard) = (OnceCell::new(), Notify::new());
     let work = call.lines(run, |stream, line| {
         // Standard error is free text, klog's errors among it, in every mode (minikube#22466).
-        let told = if stream == Stream::Out { events::read(line) } else { None };
-        match told {
-            Some(Told::Step { doing, index, total }) => {
+        let event = if stream == Stream::Out { events::read(line) } else { None };
+        match event {
+            Some(MinikubeEvent::Step { doing, index, total }) => {
                 step = (index.or(step.0), total.or(step.1));
                 let amount = step.0.map(|done| Amount { done, total: step.1, unit: Unit::Steps });
                 item.progress(doing, amount);
             }
-            Some(Told::Download { what, percent }) => {
+            Some(MinikubeEvent::Download { what, percent }) => {
                 let amount = percent.map(|done| Amount { done, total: Some(100), unit: Unit::Percent });
                 item.progress(format!("downloading {what}"), amount);
             }
-            Some(Told::Text(text)) if events::announces_reset(&text) => {
+            Some(MinikubeEvent::Text(text)) if events::announces_reset(&text) => {
                 if keep {
                     let _ = announced.set(text);
                     heard.notify_one();
                 } else {
-                    notes.push(lost(wanted, text));
+                    notes.push(lost(desired, text));
                 }
             }
-            Some(Told::Text(text)) => item.log(text),
-            Some(Told::Warning(text)) => {
+            Some(MinikubeEvent::Text(text)) => item.log(text),
+            Some(MinikubeEvent::Warning(text)) => {
                 let help = "minikube continues; if something is missing later, this may be why";
                 run.sink
                     .warn(Code::MinikubeWarning.warning(text).about(format!("profile {profile}")).help(help));
             }
-            Some(Told::Failed(failure)) => item.log(failure.message),
+            Some(MinikubeEvent::Failed(failure)) => item.log(failure.message),
             None => {}
         }
     });
@@ -136,11 +136,11 @@ pub(crate) async fn start(
 }
 
 /// The driver to name: the project's, the profile's own, or docker where the user has chosen nothing and it answers.
-fn driver(run: &Run, wanted: &project::Minikube, existing: Option<&Config>, docker: bool) -> Option<String> {
+fn driver(run: &Run, desired: &project::Minikube, existing: Option<&Config>, docker: bool) -> Option<String> {
     if let Some(existing) = existing.filter(|existing| !existing.driver.is_empty()) {
         return Some(existing.driver.clone());
     }
-    wanted
+    desired
         .driver
         .clone()
         .or_else(|| config::preferred_driver(&run.world))
@@ -148,7 +148,7 @@ fn driver(run: &Run, wanted: &project::Minikube, existing: Option<&Config>, dock
 }
 
 fn arguments(
-    wanted: &project::Minikube,
+    desired: &project::Minikube,
     existing: Option<&Config>,
     driver: Option<&str>,
     publish: &[String],
@@ -156,7 +156,7 @@ fn arguments(
     let mut flags = Vec::new();
     let mut flag =
         |name: &str, value: Option<String>| flags.extend(value.map(|value| format!("--{name}={value}")));
-    let runtime = existing.and_then(|existing| existing.runtime().ok()).unwrap_or(wanted.runtime);
+    let runtime = existing.and_then(|existing| existing.runtime().ok()).unwrap_or(desired.runtime);
     flag("driver", driver.map(str::to_owned));
     flag("container-runtime", Some(word(runtime).to_owned()));
     // Else MINIKUBE_KUBERNETES_VERSION, or minikube's own settings, would up- or downgrade it.
@@ -164,18 +164,18 @@ fn arguments(
         "kubernetes-version",
         match existing {
             Some(existing) => Some(existing.kubernetes.version.clone()).filter(|version| !version.is_empty()),
-            None => wanted.kubernetes.clone(),
+            None => desired.kubernetes.clone(),
         },
     );
     if existing.is_none() {
-        flag("cpus", wanted.cpus.map(|cpus| cpus.to_string()));
-        flag("memory", wanted.memory_mib.map(|mib| format!("{mib}mb")));
-        flag("disk-size", wanted.disk_mib.map(|mib| format!("{mib}mb")));
-        flag("nodes", Some(wanted.nodes).filter(|nodes| *nodes > 1).map(|nodes| nodes.to_string()));
+        flag("cpus", desired.cpus.map(|cpus| cpus.to_string()));
+        flag("memory", desired.memory_mib.map(|mib| format!("{mib}mb")));
+        flag("disk-size", desired.disk_mib.map(|mib| format!("{mib}mb")));
+        flag("nodes", Some(desired.nodes).filter(|nodes| *nodes > 1).map(|nodes| nodes.to_string()));
     }
     let addons = existing.map_or_else(
-        || wanted.addons.iter().map(String::as_str).filter(|addon| *addon != INGRESS).collect(),
-        |existing| existing.lacking(&wanted.addons),
+        || desired.addons.iter().map(String::as_str).filter(|addon| *addon != INGRESS).collect(),
+        |existing| existing.lacking(&desired.addons),
     );
     flag("addons", Some(addons.join(",")).filter(|addons| !addons.is_empty()));
     flag("ports", Some(publish.join(",")).filter(|ports| !ports.is_empty()));
@@ -194,18 +194,19 @@ fn word(runtime: Runtime) -> &'static str {
 ///
 /// Each node would publish the same ports, so a profile of several publishes none.
 fn ports(
-    wanted: &project::Minikube,
+    desired: &project::Minikube,
     existing: Option<&Config>,
     unrouted: bool,
     notes: &mut Vec<Finding>,
 ) -> Vec<String> {
-    let count = existing.and_then(|existing| existing.nodes.as_ref()).map_or(wanted.nodes as usize, Vec::len);
+    let count =
+        existing.and_then(|existing| existing.nodes.as_ref()).map_or(desired.nodes as usize, Vec::len);
     let had = existing.and_then(|existing| existing.exposed_ports.clone()).unwrap_or_default();
     if count > 1 {
         return had;
     }
     let mut ports = had;
-    for publish in &wanted.publish {
+    for publish in &desired.publish {
         let Some(port) = publish.local.or_else(|| unrouted.then_some(publish.node)) else { continue };
         let binding = format!("127.0.0.1:{port}:{}", publish.node);
         if ports.contains(&binding) {
@@ -245,12 +246,12 @@ fn in_effect(run: &Run) -> Option<Finding> {
         .then(|| note.help("`unset` those that should not apply; deploy.toml takes precedence"))
 }
 
-fn lost(wanted: &project::Minikube, text: String) -> Finding {
+fn lost(desired: &project::Minikube, text: String) -> Finding {
     Code::MinikubeClusterReset
         .warning(
             "minikube could not restart the control plane and reset the cluster: all objects in it are gone",
         )
-        .about(format!("profile {}", wanted.profile))
+        .about(format!("profile {}", desired.profile))
         .evidence([text])
         .help("what this project deploys is applied again; deploy the rest again too")
 }

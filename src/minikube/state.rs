@@ -67,8 +67,8 @@ pub(crate) struct Seen {
     pub(crate) unfinished: Option<Unfinished>,
 }
 
-/// Looks at `profile`, giving its API server `patience` to answer.
-pub(crate) async fn look(run: &Run, profile: &Profile, patience: Duration) -> Result<Seen> {
+/// Looks at `profile`, giving its API server `timeout` to answer.
+pub(crate) async fn look(run: &Run, profile: &Profile, timeout: Duration) -> Result<Seen> {
     let remembered = match config::read(&run.world, profile) {
         Ok(remembered) => remembered,
         Err(why) => {
@@ -89,9 +89,9 @@ pub(crate) async fn look(run: &Run, profile: &Profile, patience: Duration) -> Re
         )));
     }
     let mut seen = if config.driver == "docker" {
-        Box::pin(containers(run, profile, config, patience)).await?
+        Box::pin(containers(run, profile, config, timeout)).await?
     } else {
-        Box::pin(machine(run, profile, config, patience)).await?
+        Box::pin(machine(run, profile, config, timeout)).await?
     };
     seen.begun = config::folder(&run.world, profile).is_some_and(|folder| folder.join("client.crt").exists());
     if let Some(config) = &seen.config {
@@ -133,7 +133,7 @@ fn is_of(node: &ContainerInspectResponse, profile: &Profile) -> bool {
 }
 
 /// Nodes that are containers of the host's engine.
-async fn containers(run: &Run, profile: &Profile, config: Config, patience: Duration) -> Result<Seen> {
+async fn containers(run: &Run, profile: &Profile, config: Config, timeout: Duration) -> Result<Seen> {
     let (host, engine) = reach::reach(&run.world).await.map_err(|error| {
         let help = error.help();
         Code::DockerUnreachable.caused_by(Kind::Prerequisite, error).hint(help)
@@ -155,7 +155,7 @@ async fn containers(run: &Run, profile: &Profile, config: Config, patience: Dura
     seen.volume = first.is_some() || engine.inspect_volume(profile.as_str()).await.is_ok();
     seen.state = match standing(profile, &nodes) {
         Some(state) => state,
-        None => running(run, profile, &config, (host, &engine), nodes, patience).await?,
+        None => running(run, profile, &config, (host, &engine), nodes, timeout).await?,
     };
     if let State::Broken(Break::ContainerGone { volume }) = &mut seen.state {
         *volume = seen.volume;
@@ -207,7 +207,7 @@ async fn running(
     config: &Config,
     (host, engine): (docker::Address, &Docker),
     nodes: Vec<(String, Option<ContainerInspectResponse>)>,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<State> {
     let home = home(run)?;
     let remote = endpoint::remote(&host).await;
@@ -230,9 +230,9 @@ async fn running(
     node.started = started;
     // Whether it is paused is known long before an API server that is paused has been given up.
     let reached = tokio::select! {
-        reached = api::reach(&run.world, &node, &api, patience) => reached,
+        reached = api::reach(&run.world, &node, &api, timeout) => reached,
         true = paused(node.docker.clone()) => return Ok(State::Paused(Pause::Kubernetes)),
-        broken = services::until_broken(engine, profile.as_str(), runtime), if patience > BRIEF => {
+        broken = services::until_broken(engine, profile.as_str(), runtime), if timeout > BRIEF => {
             return Ok(State::Broken(broken));
         }
     };
@@ -242,37 +242,37 @@ async fn running(
             Ok(State::Running(Box::new(node)))
         }
         Err(Ok(broken)) => Ok(State::Broken(broken)),
-        Err(Err(Unanswered::Silent(why))) => silent(run, profile, engine, runtime, why, patience).await,
+        Err(Err(Unanswered::Silent(why))) => silent(run, profile, engine, runtime, why, timeout).await,
         Err(Err(other)) => Ok(State::Broken(Break::ApiFails(other.why()))),
     }
 }
 
 /// An API server of which nothing is heard: down, if no kubelet runs that would start it again.
 ///
-/// What the engine does not say, minikube is asked for. That takes it seconds, so not where there is no `patience`.
+/// What the engine does not say, minikube is asked for. That takes it seconds, so not where there is no `timeout`.
 async fn silent(
     run: &Run,
     profile: &Profile,
     engine: &Docker,
     runtime: Runtime,
     why: String,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<State> {
-    if !patience.is_zero()
+    if !timeout.is_zero()
         && let Some(broken) = services::broken(engine, profile.as_str(), runtime).await
     {
         return Ok(State::Broken(broken));
     }
     let kubelet = kubelet::kubelet_runs(engine, profile.as_str()).await;
-    if kubelet == Some(true) || kubelet.is_none() && patience.is_zero() {
+    if kubelet == Some(true) || kubelet.is_none() && timeout.is_zero() {
         return Ok(State::Broken(Break::ApiFails(why)));
     }
-    let told = if patience.is_zero() {
+    let answer = if timeout.is_zero() {
         None
     } else {
         tokio::time::timeout(STATUS, status::ask(run, profile)).await.ok().transpose()?.flatten()
     };
-    Ok(match (kubelet, told) {
+    Ok(match (kubelet, answer) {
         // It knows what is paused also where the node's engine cannot be asked.
         (_, Some(paused @ State::Paused(_))) => paused,
         (Some(_), _) | (None, Some(State::Broken(Break::ApiDown(_)))) => State::Broken(Break::ApiDown(why)),
@@ -281,7 +281,7 @@ async fn silent(
 }
 
 /// A node that is a machine of its own, or this very machine.
-async fn machine(run: &Run, profile: &Profile, config: Config, patience: Duration) -> Result<Seen> {
+async fn machine(run: &Run, profile: &Profile, config: Config, timeout: Duration) -> Result<Seen> {
     let home = home(run)?;
     let host = docker::host(&run.world).unwrap_or(docker::Address::Unix("/var/run/docker.sock".into()));
     let address = if config.driver == "none" { None } else { config.address() };
@@ -303,7 +303,7 @@ async fn machine(run: &Run, profile: &Profile, config: Config, patience: Duratio
         config.address().map(|ip| SocketAddr::new(ip, config.api_port())).into_iter().collect();
     api.extend(shared_address(&config));
     let mut node = draft(run, profile, &config, host, engines, BTreeMap::new(), config.address())?;
-    let state = match api::reach(&run.world, &node, &api, patience).await {
+    let state = match api::reach(&run.world, &node, &api, timeout).await {
         Ok(api) => {
             node.api = Some(api);
             State::Running(Box::new(node))

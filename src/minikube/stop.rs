@@ -15,7 +15,7 @@ use crate::minikube::Break;
 use crate::minikube::Pause;
 use crate::minikube::State;
 use crate::minikube::events;
-use crate::minikube::events::Told;
+use crate::minikube::events::MinikubeEvent;
 use crate::minikube::exclusive::exclusive;
 use crate::minikube::program;
 use crate::minikube::repair;
@@ -82,10 +82,10 @@ pub async fn delete(run: &Run, profile: &Profile) -> Result<Outcome> {
 
 async fn follow(run: &Run, profile: &Profile, doing: &str, call: &Call, item: &OpenItem) -> Result<()> {
     let each = |stream, line: &str| match events::read(line).filter(|_| stream == Stream::Out) {
-        Some(Told::Step { doing, index, total }) => {
+        Some(MinikubeEvent::Step { doing, index, total }) => {
             item.progress(doing, index.map(|done| Amount { done, total, unit: Unit::Steps }));
         }
-        Some(Told::Text(text) | Told::Warning(text)) => item.log(text),
+        Some(MinikubeEvent::Text(text) | MinikubeEvent::Warning(text)) => item.log(text),
         _ => {}
     };
     call.lines(run, each).await.map_err(|error| program::fault(run, profile, doing, error))?;

@@ -1,6 +1,6 @@
 //! The room against a fake engine, a fake API server and a fake minikube.
 
-mod bench;
+mod harness;
 mod proof;
 mod publish;
 
@@ -11,41 +11,45 @@ use crate::minikube;
 use crate::minikube::Break;
 use crate::minikube::Pause;
 use crate::minikube::State;
-use bench::Bench;
+use harness::Harness;
 
 #[tokio::test]
 async fn a_profile_that_runs_is_used_as_it_is_without_minikube() {
-    let bench = Bench::running().await;
-    std::fs::remove_file(bench.path("bin/minikube")).unwrap();
-    let node = bench.ensure().await.unwrap();
+    let harness = Harness::running().await;
+    std::fs::remove_file(harness.path("bin/minikube")).unwrap();
+    let node = harness.ensure().await.unwrap();
     assert_eq!(node.outcome, Outcome::Unchanged);
     assert_eq!(node.docker.unwrap().to_string(), "tcp://127.0.0.1:32776");
     assert_eq!(node.address, Some("192.168.49.2".parse().unwrap()));
     assert_eq!(node.published[&30080].to_string(), "127.0.0.1:30080");
     assert_eq!(node.context, "mini");
     assert!(node.notes.is_empty(), "{:?}", node.notes);
-    assert_eq!(bench.engine_saw("POST"), Vec::<String>::new());
+    assert_eq!(harness.engine_saw("POST"), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn a_profile_that_is_not_there_is_made_as_the_project_asks() {
-    let mut bench = Bench::absent().await;
-    bench.wanted.cpus = Some(4);
-    bench.wanted.memory_mib = Some(4096);
+    let mut harness = Harness::absent().await;
+    harness.desired.cpus = Some(4);
+    harness.desired.memory_mib = Some(4096);
     // The Ingress addon waits until it is known that nobody else serves its class.
-    bench.wanted.addons = vec!["ingress".to_owned(), "metrics-server".to_owned()];
-    bench.on("start", &format!("{}\n{}\n{}", bench::EVENTS, bench.runs(), bench.switches_context()), 0);
-    let node = bench.ensure().await.unwrap();
+    harness.desired.addons = vec!["ingress".to_owned(), "metrics-server".to_owned()];
+    harness.on(
+        "start",
+        &format!("{}\n{}\n{}", harness::EVENTS, harness.runs(), harness.switches_context()),
+        0,
+    );
+    let node = harness.ensure().await.unwrap();
     assert_eq!(node.outcome, Outcome::Created);
     assert_eq!(
-        bench.calls(),
+        harness.calls(),
         [
             "start -o json --interactive=false --keep-context -p mini --driver=docker --container-runtime=docker --cpus=4 --memory=4096mb --addons=metrics-server",
             "addons enable metrics-server -p mini",
         ]
     );
-    assert_eq!(bench.current_context(), "work");
-    let events = bench.events();
+    assert_eq!(harness.current_context(), "work");
+    let events = harness.events();
     let progress: Vec<&str> = events
         .iter()
         .filter_map(
@@ -65,16 +69,16 @@ async fn a_profile_that_is_not_there_is_made_as_the_project_asks() {
 
 #[tokio::test]
 async fn a_start_that_fails_is_told_by_minikubes_reason_whatever_else_it_printed() {
-    let bench = Bench::absent().await;
-    bench.on("start", &format!("echo 'E0116 klog noise' >&2\n{}", bench::OUT_OF_MEMORY), 23);
-    let fault = bench.ensure().await.unwrap_err();
+    let harness = Harness::absent().await;
+    harness.on("start", &format!("echo 'E0116 klog noise' >&2\n{}", harness::OUT_OF_MEMORY), 23);
+    let fault = harness.ensure().await.unwrap_err();
     assert_eq!(fault.kind, Kind::Prerequisite);
     assert_eq!(fault.causes().last().unwrap(), "Docker has 1000MB of memory");
     assert!(fault.causes()[0].contains("cannot start the profile `mini`"), "{:?}", fault.causes());
     assert!(fault.hints[0].starts_with("minikube advises:"), "{:?}", fault.hints);
 
-    bench.on("start", "echo 'E0116 klog noise' >&2", 80);
-    let fault = bench.ensure().await.unwrap_err();
+    harness.on("start", "echo 'E0116 klog noise' >&2", 80);
+    let fault = harness.ensure().await.unwrap_err();
     assert_eq!(fault.kind, Kind::Minikube);
     assert!(fault.causes().concat().contains("exit code 80"), "{:?}", fault.causes());
     assert!(fault.hints.concat().contains("minikube logs -p mini"));
@@ -82,62 +86,62 @@ async fn a_start_that_fails_is_told_by_minikubes_reason_whatever_else_it_printed
 
 #[tokio::test]
 async fn exit_code_0_alone_is_not_believed() {
-    let bench = Bench::absent().await;
-    bench.on("start", "", 0);
-    let fault = bench.ensure().await.unwrap_err();
-    assert_eq!((fault.kind, bench.calls().len()), (Kind::Minikube, 1));
+    let harness = Harness::absent().await;
+    harness.on("start", "", 0);
+    let fault = harness.ensure().await.unwrap_err();
+    assert_eq!((fault.kind, harness.calls().len()), (Kind::Minikube, 1));
     assert!(!fault.hints.is_empty());
 }
 
 #[tokio::test]
 async fn a_stale_kubeconfig_is_written_anew_and_the_current_context_stays() {
-    let bench = Bench::running().await;
-    let entry = bench.kubeconfig();
-    bench.write("kubeconfig", &entry.replace("http://127.0.0.1:", "http://127.0.0.1:1"));
-    assert!(matches!(bench.look().await.unwrap(), State::Broken(Break::KubeconfigStale(_))));
-    bench.write("right", &entry.replace("current-context: work", "current-context: mini"));
-    bench.on("update-context", "cp \"$HERE/right\" \"$HERE/kubeconfig\"", 0);
-    let node = bench.ensure().await.unwrap();
+    let harness = Harness::running().await;
+    let entry = harness.kubeconfig();
+    harness.write("kubeconfig", &entry.replace("http://127.0.0.1:", "http://127.0.0.1:1"));
+    assert!(matches!(harness.look().await.unwrap(), State::Broken(Break::KubeconfigStale(_))));
+    harness.write("right", &entry.replace("current-context: work", "current-context: mini"));
+    harness.on("update-context", "cp \"$HERE/right\" \"$HERE/kubeconfig\"", 0);
+    let node = harness.ensure().await.unwrap();
     assert_eq!(node.outcome, Outcome::Changed);
-    assert_eq!(bench.calls(), ["update-context -p mini"]);
-    assert_eq!(bench.kubeconfig(), entry);
+    assert_eq!(harness.calls(), ["update-context -p mini"]);
+    assert_eq!(harness.kubeconfig(), entry);
 }
 
 #[tokio::test]
 async fn an_entry_that_update_context_cannot_write_is_an_error_and_starts_nothing() {
     for lost in ["", "apiVersion: v1\nkind: Config\ncurrent-context: work\n"] {
-        let bench = Bench::running().await;
-        bench.write("kubeconfig", lost);
-        bench.on("update-context", "", 1);
-        let fault = bench.ensure().await.unwrap_err();
+        let harness = Harness::running().await;
+        harness.write("kubeconfig", lost);
+        harness.on("update-context", "", 1);
+        let fault = harness.ensure().await.unwrap_err();
         assert_eq!(fault.kind, Kind::Minikube);
         assert!(!fault.hints.concat().contains("delete"), "{:?}", fault.hints);
-        assert_eq!(bench.calls(), ["update-context -p mini"]);
-        assert_eq!(bench.kubeconfig(), lost);
+        assert_eq!(harness.calls(), ["update-context -p mini"]);
+        assert_eq!(harness.kubeconfig(), lost);
     }
 }
 
 #[tokio::test]
 async fn a_frozen_node_is_let_run_by_the_engine_alone() {
-    let bench = Bench::running().await;
-    bench.container("paused");
-    assert!(matches!(bench.look().await.unwrap(), State::Paused(Pause::Container)));
-    let node = bench.ensure().await.unwrap();
+    let harness = Harness::running().await;
+    harness.container("paused");
+    assert!(matches!(harness.look().await.unwrap(), State::Paused(Pause::Container)));
+    let node = harness.ensure().await.unwrap();
     assert_eq!(node.outcome, Outcome::Changed);
-    assert_eq!(bench.engine_saw("POST"), ["POST /containers/mini/unpause"]);
-    assert!(bench.calls().is_empty());
+    assert_eq!(harness.engine_saw("POST"), ["POST /containers/mini/unpause"]);
+    assert!(harness.calls().is_empty());
 }
 
 #[tokio::test]
 async fn a_node_without_its_container_is_configured_anew_on_its_old_volume() {
-    let bench = Bench::running().await;
-    std::fs::remove_file(bench.path("container.json")).unwrap();
-    bench.write("volume", "");
-    bench.on("start", &bench.runs(), 0);
-    let node = bench.ensure().await.unwrap();
+    let harness = Harness::running().await;
+    std::fs::remove_file(harness.path("container.json")).unwrap();
+    harness.write("volume", "");
+    harness.on("start", &harness.runs(), 0);
+    let node = harness.ensure().await.unwrap();
     assert_eq!(node.outcome, Outcome::Recreated);
     assert!(node.notes.is_empty(), "{:?}", node.notes);
-    let saw = bench.engine_saw("");
+    let saw = harness.engine_saw("");
     let at = |what: &str| {
         saw.iter().position(|seen| seen.starts_with(what)).unwrap_or_else(|| panic!("{what}: {saw:?}"))
     };
@@ -150,14 +154,14 @@ async fn a_node_without_its_container_is_configured_anew_on_its_old_volume() {
 #[tokio::test]
 async fn a_node_that_lost_what_kubeadm_made_is_configured_anew_and_a_whole_one_is_not() {
     for lost in [true, false] {
-        let bench = Bench::running().await;
-        bench.container("exited");
+        let harness = Harness::running().await;
+        harness.container("exited");
         if lost {
-            bench.write("lost", "");
+            harness.write("lost", "");
         }
-        bench.on("start", &bench.runs(), 0);
-        assert_eq!(bench.ensure().await.unwrap().outcome, Outcome::Changed);
-        assert_eq!(!bench.engine_saw("PUT /containers/mini/archive").is_empty(), lost);
+        harness.on("start", &harness.runs(), 0);
+        assert_eq!(harness.ensure().await.unwrap().outcome, Outcome::Changed);
+        assert_eq!(!harness.engine_saw("PUT /containers/mini/archive").is_empty(), lost);
     }
 }
 
@@ -165,162 +169,162 @@ async fn a_node_that_lost_what_kubeadm_made_is_configured_anew_and_a_whole_one_i
 async fn a_container_whose_first_start_did_not_end_is_made_again_on_its_volume() {
     let config = ".minikube/profiles/mini/config.json";
     for (keyless, finished) in [(true, false), (false, false), (true, true)] {
-        let bench = Bench::running().await;
+        let harness = Harness::running().await;
         if keyless {
-            std::fs::remove_file(bench.path(".minikube/machines/mini/id_rsa")).unwrap();
+            std::fs::remove_file(harness.path(".minikube/machines/mini/id_rsa")).unwrap();
         } else {
-            bench.write(config, &bench.read(config).replace("192.168.49.2", ""));
+            harness.write(config, &harness.read(config).replace("192.168.49.2", ""));
         }
         if !finished {
-            bench.write(".minikube/profiles/mini/events.json", bench::BEGUN);
+            harness.write(".minikube/profiles/mini/events.json", harness::BEGUN);
         }
-        bench.container("exited");
-        bench.write("volume", "");
-        bench.on("start", &bench.runs(), 0);
-        bench.ensure().await.unwrap();
-        assert_eq!(bench.engine_saw("DELETE /containers/mini").len(), usize::from(!finished));
-        assert!(bench.engine_saw("DELETE /volumes").is_empty());
+        harness.container("exited");
+        harness.write("volume", "");
+        harness.on("start", &harness.runs(), 0);
+        harness.ensure().await.unwrap();
+        assert_eq!(harness.engine_saw("DELETE /containers/mini").len(), usize::from(!finished));
+        assert!(harness.engine_saw("DELETE /volumes").is_empty());
     }
 }
 
 #[tokio::test]
 async fn a_profile_that_runs_keeps_its_container_even_without_minikubes_key() {
-    let bench = Bench::running().await;
-    std::fs::remove_file(bench.path(".minikube/machines/mini/id_rsa")).unwrap();
-    assert_eq!(bench.ensure().await.unwrap().outcome, Outcome::Unchanged);
-    assert!(bench.engine_saw("DELETE").is_empty());
+    let harness = Harness::running().await;
+    std::fs::remove_file(harness.path(".minikube/machines/mini/id_rsa")).unwrap();
+    assert_eq!(harness.ensure().await.unwrap().outcome, Outcome::Unchanged);
+    assert!(harness.engine_saw("DELETE").is_empty());
 }
 
 #[tokio::test]
 async fn a_first_start_that_did_not_end_is_finished_without_another_if_its_api_server_answers() {
-    let bench = Bench::running().await;
-    bench.write(".minikube/profiles/mini/events.json", bench::BEGUN);
-    assert!(matches!(bench.look().await.unwrap(), State::Running(_)));
-    assert_eq!(bench.ensure().await.unwrap().outcome, Outcome::Changed);
+    let harness = Harness::running().await;
+    harness.write(".minikube/profiles/mini/events.json", harness::BEGUN);
+    assert!(matches!(harness.look().await.unwrap(), State::Running(_)));
+    assert_eq!(harness.ensure().await.unwrap().outcome, Outcome::Changed);
     assert_eq!(
-        bench.calls(),
+        harness.calls(),
         ["addons enable storage-provisioner -p mini", "addons enable default-storageclass -p mini"]
     );
 }
 
 #[tokio::test]
 async fn a_cluster_that_the_first_start_left_incomplete_is_configured_anew_even_if_its_api_server_answers() {
-    let bench = Bench::running().await;
-    bench.write(".minikube/profiles/mini/events.json", bench::BEGUN);
-    bench.write("incomplete", "");
-    bench.write("volume", "");
-    bench.on("start", &bench.runs(), 0);
-    assert_eq!(bench.ensure().await.unwrap().outcome, Outcome::Changed);
-    let calls = bench.calls();
+    let harness = Harness::running().await;
+    harness.write(".minikube/profiles/mini/events.json", harness::BEGUN);
+    harness.write("incomplete", "");
+    harness.write("volume", "");
+    harness.on("start", &harness.runs(), 0);
+    assert_eq!(harness.ensure().await.unwrap().outcome, Outcome::Changed);
+    let calls = harness.calls();
     assert!(calls.len() == 1 && calls[0].starts_with("start "), "{calls:?}");
     // What minikube remembers of kubeadm's settings.
-    assert_eq!(bench.engine_saw("PUT /containers/mini/archive").len(), 1);
+    assert_eq!(harness.engine_saw("PUT /containers/mini/archive").len(), 1);
 }
 
 #[tokio::test]
 async fn a_minikube_that_another_run_has_started_is_waited_for() {
-    let bench = Bench::running().await;
-    bench.container("exited");
-    bench.on("start", &format!("sleep 1\n{}", bench.runs()), 0);
-    let (one, other) = tokio::join!(bench.ensure(), bench.ensure());
+    let harness = Harness::running().await;
+    harness.container("exited");
+    harness.on("start", &format!("sleep 1\n{}", harness.runs()), 0);
+    let (one, other) = tokio::join!(harness.ensure(), harness.ensure());
     let outcomes = [one.unwrap().outcome, other.unwrap().outcome];
     assert!(outcomes.contains(&Outcome::Changed) && outcomes.contains(&Outcome::Unchanged), "{outcomes:?}");
-    assert_eq!(bench.calls().iter().filter(|call| call.starts_with("start ")).count(), 1);
+    assert_eq!(harness.calls().iter().filter(|call| call.starts_with("start ")).count(), 1);
 }
 
 #[tokio::test]
 async fn a_later_start_that_did_not_end_changes_nothing_of_what_runs() {
-    let bench = Bench::running().await;
+    let harness = Harness::running().await;
     let config = ".minikube/profiles/mini/config.json";
     let addons = r#""Addons":{"storage-provisioner":true,"default-storageclass":false}"#;
-    bench.write(config, &bench.read(config).replace(r#""Addons":null"#, addons));
-    bench.write(".minikube/profiles/mini/events.json", bench::BEGUN);
-    assert_eq!(bench.ensure().await.unwrap().outcome, Outcome::Unchanged);
-    assert!(bench.calls().is_empty());
+    harness.write(config, &harness.read(config).replace(r#""Addons":null"#, addons));
+    harness.write(".minikube/profiles/mini/events.json", harness::BEGUN);
+    assert_eq!(harness.ensure().await.unwrap().outcome, Outcome::Unchanged);
+    assert!(harness.calls().is_empty());
 }
 
 #[tokio::test]
 async fn data_that_went_with_the_volume_is_not_passed_over() {
-    let bench = Bench::running().await;
-    std::fs::remove_file(bench.path("container.json")).unwrap();
-    bench.on("start", &bench.runs(), 0);
-    let node = bench.ensure().await.unwrap();
+    let harness = Harness::running().await;
+    std::fs::remove_file(harness.path("container.json")).unwrap();
+    harness.on("start", &harness.runs(), 0);
+    let node = harness.ensure().await.unwrap();
     assert!(node.notes[0].message.contains("volume is gone") && node.notes[0].help.is_some());
-    assert!(bench.engine_saw("PUT").is_empty());
+    assert!(harness.engine_saw("PUT").is_empty());
 }
 
 #[tokio::test]
 async fn minikube_is_killed_before_a_reset_that_it_announces() {
     for processes in ["/sbin/init", "/sbin/init\nsudo env PATH=/x:/y kubeadm reset --cri-socket /x --force"] {
-        let bench = Bench::running().await;
-        bench.container("exited");
-        bench.write("processes", processes);
-        bench.on("start", &format!("{}\nsleep 60\ntouch \"$HERE/went-on\"", bench::RESET), 0);
-        let fault = bench.ensure().await.unwrap_err();
+        let harness = Harness::running().await;
+        harness.container("exited");
+        harness.write("processes", processes);
+        harness.on("start", &format!("{}\nsleep 60\ntouch \"$HERE/went-on\"", harness::RESET), 0);
+        let fault = harness.ensure().await.unwrap_err();
         assert_eq!(fault.kind, Kind::Minikube);
         assert!(fault.causes().concat().contains("is there as it was"), "{:?}", fault.causes());
-        assert!(!bench.path("went-on").exists());
-        assert_eq!(bench.engine_saw("POST /containers/mini/kill").is_empty(), processes == "/sbin/init");
+        assert!(!harness.path("went-on").exists());
+        assert_eq!(harness.engine_saw("POST /containers/mini/kill").is_empty(), processes == "/sbin/init");
     }
 }
 
 #[tokio::test]
 async fn a_reset_of_a_cluster_that_was_never_finished_is_told() {
-    let bench = Bench::running().await;
-    bench.container("exited");
-    bench.write(".minikube/profiles/mini/events.json", bench::BEGUN);
-    bench.on("start", &format!("{}\n{}", bench::RESET, bench.runs()), 0);
-    let node = bench.ensure().await.unwrap();
+    let harness = Harness::running().await;
+    harness.container("exited");
+    harness.write(".minikube/profiles/mini/events.json", harness::BEGUN);
+    harness.on("start", &format!("{}\n{}", harness::RESET, harness.runs()), 0);
+    let node = harness.ensure().await.unwrap();
     assert!(node.notes[0].message.contains("all objects in it are gone"), "{:?}", node.notes);
-    bench.container("exited");
-    bench.on("start", bench::RESET, 80);
-    let fault = bench.ensure().await.unwrap_err();
+    harness.container("exited");
+    harness.on("start", harness::RESET, 80);
+    let fault = harness.ensure().await.unwrap_err();
     assert_eq!(fault.findings.len(), 1, "a start that fails tells it, too: {:?}", fault.findings);
 }
 
 #[tokio::test]
 async fn somebody_elses_container_is_left_alone() {
-    let bench = Bench::running().await;
-    let theirs = bench.read("container.json").replace("name.minikube.sigs.k8s.io", "other");
-    bench.write("container.json", &theirs);
-    let fault = bench.ensure().await.unwrap_err();
+    let harness = Harness::running().await;
+    let theirs = harness.read("container.json").replace("name.minikube.sigs.k8s.io", "other");
+    harness.write("container.json", &theirs);
+    let fault = harness.ensure().await.unwrap_err();
     assert!(fault.hints[0].contains("docker rename mini"), "{:?}", fault.hints);
-    assert!(minikube::delete(&bench.run, &bench.wanted.profile).await.is_err());
-    assert!(bench.calls().is_empty() && bench.engine_saw("POST").is_empty());
+    assert!(minikube::delete(&harness.run, &harness.desired.profile).await.is_err());
+    assert!(harness.calls().is_empty() && harness.engine_saw("POST").is_empty());
 }
 
 #[tokio::test]
 async fn without_an_engine_nothing_is_done_to_a_profile() {
-    let bench = Bench::running().await;
-    std::fs::remove_file(bench.path("docker.sock")).unwrap();
+    let harness = Harness::running().await;
+    std::fs::remove_file(harness.path("docker.sock")).unwrap();
     for fault in [
-        bench.ensure().await.unwrap_err(),
-        minikube::stop(&bench.run, &bench.wanted.profile).await.unwrap_err(),
-        minikube::delete(&bench.run, &bench.wanted.profile).await.unwrap_err(),
+        harness.ensure().await.unwrap_err(),
+        minikube::stop(&harness.run, &harness.desired.profile).await.unwrap_err(),
+        minikube::delete(&harness.run, &harness.desired.profile).await.unwrap_err(),
     ] {
         assert_eq!(fault.kind, Kind::Prerequisite);
         assert!(fault.causes().concat().contains("no Docker engine listens"), "{:?}", fault.causes());
     }
-    assert!(bench.calls().is_empty());
+    assert!(harness.calls().is_empty());
 
-    let mut bench = Bench::absent().await;
-    bench.wanted.driver = Some("docker".to_owned());
-    std::fs::remove_file(bench.path("docker.sock")).unwrap();
-    assert_eq!(bench.ensure().await.unwrap_err().kind, Kind::Prerequisite);
-    assert!(bench.calls().is_empty());
+    let mut harness = Harness::absent().await;
+    harness.desired.driver = Some("docker".to_owned());
+    std::fs::remove_file(harness.path("docker.sock")).unwrap();
+    assert_eq!(harness.ensure().await.unwrap_err().kind, Kind::Prerequisite);
+    assert!(harness.calls().is_empty());
 }
 
 #[tokio::test]
 async fn a_profile_that_differs_from_the_project_says_so_and_how_to_apply_it() {
-    let mut bench = Bench::running().await;
-    bench.wanted.cpus = Some(4);
-    bench.wanted.memory_mib = Some(2048);
-    bench.wanted.driver = Some("kvm2".to_owned());
-    bench.wanted.kubernetes = Some("1.34".to_owned());
-    let node = bench.ensure().await.unwrap();
-    let told: Vec<&str> = node.notes.iter().map(|note| note.message.as_str()).collect();
+    let mut harness = Harness::running().await;
+    harness.desired.cpus = Some(4);
+    harness.desired.memory_mib = Some(2048);
+    harness.desired.driver = Some("kvm2".to_owned());
+    harness.desired.kubernetes = Some("1.34".to_owned());
+    let node = harness.ensure().await.unwrap();
+    let messages: Vec<&str> = node.notes.iter().map(|note| note.message.as_str()).collect();
     assert_eq!(
-        told,
+        messages,
         [
             "the profile has 2 CPUs, deploy.toml asks for 4",
             "the profile has 3072 MiB of memory, deploy.toml asks for 2048 MiB",
@@ -331,46 +335,46 @@ async fn a_profile_that_differs_from_the_project_says_so_and_how_to_apply_it() {
     assert!(
         node.notes.iter().all(|note| note.help.as_deref().is_some_and(|help| help.contains("`minikube ")))
     );
-    bench.wanted.kubernetes = Some("v1.35".to_owned());
-    assert_eq!(bench.ensure().await.unwrap().notes.len(), 3);
+    harness.desired.kubernetes = Some("v1.35".to_owned());
+    assert_eq!(harness.ensure().await.unwrap().notes.len(), 3);
 }
 
 #[tokio::test]
 async fn stop_and_delete_do_only_what_is_left_to_do() {
-    let bench = Bench::running().await;
-    let profile = bench.wanted.profile.clone();
-    bench.on("stop", "sed -i s/running/exited/ \"$HERE/container.json\"", 0);
-    assert_eq!(minikube::stop(&bench.run, &profile).await.unwrap(), Outcome::Done);
-    assert_eq!(minikube::stop(&bench.run, &profile).await.unwrap(), Outcome::Unchanged);
-    bench.on("delete", "rm -r \"$HERE/container.json\" \"$HERE/.minikube/profiles/mini\"", 0);
-    assert_eq!(minikube::delete(&bench.run, &profile).await.unwrap(), Outcome::Removed);
-    assert_eq!(minikube::delete(&bench.run, &profile).await.unwrap(), Outcome::Unchanged);
-    assert_eq!(bench.calls(), ["stop -o json --keep-context-active -p mini", "delete -o json -p mini"]);
+    let harness = Harness::running().await;
+    let profile = harness.desired.profile.clone();
+    harness.on("stop", "sed -i s/running/exited/ \"$HERE/container.json\"", 0);
+    assert_eq!(minikube::stop(&harness.run, &profile).await.unwrap(), Outcome::Done);
+    assert_eq!(minikube::stop(&harness.run, &profile).await.unwrap(), Outcome::Unchanged);
+    harness.on("delete", "rm -r \"$HERE/container.json\" \"$HERE/.minikube/profiles/mini\"", 0);
+    assert_eq!(minikube::delete(&harness.run, &profile).await.unwrap(), Outcome::Removed);
+    assert_eq!(minikube::delete(&harness.run, &profile).await.unwrap(), Outcome::Unchanged);
+    assert_eq!(harness.calls(), ["stop -o json --keep-context-active -p mini", "delete -o json -p mini"]);
 }
 
 #[tokio::test]
 async fn a_delete_that_leaves_the_data_behind_is_a_failure() {
-    let bench = Bench::running().await;
-    bench.write("volume", "");
-    bench.on("delete", "rm -r \"$HERE/container.json\" \"$HERE/.minikube/profiles/mini\"", 0);
-    let fault = minikube::delete(&bench.run, &bench.wanted.profile).await.unwrap_err();
+    let harness = Harness::running().await;
+    harness.write("volume", "");
+    harness.on("delete", "rm -r \"$HERE/container.json\" \"$HERE/.minikube/profiles/mini\"", 0);
+    let fault = minikube::delete(&harness.run, &harness.desired.profile).await.unwrap_err();
     assert!(fault.hints[0].contains("docker volume rm mini"), "{:?}", fault.hints);
 }
 
 #[tokio::test]
 async fn a_stopped_run_stops_minikube_and_says_so() {
-    let bench = Bench::absent().await;
-    bench.on("start", "trap 'exit 130' TERM; touch \"$HERE/began\"; while :; do sleep 0.05; done", 0);
-    let began = bench.path("began");
+    let harness = Harness::absent().await;
+    harness.on("start", "trap 'exit 130' TERM; touch \"$HERE/began\"; while :; do sleep 0.05; done", 0);
+    let began = harness.path("began");
     let asking = async {
         while !began.exists() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        bench.asker.ask(Kind::Interrupted);
+        harness.asker.ask(Kind::Interrupted);
         std::future::pending::<()>().await;
     };
     let fault = tokio::select! {
-        done = bench.ensure() => done.unwrap_err(),
+        done = harness.ensure() => done.unwrap_err(),
         () = asking => unreachable!(),
     };
     assert_eq!(fault.kind, Kind::Interrupted);

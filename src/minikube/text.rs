@@ -13,25 +13,28 @@ use std::path::Path;
 /// With the path, where there is something else than a readable text: a folder, a device, a link that leads nowhere, a
 /// file that may not be read, is too large or is not UTF-8.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, String> {
-    let told = |why: &str| Err(format!("cannot read `{}`: {why}", path.display()));
+    let describe = |why: &str| Err(format!("cannot read `{}`: {why}", path.display()));
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return told(&error.to_string()),
+        Err(error) => return describe(&error.to_string()),
         Ok(_) => {}
     }
     let bytes = match file::read(path, file::TEXT) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let target = std::fs::read_link(path).unwrap_or_default();
-            return told(&format!("it is a symbolic link to `{}`, which does not exist", target.display()));
+            return describe(&format!(
+                "it is a symbolic link to `{}`, which does not exist",
+                target.display()
+            ));
         }
-        Err(error) => return told(&error.to_string()),
+        Err(error) => return describe(&error.to_string()),
         Ok(bytes) => bytes,
     };
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
         Err(error) => {
             let utf16 = matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
-            told(if utf16 { "it is UTF-16; save it as UTF-8" } else { "it is not UTF-8 text" })
+            describe(if utf16 { "it is UTF-16; save it as UTF-8" } else { "it is not UTF-8 text" })
         }
     }
 }

@@ -74,7 +74,7 @@ async fn is_complete(Connection(client): &Connection) -> bool {
 
 fn is_ready(node: &Node) -> bool {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.into_iter().flatten().any(|one| one.type_ == "Ready" && one.status == "True")
+    conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 /// Waits for kubeadm, which goes on in the node when minikube is killed: what it writes, the next start finds. Returns

@@ -175,7 +175,7 @@ mod tests {
     use crate::project::Minikube;
     use std::path::Path;
 
-    fn told(cpus: Option<u32>, memory: Option<u64>, nodes: u32, forced: bool) -> Vec<(Severity, String)> {
+    fn messages(cpus: Option<u32>, memory: Option<u64>, nodes: u32, forced: bool) -> Vec<(Severity, String)> {
         let asked = Minikube { cpus, memory_mib: memory, nodes, ..unspecific() };
         let facts = Facts { cpus: 4, memory: 8000, ..Facts::default() };
         check(&asked, &facts, forced).into_iter().map(|f| (f.severity, f.message)).collect()
@@ -183,15 +183,15 @@ mod tests {
 
     #[test]
     fn what_the_engine_has_is_held_against_what_is_asked() {
-        assert!(told(None, None, 1, false).is_empty());
-        assert!(told(Some(4), Some(8000), 1, false).is_empty());
-        let both = told(Some(8), Some(16000), 1, false);
+        assert!(messages(None, None, 1, false).is_empty());
+        assert!(messages(Some(4), Some(8000), 1, false).is_empty());
+        let both = messages(Some(8), Some(16000), 1, false);
         assert_eq!(both.len(), 2);
         assert!(both.iter().all(|(severity, _)| *severity == Severity::Error));
         assert!(both[0].1.contains("8 CPUs") && both[0].1.contains("has 4"));
-        assert!(told(Some(8), None, 1, true).iter().all(|(severity, _)| *severity == Severity::Warning));
-        assert!(told(Some(1), Some(1000), 1, false)[1].1.contains("1800 MiB"));
-        assert_eq!(told(None, Some(5000), 2, false)[0].0, Severity::Warning);
+        assert!(messages(Some(8), None, 1, true).iter().all(|(severity, _)| *severity == Severity::Warning));
+        assert!(messages(Some(1), Some(1000), 1, false)[1].1.contains("1800 MiB"));
+        assert_eq!(messages(None, Some(5000), 2, false)[0].0, Severity::Warning);
     }
 
     #[test]
@@ -204,12 +204,12 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_by_what_is_to_be_put_on_it() {
-        let told = |free: u64, new| tight(Path::new("/d"), free << 20, new, "x").map(|f| f.severity);
+        let severity = |free: u64, new| tight(Path::new("/d"), free << 20, new, "x").map(|f| f.severity);
         assert_eq!(
-            [told(100, true), told(4000, true), told(9000, true)],
+            [severity(100, true), severity(4000, true), severity(9000, true)],
             [Some(Severity::Error), Some(Severity::Warning), None]
         );
-        assert_eq!([told(100, false), told(4000, false)], [Some(Severity::Warning), None]);
+        assert_eq!([severity(100, false), severity(4000, false)], [Some(Severity::Warning), None]);
     }
 
     #[test]

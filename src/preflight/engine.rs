@@ -133,7 +133,7 @@ impl Facts {
     }
 
     /// The facts, for the doctor.
-    pub(super) fn told(&self, address: &Address) -> Finding {
+    pub(super) fn finding(&self, address: &Address) -> Finding {
         let Facts { version, cpus, memory, nodes, .. } = self;
         let message = format!(
             "Docker {version} at `{address}`: {cpus} CPUs, {memory} MiB, {nodes} node(s) of minikube running"
@@ -149,12 +149,12 @@ mod tests {
 
     #[test]
     fn an_engine_that_others_can_listen_to_is_told() {
-        let told = open(&Address::Tcp("10.0.0.1:2375".to_owned())).unwrap();
+        let finding = open(&Address::Tcp("10.0.0.1:2375".to_owned())).unwrap();
         assert!(
-            told.message.contains("`tcp://10.0.0.1:2375`") && told.message.contains("has no TLS"),
-            "{told:?}"
+            finding.message.contains("`tcp://10.0.0.1:2375`") && finding.message.contains("has no TLS"),
+            "{finding:?}"
         );
-        assert!(told.help.is_some());
+        assert!(finding.help.is_some());
         assert_eq!(open(&Address::Tcp("127.0.0.1:2375".to_owned())), None);
     }
 }

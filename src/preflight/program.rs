@@ -33,8 +33,8 @@ fn update(os: Os) -> &'static str {
     }
 }
 
-/// Whether minikube is here and new enough; its version as a note if `told`.
-pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
+/// Whether minikube is here and new enough; its version as a note if `verbose`.
+pub(super) async fn minikube(run: &Run, verbose: bool) -> Option<Finding> {
     let os = run.world.os;
     if let Some(mismatch) = wsl::mismatch(&run.world, &wsl::kernel(&run.world)) {
         return Some(mismatch);
@@ -58,7 +58,7 @@ pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
     let name = printed.map_or_else(|| text.trim().to_owned(), |printed| printed.minikube_version);
     let Version(major, minor, _) = OLDEST;
     match Version::parse(&name) {
-        Some(version) if version >= OLDEST => told.then(|| {
+        Some(version) if version >= OLDEST => verbose.then(|| {
             let message = format!("minikube {name} at `{}`", program.display());
             Code::ProgramFound.note(message)
         }),
@@ -105,19 +105,19 @@ pub(super) fn renderers(world: &World, project: &Project) -> Vec<Finding> {
     findings
 }
 
-/// Whether Helm, where the project has a chart, is new enough; its version as a note if `told`.
-pub(super) async fn helm(run: &Run, project: &Project, told: bool) -> Option<Finding> {
+/// Whether Helm, where the project has a chart, is new enough; its version as a note if `verbose`.
+pub(super) async fn helm(run: &Run, project: &Project, verbose: bool) -> Option<Finding> {
     let source = project.sources.iter().find(|source| matches!(source.kind, SourceKind::Chart(_)))?;
     let program = exec::find(&run.world, "helm")?;
     let update = "update it: https://helm.sh/docs/intro/install";
     let at = |finding: Finding| finding.at(source.place.clone()).help(update);
     match chart::version(run, &program).await {
         Ok(Some(version)) if version < chart::OLDEST => {
-            let told =
+            let message =
                 format!("Helm {version} is too old: {} is the oldest supported version", chart::OLDEST);
-            Some(at(Code::ProgramTooOld.error(told)))
+            Some(at(Code::ProgramTooOld.error(message)))
         }
-        Ok(Some(version)) => told.then(|| {
+        Ok(Some(version)) => verbose.then(|| {
             let message = format!("Helm {version} at `{}`", program.display());
             Code::ProgramFound.note(message)
         }),

@@ -112,15 +112,17 @@ mod tests {
 
     #[test]
     fn a_proxy_that_cannot_work_is_told_without_its_password() {
-        let told = |variables: &[(&str, &str)]| {
+        let findings = |variables: &[(&str, &str)]| {
             proxies(&World::fake("/", variables.iter().copied()))
                 .into_iter()
                 .map(|f| f.message)
                 .collect::<Vec<_>>()
         };
-        assert!(told(&[]).is_empty());
-        assert!(told(&[("HTTPS_PROXY", "http://proxy:3128"), ("NO_PROXY", "192.168.49.0/24")]).is_empty());
-        let local = told(&[("https_proxy", "http://me:secret@127.0.0.1:3128")]);
+        assert!(findings(&[]).is_empty());
+        assert!(
+            findings(&[("HTTPS_PROXY", "http://proxy:3128"), ("NO_PROXY", "192.168.49.0/24")]).is_empty()
+        );
+        let local = findings(&[("https_proxy", "http://me:secret@127.0.0.1:3128")]);
         assert_eq!(local.len(), 2);
         assert!(local[0].contains("cannot reach") && !local.concat().contains("secret"));
     }

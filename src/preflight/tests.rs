@@ -122,16 +122,16 @@ async fn all_that_is_missing_is_told_at_once() {
     machine.without("bin/minikube");
     machine.without("docker/web/Dockerfile");
     machine.without("manifests");
-    let (kind, told) = machine.errors().await;
+    let (kind, messages) = machine.errors().await;
     assert_eq!(kind, Kind::Prerequisite);
-    assert_eq!(told.len(), 4, "{told:?}");
+    assert_eq!(messages.len(), 4, "{messages:?}");
     for what in [
         "Dockerfile `docker/web/Dockerfile`",
         "manifests at `manifests`",
         "no Docker engine",
         "minikube is not",
     ] {
-        assert!(told.iter().any(|message| message.contains(what)), "{what}: {told:?}");
+        assert!(messages.iter().any(|message| message.contains(what)), "{what}: {messages:?}");
     }
 }
 
@@ -179,9 +179,9 @@ async fn what_renders_the_manifests_has_to_be_there() {
         mode: Mode::Objects,
     });
     machine.project.sources[0].kind = chart;
-    let (_, told) = machine.errors().await;
+    let (_, messages) = machine.errors().await;
     assert_eq!(
-        told,
+        messages,
         ["there is no chart in `chart`", "`helm` is not on the PATH, and is needed to render this"]
     );
     machine.write("chart/Chart.yaml", "");
@@ -213,8 +213,8 @@ async fn a_profile_that_runs_needs_no_minikube_and_no_room() {
     machine.without("bin/minikube");
     machine.project.minikube.cpus = Some(64);
     machine.check().await.unwrap();
-    let told = errors(&doctor(&machine.run(), Some(&machine.project)).await);
-    assert!(told.iter().any(|message| message.contains("minikube is not on the PATH")), "{told:?}");
+    let messages = errors(&doctor(&machine.run(), Some(&machine.project)).await);
+    assert!(messages.iter().any(|message| message.contains("minikube is not on the PATH")), "{messages:?}");
 }
 
 #[tokio::test]
@@ -224,12 +224,12 @@ async fn a_new_profile_needs_room_and_an_old_one_has_it() {
     machine.engine(None);
     machine.project.minikube.cpus = Some(64);
     machine.project.minikube.memory_mib = Some(64_000);
-    let (_, told) = machine.errors().await;
+    let (_, messages) = machine.errors().await;
     assert!(
-        told.iter().any(|message| message == "deploy.toml asks for 64 CPUs, the Docker engine has 4"),
-        "{told:?}"
+        messages.iter().any(|message| message == "deploy.toml asks for 64 CPUs, the Docker engine has 4"),
+        "{messages:?}"
     );
-    assert!(told.iter().any(|message| message.contains("has 8000 MiB")), "{told:?}");
+    assert!(messages.iter().any(|message| message.contains("has 8000 MiB")), "{messages:?}");
     machine.variables.insert("MINIKUBE_FORCE", "true".to_owned());
     machine.write(".minikube/profiles/mini/config.json", r#"{"Driver":"docker"}"#);
     machine.check().await.unwrap();
@@ -282,8 +282,8 @@ async fn another_cluster_needs_an_engine_only_to_build() {
 async fn the_doctor_tells_what_is_there_too() {
     let machine = Machine::new();
     machine.engine(None);
-    let told = doctor(&machine.run(), None).await;
-    let notes: Vec<&str> = told.iter().map(|finding| finding.message.as_str()).collect();
+    let findings = doctor(&machine.run(), None).await;
+    let notes: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
     assert!(notes.iter().any(|note| note.contains("minikube v1.38.1")), "{notes:?}");
     assert!(
         notes.iter().any(|note| note.contains("Docker 28.5.2") && note.contains("4 CPUs, 8000 MiB")),

@@ -82,7 +82,7 @@ mod tests {
         "Linux version 4.4.0-19041-Microsoft (Microsoft@Microsoft.com) (gcc version 5.4.0) #1237\n";
     const DEBIAN: &str = "Linux version 6.12.48+deb13-amd64 (debian-kernel@lists.debian.org) #1 SMP\n";
 
-    fn told(os: Os, kernel: &str, programs: &[&str]) -> Option<Code> {
+    fn code(os: Os, kernel: &str, programs: &[&str]) -> Option<Code> {
         told_in("/", os, kernel, programs)
     }
 
@@ -112,7 +112,7 @@ mod tests {
             (Os::Windows, "", &[], None),
             (Os::MacOs, "", &["minikube.exe"], None),
         ] {
-            assert_eq!(told(os, kernel, programs), expected, "{os:?} {kernel} {programs:?}");
+            assert_eq!(code(os, kernel, programs), expected, "{os:?} {kernel} {programs:?}");
         }
         for (folder, programs, expected) in [
             (r"\\wsl.localhost\Debian\home\kim", &[][..], is),

@@ -137,10 +137,10 @@ impl<'a> Reader<'a> {
             }
         };
         if separated.is_none() {
-            let told =
+            let message =
                 format!("`{key}: …` is read as `{key}=…`, as Compose does; other readers pass over the line");
             let help = format!("write `{key}=…`");
-            self.found.push(Code::EnvSyntax.warning(told).at(place.clone()).help(help));
+            self.found.push(Code::EnvSyntax.warning(message).at(place.clone()).help(help));
         }
         let value = value.trim_start();
         // Quoted values go on past the end of the line.
@@ -150,9 +150,9 @@ impl<'a> Reader<'a> {
         } else {
             self.skip(after);
             if value.starts_with("# ") {
-                let told = format!("`{key}` is empty: what follows its `=` is read as a comment");
+                let message = format!("`{key}` is empty: what follows its `=` is read as a comment");
                 let help = "put the value in quotes if it begins with `#`";
-                self.found.push(Code::EnvSyntax.warning(told).at(place.clone()).help(help));
+                self.found.push(Code::EnvSyntax.warning(message).at(place.clone()).help(help));
             }
             Some(self.expanded(plain(value)))
         };
@@ -179,9 +179,9 @@ impl<'a> Reader<'a> {
                     let lines = body[..index].matches('\n').count();
                     let tail = rest.trim_start();
                     if !tail.is_empty() && !tail.starts_with('#') {
-                        let told = format!("something follows the closing quote of `{key}`");
+                        let message = format!("something follows the closing quote of `{key}`");
                         let help = "put a backslash before a quote inside double quotes, or use single quotes around it";
-                        self.found.push(Code::EnvSyntax.error(told).at(place.clone()).help(help));
+                        self.found.push(Code::EnvSyntax.error(message).at(place.clone()).help(help));
                     }
                     self.line += lines;
                     self.skip(after);
@@ -214,9 +214,10 @@ impl<'a> Reader<'a> {
         for entry in &self.entries {
             if let Some(earlier) = last.insert(entry.key.clone(), entry.place.clone()) {
                 let (key, line) = (&entry.key, entry.place.line);
-                let told = format!("`{key}` is there twice: line {line} counts, not line {}", earlier.line);
+                let message =
+                    format!("`{key}` is there twice: line {line} counts, not line {}", earlier.line);
                 let help = "keep one of the two";
-                self.found.push(Code::EnvSyntax.warning(told).at(entry.place.clone()).help(help));
+                self.found.push(Code::EnvSyntax.warning(message).at(entry.place.clone()).help(help));
             }
         }
         self.entries.retain(|entry| last.get(&entry.key) == Some(&entry.place));
@@ -255,7 +256,7 @@ mod tests {
         read.entries.iter().map(|entry| (entry.key.to_string(), text(entry.value.expose()))).collect()
     }
 
-    fn told(found: &[Finding]) -> Vec<String> {
+    fn messages(found: &[Finding]) -> Vec<String> {
         assert!(found.iter().all(|finding| finding.help.is_some()));
         found
             .iter()
@@ -336,7 +337,7 @@ mod tests {
         let text = "hunter2\nA B=hunter2\nC=1\n=hunter2\nD='hunter2' hunter2\nC=hunter2\nexportE=1\nF=\"hunter2\nG=1\n";
         let found = read(text, Path::new(".env")).unwrap_err();
         assert_eq!(
-            told(&found),
+            messages(&found),
             [
                 ".env:1:1 this line has no `=`",
                 ".env:2:1 the text before the `=` is not a valid key: it must be 1 to 253 of a-z, A-Z, 0-9, -, _ and ., and not . or ..",
@@ -366,7 +367,7 @@ mod tests {
             ("A= # x\n", vec![".env:1:1 `A` is empty: what follows its `=` is read as a comment"]),
             ("A=\nB=#x\nC=a#b\n", vec![]),
         ] {
-            assert_eq!(told(&read(text, Path::new(".env")).unwrap().warnings), warnings, "{text:?}");
+            assert_eq!(messages(&read(text, Path::new(".env")).unwrap().warnings), warnings, "{text:?}");
         }
         assert_eq!(values("A=1\nB=2\nA=3\n"), [("B".into(), "2".into()), ("A".into(), "3".into())]);
     }
@@ -374,14 +375,17 @@ mod tests {
     #[test]
     fn a_variable_in_a_value_is_a_warning() {
         let read = read("A=${HOST}:1\nB='${x}'\n", Path::new(".env")).unwrap();
-        assert_eq!(told(&read.warnings), [".env:1:1 the value of `A` contains `${`, which is not expanded"]);
+        assert_eq!(
+            messages(&read.warnings),
+            [".env:1:1 the value of `A` contains `${`, which is not expanded"]
+        );
         assert_eq!(read.entries[0].value.expose(), b"${HOST}:1");
     }
 
     #[test]
     fn bytes_that_are_no_text_are_told_with_their_line() {
         assert_eq!(
-            told(&read_bytes(b"A=1\nB=\xff\n", Path::new(".env")).unwrap_err()),
+            messages(&read_bytes(b"A=1\nB=\xff\n", Path::new(".env")).unwrap_err()),
             [".env:2 the file is not UTF-8"]
         );
     }

@@ -79,8 +79,9 @@ impl<'a> Reading<'a> {
                     None => continue,
                     Some(twice) => {
                         let first = twice.first.map(|at| format!(": first at {}", reading.place(&(at..at))));
-                        let told = format!("`{}` is defined twice{}", twice.name, first.unwrap_or_default());
-                        Code::DeployTomlSyntax.error(told).help(twice.help)
+                        let message =
+                            format!("`{}` is defined twice{}", twice.name, first.unwrap_or_default());
+                        Code::DeployTomlSyntax.error(message).help(twice.help)
                     }
                 },
             };

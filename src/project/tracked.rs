@@ -56,8 +56,8 @@ pub fn env_files(project: &Project) -> Vec<Finding> {
     tracked
         .map(|(file, place)| {
             let name = shown(&project.root, file);
-            let told = format!("git has `{name}`, and with it every secret that is in it");
-            Code::SecretInGit.warning(told).at(place.clone()).help(format!(
+            let message = format!("git has `{name}`, and with it every secret that is in it");
+            Code::SecretInGit.warning(message).at(place.clone()).help(format!(
                 "`git rm --cached {name}`, write it into .gitignore, and get new values: the old ones are in the history"
             ))
         })
@@ -163,13 +163,13 @@ mod tests {
     fn a_tracked_env_file_is_told_where_it_is_named() {
         let root = repository(&index(2, 1, &entry("app/.env")));
         let file = root.path().join("app/deploy.toml");
-        let told = |name: &str| {
+        let findings = |name: &str| {
             let text = format!("[[manifests]]\npath = 'k8s'\n[secret.s]\nenv-file = '{name}'\n");
             env_files(&check(&file, &text).unwrap())
         };
-        let found = told(".env");
+        let found = findings(".env");
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].message, "git has `.env`, and with it every secret that is in it");
-        assert!(told("other.env").is_empty() && told("nowhere.env").is_empty());
+        assert!(findings("other.env").is_empty() && findings("nowhere.env").is_empty());
     }
 }

@@ -108,7 +108,7 @@ impl Reading<'_> {
                 }
                 Err(error) => {
                     let name = self.relative(path).display().to_string();
-                    let told = format!(
+                    let message = format!(
                         "cannot read `{name}`, which is `{key}` of `[secret.{}]`: {error}",
                         spec.name
                     );
@@ -116,7 +116,7 @@ impl Reading<'_> {
                     let needed = (self.known.needed)(&spec.name, key);
                     self.mistakes.push(
                         Code::SecretFileUnreadable
-                            .error(told)
+                            .error(message)
                             .at(spec.place.clone())
                             .evidence(needed)
                             .help(help),
@@ -130,10 +130,10 @@ impl Reading<'_> {
                 Some(false) => {}
                 // An empty value is one, and may be meant.
                 Some(true) => {
-                    let told = format!("`{key}` of `[secret.{}]` is empty", spec.name);
+                    let message = format!("`{key}` of `[secret.{}]` is empty", spec.name);
                     let place = places.get(key).unwrap_or(&spec.place).clone();
                     let help = "write its value, unless an empty one is meant";
-                    let warning = Code::SecretValueMissing.warning(told).at(place);
+                    let warning = Code::SecretValueMissing.warning(message).at(place);
                     self.warnings.push(warning.evidence(needed()).help(help));
                 }
                 None => {
@@ -141,8 +141,8 @@ impl Reading<'_> {
                         Some(file) => format!("add `{key}=…` to {}", self.relative(file).display()),
                         None => format!("set the environment variable `{key}`"),
                     };
-                    let told = format!("`{key}` of `[secret.{}]` has no value", spec.name);
-                    let mistake = Code::SecretValueMissing.error(told).at(spec.place.clone());
+                    let message = format!("`{key}` of `[secret.{}]` has no value", spec.name);
+                    let mistake = Code::SecretValueMissing.error(message).at(spec.place.clone());
                     self.mistakes.push(mistake.evidence(needed()).help(help));
                 }
             }
@@ -213,7 +213,7 @@ impl Reading<'_> {
             ))
         });
         let named = self.relative(file).display().to_string();
-        let mut told = Vec::new();
+        let mut warnings = Vec::new();
         for entry in there.entries.iter().filter(|entry| used(&entry.key)) {
             let (key, value) = (&entry.key, entry.value.expose());
             let same = example.as_ref().filter(|(example, _)| {
@@ -228,7 +228,7 @@ impl Reading<'_> {
                 }
                 None => continue,
             };
-            told.push(
+            warnings.push(
                 Code::SecretPlaceholder.warning(words).at(entry.place.clone()).help("write the real value"),
             );
         }
@@ -237,11 +237,11 @@ impl Reading<'_> {
                 if !there.entries.iter().any(|known| known.key == entry.key) {
                     let words = format!("`{}` is in {from} but not in {named}", entry.key);
                     let help = format!("add `{}=…` to {named}, or take it out of {from}", entry.key);
-                    told.push(Code::EnvKeyMissing.warning(words).at(entry.place).help(help));
+                    warnings.push(Code::EnvKeyMissing.warning(words).at(entry.place).help(help));
                 }
             }
         }
-        self.warnings.extend(told);
+        self.warnings.extend(warnings);
     }
 
     fn example(&self, file: &Path) -> String {

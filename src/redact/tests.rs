@@ -81,7 +81,7 @@ fn forms(value: &str) -> Vec<(&'static str, String)> {
     let twice = serde_json::to_string(&json!({ "log": json!({ "key": value }).to_string() })).unwrap();
     let (one, rest) = value.split_at(5);
     let in_user = |name: &str| STANDARD.encode(format!("{name}:{value}"));
-    let every = |letter: char| value.chars().flat_map(|one| [one, letter]).collect::<String>();
+    let every = |letter: char| value.chars().flat_map(|character| [character, letter]).collect::<String>();
     vec![
         ("raw", value.to_owned()),
         ("json", json.clone()),

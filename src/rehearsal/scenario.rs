@@ -254,8 +254,11 @@ mod tests {
     fn parsed(text: &str) -> Result<Scenario, Vec<String>> {
         read(Path::new("bad.toml"), text).map_err(|mistakes| {
             assert!(mistakes.iter().all(|mistake| mistake.help.is_some()), "{mistakes:?}");
-            let told = |place: &Option<crate::event::Place>| place.as_ref().unwrap().to_string();
-            mistakes.iter().map(|mistake| format!("{} {}", told(&mistake.place), mistake.message)).collect()
+            let place_of = |place: &Option<crate::event::Place>| place.as_ref().unwrap().to_string();
+            mistakes
+                .iter()
+                .map(|mistake| format!("{} {}", place_of(&mistake.place), mistake.message))
+                .collect()
         })
     }
 
@@ -270,7 +273,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_told_with_its_place() {
-        let told = parsed(
+        let result = parsed(
             "[[fault]]\nof = 'nobody'\ncall = '*'\ndoes = 'burn'\nwhy = 1\n\
              [[fault]]\nof = 'minikube'\ndoes = 'fail'\ncode = 300\ntimes = 'x'\n\
              [[fault]]\nof = 'api'\ncall = '*'\ndoes = 'slow'\nbytes = 1\n\
@@ -295,6 +298,6 @@ mod tests {
             "bad.toml:25:10 `event.object` is `deployments/web`: it begins with `/api/` or `/apis/`",
             "bad.toml:26:2 `happen` is not a key of bad.toml",
         ];
-        assert_eq!(told.unwrap_err(), expected);
+        assert_eq!(result.unwrap_err(), expected);
     }
 }

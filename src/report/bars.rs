@@ -14,22 +14,22 @@ use super::Live;
 use super::Renderer;
 use super::fault;
 use super::fault::Page;
-use super::fold::Story;
+use super::fold::RunState;
 use super::logs;
 use super::source::Source;
 use super::steps::ItemState;
 use super::steps::Now;
 use super::steps::StepState;
-use super::style::Look;
 use super::style::Sign;
-use super::style::Tone;
+use super::style::TerminalCaps;
+use super::style::TextStyle;
 use super::style::clean;
 use super::style::columns;
 use super::style::wrap;
 use super::trace::Screen;
-use super::usual::Usual;
 use super::watching;
 use super::words;
+use crate::answer::usual::Usual;
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::event::Outcome;
@@ -65,9 +65,9 @@ type Size = Box<dyn Fn() -> (usize, usize) + Send>;
 
 /// Draws a run in a terminal.
 pub(super) struct Bars {
-    look: Look,
+    caps: TerminalCaps,
     source: Option<Source>,
-    story: Story,
+    run_state: RunState,
     screen: MultiProgress,
     live: Option<ProgressBar>,
     size: Size,
@@ -85,21 +85,21 @@ pub(super) struct Bars {
 }
 
 impl Bars {
-    pub(super) fn on_stderr(look: Look, source: Option<Source>, live: Live<'_>) -> Self {
+    pub(super) fn on_stderr(caps: TerminalCaps, source: Option<Source>, live: Live<'_>) -> Self {
         let terminal = console::Term::buffered_stderr();
         let Live { screen, expected } = live;
-        let shown = Bars::in_terminal(look, terminal, reflowed::wraps());
+        let shown = Bars::in_terminal(caps, terminal, reflowed::wraps());
         let bars = Bars { source, log: screen.clone(), expected, ..shown };
         screen.set(Some(bars.screen.clone()));
         bars
     }
 
     #[cfg(test)]
-    pub(super) fn on(look: Look, terminal: &indicatif::InMemoryTerm) -> Self {
-        Bars::in_terminal(look, terminal.clone(), true)
+    pub(super) fn on(caps: TerminalCaps, terminal: &indicatif::InMemoryTerm) -> Self {
+        Bars::in_terminal(caps, terminal.clone(), true)
     }
 
-    fn in_terminal(look: Look, terminal: impl TermLike + Clone + 'static, wraps: bool) -> Self {
+    fn in_terminal(caps: TerminalCaps, terminal: impl TermLike + Clone + 'static, wraps: bool) -> Self {
         let terminal = Unfilled::new(terminal);
         let reflowed = Reflowed::new(terminal.clone(), wraps);
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(reflowed), HZ);
@@ -107,9 +107,9 @@ impl Bars {
         let size = move || (usize::from(sized.width()), usize::from(sized.height()));
         let wiped = terminal.clone();
         Bars {
-            look,
+            caps,
             source: None,
-            story: Story::default(),
+            run_state: RunState::default(),
             screen: MultiProgress::with_draw_target(target),
             live: None,
             size: Box::new(size),
@@ -134,7 +134,7 @@ impl Bars {
     fn draw(&mut self, now: u64) {
         let (width, height) = (self.size)();
         self.drawn_size = (width, height);
-        let lines = frame(&self.story, &self.usual, self.look, now, width, height);
+        let lines = frame(&self.run_state, &self.usual, self.caps, now, width, height);
         if lines.is_empty() {
             self.clear();
             return;
@@ -162,15 +162,15 @@ impl Bars {
 
 impl Renderer for Bars {
     fn event(&mut self, event: &Event) {
-        if !self.story.tell(event) {
+        if !self.run_state.tell(event) {
             return;
         }
-        if let (EventKind::RunStarted { .. }, Some(opening)) = (&event.kind, &self.story.opening) {
+        if let (EventKind::RunStarted { .. }, Some(opening)) = (&event.kind, &self.run_state.opening) {
             self.usual = (self.expected)(opening);
         }
         let (width, _) = (self.size)();
-        let page = Page { look: self.look, width: Some(width), source: self.source.as_ref() };
-        let lines = kept(&self.story, page, event, width);
+        let page = Page { caps: self.caps, width: Some(width), source: self.source.as_ref() };
+        let lines = kept(&self.run_state, page, event, width);
         if matches!(event.kind, EventKind::KeyPressed { key: ViewKey::Clear }) {
             self.clear();
             (self.wipe)();
@@ -190,66 +190,68 @@ impl Renderer for Bars {
         let due = now_ms >= FIRST && now_ms.saturating_sub(self.drawn_ms) >= FRAME;
         // Nothing moves while files are waited for.
         let stands = |since: u64| self.drawn_ms > since && self.drawn_size == (self.size)();
-        if self.story.idle.as_ref().is_some_and(|idle| stands(idle.at_ms)) {
+        if self.run_state.idle.as_ref().is_some_and(|idle| stands(idle.at_ms)) {
             return;
         }
-        if due && self.story.end.is_none() {
+        if due && self.run_state.end.is_none() {
             self.draw(now_ms);
         }
     }
 
-    fn close(&mut self) -> &Story {
+    fn close(&mut self) -> &RunState {
         self.clear();
         self.log.set(None);
         (self.end)();
-        &self.story
+        &self.run_state
     }
 }
 
 /// The lines that an event leaves behind.
-fn kept(story: &Story, page: Page<'_>, event: &Event, width: usize) -> Vec<String> {
-    let look = page.look;
+fn kept(run_state: &RunState, page: Page<'_>, event: &Event, width: usize) -> Vec<String> {
+    let caps = page.caps;
     match &event.kind {
         EventKind::RunStarted { rehearsal: true, .. } => {
-            wrap(&look.paint(Tone::Quiet, words::REHEARSAL), Some(width))
+            wrap(&caps.paint(TextStyle::Quiet, words::REHEARSAL), Some(width))
         }
         EventKind::Warned { finding } => fault::finding(page, finding),
-        EventKind::KeyPressed { key } => watching::answer(&story.watched, *key),
-        EventKind::Printed { pod, container, line } => vec![logs::printed(pod, container, line, look)],
+        EventKind::KeyPressed { key } => watching::answer(&run_state.watched, *key),
+        EventKind::Printed { pod, container, line } => vec![logs::printed(pod, container, line, caps)],
         EventKind::RoundStarted { changed } if !changed.is_empty() => {
-            let label = look.paint(Tone::Strong, "changed");
-            vec![look.fit(&format!("{label}  {}", clean(&words::changed(changed))), width)]
+            let label = caps.paint(TextStyle::Strong, "changed");
+            vec![caps.fit(&format!("{label}  {}", clean(&words::changed(changed))), width)]
         }
-        EventKind::RoundSuperseded { .. } => wrap(&look.paint(Tone::Quiet, words::SUPERSEDED), Some(width)),
+        EventKind::RoundSuperseded { .. } => {
+            wrap(&caps.paint(TextStyle::Quiet, words::SUPERSEDED), Some(width))
+        }
         EventKind::RoundFinished { took_ms, url, .. } => {
-            let text = look.paint(Tone::Strong, &words::closing(story).unwrap_or_default());
+            let text = caps.paint(TextStyle::Strong, &words::closing(run_state).unwrap_or_default());
             let (url, took) = (url.as_deref().unwrap_or_default(), words::duration(*took_ms));
-            let parts = [text.as_str(), url, &look.paint(Tone::Quiet, &took)];
+            let parts = [text.as_str(), url, &caps.paint(TextStyle::Quiet, &took)];
             let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
             // The URL is copied: it is not cut.
-            vec![format!("{} {}", look.sign(Sign::Good), parts.join("  "))]
+            vec![format!("{} {}", caps.sign(Sign::Good), parts.join("  "))]
         }
         EventKind::StepFinished { step, .. } => {
-            story.newest(*step).map(|state| step_line(state, look, width)).unwrap_or_default()
+            run_state.newest(*step).map(|state| step_line(state, caps, width)).unwrap_or_default()
         }
-        EventKind::RunFinished { took_ms, .. } => words::closing(story)
+        EventKind::RunFinished { took_ms, .. } => words::closing(run_state)
             .map(|text| {
-                let took = look.paint(Tone::Quiet, &words::duration(*took_ms));
-                let text = look.paint(Tone::Strong, &text);
-                look.fit(&format!("{} {text}  {took}", look.sign(Sign::Good)), width)
+                let took = caps.paint(TextStyle::Quiet, &words::duration(*took_ms));
+                let text = caps.paint(TextStyle::Strong, &text);
+                caps.fit(&format!("{} {text}  {took}", caps.sign(Sign::Good)), width)
             })
             .into_iter()
             .collect(),
         EventKind::RunFailed { kind, reason, causes, findings, hints, .. }
         | EventKind::RoundFailed { kind, reason, causes, findings, hints, .. } => {
-            failure(story, page, width, (*kind, *reason), causes, findings, hints)
+            failure(run_state, page, width, (*kind, *reason), causes, findings, hints)
         }
         _ => Vec::new(),
     }
 }
 
 /// `✓ images    2 built, 1 unchanged  3.4 s`, or nothing for a step that only looked.
-fn step_line(state: &StepState, look: Look, width: usize) -> Vec<String> {
+fn step_line(state: &StepState, caps: TerminalCaps, width: usize) -> Vec<String> {
     let Some(end) = &state.end else { return Vec::new() };
     let looked = state.step == Step::Preflight && end.outcome == Outcome::Done;
     let idle = matches!(end.outcome, Outcome::Unchanged | Outcome::Skipped);
@@ -258,7 +260,7 @@ fn step_line(state: &StepState, look: Look, width: usize) -> Vec<String> {
     if looked && end.took_ms < 1_000 || (idle || steady) && end.took_ms < 10_000 {
         return Vec::new();
     }
-    let mut lines = vec![line(Sign::Good, state.step, &words::ended(state, end), end.took_ms, look, width)];
+    let mut lines = vec![line(Sign::Good, state.step, &words::ended(state, end), end.took_ms, caps, width)];
     for (name, detail) in state.answers() {
         let pieces = wrap(&format!("{}  {}", clean(&name), clean(&detail)), Some(width.saturating_sub(4)));
         lines.extend(
@@ -271,23 +273,30 @@ fn step_line(state: &StepState, look: Look, width: usize) -> Vec<String> {
     lines
 }
 
-fn line(sign: Sign, step: Step, text: &str, took_ms: u64, look: Look, width: usize) -> String {
-    let label = look.paint(Tone::Strong, &look.pad(words::step(step), words::LABEL));
+fn line(sign: Sign, step: Step, text: &str, took_ms: u64, caps: TerminalCaps, width: usize) -> String {
+    let label = caps.paint(TextStyle::Strong, &caps.pad(words::step(step), words::LABEL));
     let took = words::duration(took_ms);
     let room = width.saturating_sub(2 + words::LABEL + 2 + 2 + took.len());
-    let text = look.fit(&clean(text), room);
-    look.fit(&format!("{} {label}  {text}  {}", look.sign(sign), look.paint(Tone::Quiet, &took)), width)
+    let text = caps.fit(&clean(text), room);
+    caps.fit(&format!("{} {label}  {text}  {}", caps.sign(sign), caps.paint(TextStyle::Quiet, &took)), width)
 }
 
 /// Everything that lives, top to bottom, each line at most `width` columns.
-fn frame(story: &Story, usual: &Usual, look: Look, now: u64, width: usize, height: usize) -> Vec<String> {
+fn frame(
+    run_state: &RunState,
+    usual: &Usual,
+    caps: TerminalCaps,
+    now: u64,
+    width: usize,
+    height: usize,
+) -> Vec<String> {
     // The last column stays free: some terminals wrap when it is written.
     let width = width.saturating_sub(1).max(10);
-    if let Some(idle) = &story.idle {
-        return watching::idle(story, idle, look, width, height);
+    if let Some(idle) = &run_state.idle {
+        return watching::idle(run_state, idle, caps, width, height);
     }
     let steps: Vec<&StepState> =
-        story.running().filter(|state| now.saturating_sub(state.began_ms) >= FIRST).collect();
+        run_state.running().filter(|state| now.saturating_sub(state.began_ms) >= FIRST).collect();
     let room = LIVE.min(height.saturating_sub(2)).saturating_sub(steps.len());
     let own = |item: &&ItemState, step: Step| item.name != words::step(step);
     let running: usize =
@@ -298,52 +307,63 @@ fn frame(story: &Story, usual: &Usual, look: Look, now: u64, width: usize, heigh
         if let Some(item) =
             state.items.iter().find(|item| item.end.is_none() && item.name == words::step(state.step))
         {
-            let label = look.paint(Tone::Strong, &look.pad(words::step(state.step), words::LABEL));
-            let lead = format!("{} {label}", look.sign(Sign::Live(now / 100)));
-            lines.push(live(item, &lead, &usual.beside(state.step, Some(&item.name)), look, now, width));
+            let label = caps.paint(TextStyle::Strong, &caps.pad(words::step(state.step), words::LABEL));
+            let lead = format!("{} {label}", caps.sign(Sign::Live(now / 100)));
+            lines.push(live(item, &lead, usual.took(state.step, Some(&item.name)), caps, now, width));
             continue;
         }
-        lines.push(head(state, &usual.beside(state.step, None), look, now, width));
+        lines.push(head(state, usual.took(state.step, None), caps, now, width));
         let items: Vec<&ItemState> = state.running().take(left).collect();
         left -= items.len();
         let names = items.iter().map(|item| columns(&clean(&item.name))).max().unwrap_or_default();
         let names = names.min(width * 2 / 5);
         lines.extend(items.iter().map(|item| {
-            let name = look.pad(&look.fit(&clean(&item.name), names), names);
-            let usual = usual.beside(state.step, Some(&item.name));
-            live(item, &format!("  {name}"), &usual, look, now, width)
+            let name = caps.pad(&caps.fit(&clean(&item.name), names), names);
+            let usual = usual.took(state.step, Some(&item.name));
+            live(item, &format!("  {name}"), usual, caps, now, width)
         }));
     }
     if running > room && room > 0 {
         let shown = room - 1;
-        lines.push(look.fit(&look.paint(Tone::Quiet, &format!("  and {} more", running - shown)), width));
+        lines
+            .push(caps.fit(&caps.paint(TextStyle::Quiet, &format!("  and {} more", running - shown)), width));
     }
     if lines.len() + 1 < height {
-        lines.extend(watching::failed(story, look, width));
+        lines.extend(watching::failed(run_state, caps, width));
     }
     lines
 }
 
-fn head(state: &StepState, usual: &str, look: Look, now: u64, width: usize) -> String {
-    let sign = look.sign(Sign::Live(now / 100));
-    let label = look.paint(Tone::Strong, &look.pad(words::step(state.step), words::LABEL));
+fn head(state: &StepState, usual: Option<u64>, caps: TerminalCaps, now: u64, width: usize) -> String {
+    let sign = caps.sign(Sign::Live(now / 100));
+    let label = caps.paint(TextStyle::Strong, &caps.pad(words::step(state.step), words::LABEL));
     let counts = words::counts(state);
     let lasted = now.saturating_sub(state.began_ms);
-    let lasted =
-        if lasted < 1_000 { String::new() } else { look.paint(Tone::Quiet, &duration(lasted, usual, width)) };
+    let lasted = if lasted < 1_000 {
+        String::new()
+    } else {
+        caps.paint(TextStyle::Quiet, &duration(lasted, usual, width))
+    };
     let parts: Vec<String> = [counts, lasted].into_iter().filter(|part| !part.is_empty()).collect();
-    look.fit(format!("{sign} {label}  {}", parts.join("  ")).trim_end(), width)
+    caps.fit(format!("{sign} {label}  {}", parts.join("  ")).trim_end(), width)
 }
 
 /// `  todo-backend  RUN pip install -r requirements.txt  3/9  10 s`.
-fn live(item: &ItemState, lead: &str, usual: &str, look: Look, now: u64, width: usize) -> String {
+fn live(
+    item: &ItemState,
+    lead: &str,
+    usual: Option<u64>,
+    caps: TerminalCaps,
+    now: u64,
+    width: usize,
+) -> String {
     let amount = match item.now {
         Now::Doing(_, amount) => amount,
         _ => None,
     };
     let mut right = String::new();
     if let Some(amount) = amount {
-        if let Some(gauge) = gauge(amount, look).filter(|_| width + 1 >= WIDE) {
+        if let Some(gauge) = gauge(amount, caps).filter(|_| width + 1 >= WIDE) {
             right.push_str("  ");
             right.push_str(&gauge);
         }
@@ -353,22 +373,22 @@ fn live(item: &ItemState, lead: &str, usual: &str, look: Look, now: u64, width: 
     let lasted = now.saturating_sub(item.began_ms);
     if lasted >= 1_000 {
         right.push_str("  ");
-        right.push_str(&look.paint(Tone::Quiet, &duration(lasted, usual, width)));
+        right.push_str(&caps.paint(TextStyle::Quiet, &duration(lasted, usual, width)));
     }
     let room = width.saturating_sub(columns(lead) + 2 + columns(&right));
-    let text = look.fit(&clean(item.now.text()), room);
+    let text = caps.fit(&clean(item.now.text()), room);
     let gap = if text.is_empty() { "" } else { "  " };
-    look.fit(format!("{lead}{gap}{text}{right}").trim_end(), width)
+    caps.fit(format!("{lead}{gap}{text}{right}").trim_end(), width)
 }
 
 #[cfg(test)]
 mod tests {
     use super::frame;
+    use crate::answer::usual::Usual;
     use crate::event::Event;
-    use crate::report::fold::Story;
-    use crate::report::style::Look;
+    use crate::report::fold::RunState;
+    use crate::report::style::TerminalCaps;
     use crate::report::style::columns;
-    use crate::report::usual::Usual;
 
     #[test]
     fn no_live_line_ever_wraps_and_none_is_hidden_by_the_height() {
@@ -377,21 +397,21 @@ mod tests {
             include_str!("../../tests/fixtures/runs/failed-rollout.jsonl"),
             include_str!("../../tests/fixtures/runs/down.jsonl"),
         ] {
-            let mut story = Story::default();
+            let mut run_state = RunState::default();
             for line in run.lines() {
                 let event: Event = serde_json::from_str(line).unwrap();
-                story.tell(&event);
+                run_state.tell(&event);
                 for (width, height) in [(11, 3), (20, 5), (40, 24), (60, 24), (79, 24), (80, 24), (200, 80)] {
-                    for look in [Look { colour: true, unicode: true }, Look::BARE] {
+                    for caps in [TerminalCaps { colour: true, unicode: true }, TerminalCaps::BARE] {
                         let lines =
-                            frame(&story, &Usual::default(), look, event.at_ms + 2_000, width, height);
+                            frame(&run_state, &Usual::default(), caps, event.at_ms + 2_000, width, height);
                         assert!(lines.len() <= height, "{lines:#?}");
                         for line in &lines {
                             assert!(columns(line) < width, "{width}: {line}");
                         }
                     }
                 }
-                frame(&story, &Usual::default(), Look::BARE, event.at_ms, 0, 0);
+                frame(&run_state, &Usual::default(), TerminalCaps::BARE, event.at_ms, 0, 0);
             }
         }
     }

@@ -111,10 +111,10 @@ impl Ci {
     /// The annotations of a fault, for GitHub: those of its findings, or its own if it has none.
     pub(super) fn fault(&self, code: Code, causes: &[String], findings: &[Finding]) -> Vec<String> {
         if findings.iter().any(|finding| finding.severity == Severity::Error) {
-            return findings.iter().filter_map(|one| self.finding(one)).collect();
+            return findings.iter().filter_map(|finding| self.finding(finding)).collect();
         }
         let own = code.error(causes.join(": "));
-        findings.iter().chain([&own]).filter_map(|one| self.finding(one)).collect()
+        findings.iter().chain([&own]).filter_map(|finding| self.finding(finding)).collect()
     }
 
     fn time(&self, at_ms: u64) -> u64 {

@@ -4,8 +4,8 @@
 //! Nothing is cut, and what people copy (commands, evidence) is not broken.
 
 use super::source::Source;
-use super::style::Look;
-use super::style::Tone;
+use super::style::TerminalCaps;
+use super::style::TextStyle;
 use super::style::clean;
 use super::style::name;
 use super::style::wrap;
@@ -17,7 +17,7 @@ use crate::event::Severity;
 #[derive(Debug, Clone, Copy)]
 pub struct Page<'a> {
     /// Its colours.
-    pub look: Look,
+    pub caps: TerminalCaps,
     /// Where prose is broken; `None` for logs, which are not.
     pub width: Option<usize>,
     /// Where the lines of files are read that findings are about; `None` where they are not shown.
@@ -37,11 +37,11 @@ pub fn lines(
     findings: &[Finding],
     hints: &[String],
 ) -> Vec<String> {
-    let look = page.look;
+    let caps = page.caps;
     let mut causes = causes.iter();
     let head = causes.next().map_or("the run failed", String::as_str);
-    let label = look.paint(Tone::Bad, &label("error", code));
-    let mut lines = page.prose(&label, Some(Tone::Strong), head, "", HANGING);
+    let label = caps.paint(TextStyle::Bad, &label("error", code));
+    let mut lines = page.prose(&label, Some(TextStyle::Strong), head, "", HANGING);
     for cause in causes {
         lines.extend(page.prose("caused by:", None, cause, "  ", HANGING));
     }
@@ -52,18 +52,24 @@ pub fn lines(
     if !hints.is_empty() && !findings.is_empty() {
         lines.push(String::new());
     }
-    let mut told: Vec<&String> = Vec::new();
+    let mut shown: Vec<&String> = Vec::new();
     for hint in hints {
-        if !told.contains(&hint) {
-            told.push(hint);
-            lines.extend(page.prose(&look.paint(Tone::Good, "help:"), None, &one_line(hint), "", "      "));
+        if !shown.contains(&hint) {
+            shown.push(hint);
+            lines.extend(page.prose(
+                &caps.paint(TextStyle::Good, "help:"),
+                None,
+                &one_line(hint),
+                "",
+                "      ",
+            ));
         }
     }
     if let Some(code) = explained(code, findings) {
         if hints.is_empty() && !findings.is_empty() {
             lines.push(String::new());
         }
-        lines.push(look.paint(Tone::Quiet, &format!("for more: `todo help {code}`")));
+        lines.push(caps.paint(TextStyle::Quiet, &format!("for more: `todo help {code}`")));
     }
     lines
 }
@@ -83,26 +89,37 @@ fn label(severity: &str, code: Code) -> String {
 /// The lines of one finding.
 #[must_use]
 pub fn finding(page: Page<'_>, finding: &Finding) -> Vec<String> {
-    let look = page.look;
-    let (tone, word) = match finding.severity {
-        Severity::Error => (Tone::Bad, "error"),
-        Severity::Warning => (Tone::Doubtful, "warning"),
-        Severity::Note => (Tone::Strong, "note"),
+    let caps = page.caps;
+    let (style, word) = match finding.severity {
+        Severity::Error => (TextStyle::Bad, "error"),
+        Severity::Warning => (TextStyle::Doubtful, "warning"),
+        Severity::Note => (TextStyle::Strong, "note"),
     };
     let subject = finding.subject.as_ref().map(|subject| format!("{}: ", name(subject))).unwrap_or_default();
     let message = format!("{subject}{}", finding.message);
-    let mut lines =
-        page.prose(&look.paint(tone, &label(word, finding.code)), Some(Tone::Strong), &message, "", HANGING);
+    let mut lines = page.prose(
+        &caps.paint(style, &label(word, finding.code)),
+        Some(TextStyle::Strong),
+        &message,
+        "",
+        HANGING,
+    );
     if let Some(place) = &finding.place {
-        lines.push(format!("  {} {}", look.paint(Tone::Live, "-->"), name(&place.to_string())));
+        lines.push(format!("  {} {}", caps.paint(TextStyle::Live, "-->"), name(&place.to_string())));
     }
-    let gutter = look.paint(Tone::Live, "|");
+    let gutter = caps.paint(TextStyle::Live, "|");
     lines.extend(source(page, finding, &gutter));
     for line in finding.evidence.iter().flat_map(|text| text.lines().chain(text.is_empty().then_some(""))) {
         lines.push(format!("  {gutter} {}", clean(line)).trim_end().to_owned());
     }
     if let Some(help) = &finding.help {
-        lines.extend(page.prose(&look.paint(Tone::Good, "help:"), None, &one_line(help), "  ", "        "));
+        lines.extend(page.prose(
+            &caps.paint(TextStyle::Good, "help:"),
+            None,
+            &one_line(help),
+            "  ",
+            "        ",
+        ));
     }
     lines
 }
@@ -118,20 +135,30 @@ fn source(page: Page<'_>, finding: &Finding, gutter: &str) -> Vec<String> {
     if page.width.is_some_and(|width| super::style::columns(&shown) + 4 > width) {
         return Vec::new();
     }
-    let caret = page.look.paint(Tone::Bad, "^");
+    let caret = page.caps.paint(TextStyle::Bad, "^");
     vec![format!("  {gutter} {shown}"), format!("  {gutter} {:column$}{caret}", "")]
 }
 
 impl Page<'_> {
     /// `lead` and the text after it, the lines that follow moved in by `hanging`. Only what is quoted has line ends, so the
     /// lines after the first of `text` are marked as quoted.
-    fn prose(self, lead: &str, tone: Option<Tone>, text: &str, indent: &str, hanging: &str) -> Vec<String> {
+    fn prose(
+        self,
+        lead: &str,
+        style: Option<TextStyle>,
+        text: &str,
+        indent: &str,
+        hanging: &str,
+    ) -> Vec<String> {
         let lead_columns = indent.len() + super::style::columns(lead) + 1;
         let mut written = Vec::new();
         for (number, line) in text.lines().enumerate() {
             let line = clean(line);
-            let mark =
-                if number == 0 { String::new() } else { format!("{} ", self.look.paint(Tone::Live, "|")) };
+            let mark = if number == 0 {
+                String::new()
+            } else {
+                format!("{} ", self.caps.paint(TextStyle::Live, "|"))
+            };
             // The first line of all is shorter by what its lead takes; a blank of that width stands in for it.
             let blank = if written.is_empty() {
                 "\u{a0}".repeat(lead_columns.saturating_sub(hanging.len()))
@@ -142,7 +169,7 @@ impl Page<'_> {
             let width = self.width.map(|width| width.saturating_sub(indented).max(20));
             for piece in wrap(&format!("{blank}{line}"), width) {
                 let piece = piece.trim_start_matches('\u{a0}');
-                let piece = tone.map_or_else(|| piece.to_owned(), |tone| self.look.paint(tone, piece));
+                let piece = style.map_or_else(|| piece.to_owned(), |style| self.caps.paint(style, piece));
                 let before =
                     if written.is_empty() { format!("{indent}{lead} ") } else { hanging.to_owned() + &mark };
                 written.push(format!("{before}{piece}").trim_end().to_owned());
@@ -166,9 +193,9 @@ mod tests {
     use super::lines;
     use crate::event::Code;
     use crate::event::Place;
-    use crate::report::style::Look;
+    use crate::report::style::TerminalCaps;
 
-    const LOG: Page<'_> = Page { look: Look::BARE, width: None, source: None };
+    const LOG: Page<'_> = Page { caps: TerminalCaps::BARE, width: None, source: None };
 
     #[test]
     fn a_fault_is_read_from_top_to_bottom() {
@@ -210,7 +237,7 @@ mod tests {
             ["what ran before still runs: `todo status` shows it, `todo rollback` goes back to it"
                 .to_owned()];
         let causes = ["cannot roll out the application that is called todo-chatbot".to_owned()];
-        let page = Page { look: Look::BARE, width: Some(40), source: None };
+        let page = Page { caps: TerminalCaps::BARE, width: Some(40), source: None };
         insta::assert_snapshot!(lines(page, Code::InternalError, &causes, &[], &hints).join("\n"), @r"
         error[internal-error]: cannot roll out
             the application that is called
@@ -235,7 +262,7 @@ mod tests {
                 .evidence([hostile.clone()])
                 .help(format!("rename `{hostile}`"));
             for width in [None, Some(40)] {
-                let page = Page { look: Look::BARE, width, source: None };
+                let page = Page { caps: TerminalCaps::BARE, width, source: None };
                 let text = lines(
                     page,
                     Code::InternalError,

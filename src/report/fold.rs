@@ -16,7 +16,7 @@ use crate::event::Step;
 
 /// A run so far.
 #[derive(Debug, Clone, Default)]
-pub struct Story {
+pub struct RunState {
     /// What was asked for, once the first event is there.
     pub opening: Option<Opening>,
     /// The steps, in the order in which they began.
@@ -95,7 +95,7 @@ pub struct Summary {
     pub took_ms: u64,
 }
 
-impl Story {
+impl RunState {
     /// Adds an event. Returns whether it says anything that the events before did not.
     pub fn tell(&mut self, event: &Event) -> bool {
         self.at_ms = self.at_ms.max(event.at_ms);

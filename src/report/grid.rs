@@ -1,7 +1,7 @@
 //! Aligned columns that fit a terminal; where they do not, a line for each cell.
 
-use super::style::Look;
-use super::style::Tone;
+use super::style::TerminalCaps;
+use super::style::TextStyle;
 use super::style::columns;
 use super::style::wrap;
 
@@ -11,7 +11,7 @@ pub(super) fn grid(
     header: &[&str],
     spare: &[usize],
     rows: &[Vec<String>],
-    look: Look,
+    caps: TerminalCaps,
     width: Option<usize>,
 ) -> Vec<String> {
     const GAP: usize = 2;
@@ -38,15 +38,15 @@ pub(super) fn grid(
     }
     if let Some(width) = width.filter(|width| total(&shown) > *width) {
         shown.extend(below);
-        return stacked(header, &shown, rows, look, width);
+        return stacked(header, &shown, rows, caps, width);
     }
     let line = |cells: Vec<String>| {
         let line: Vec<String> =
-            cells.iter().zip(&shown).map(|(cell, &column)| look.pad(cell, wide(column))).collect();
+            cells.iter().zip(&shown).map(|(cell, &column)| caps.pad(cell, wide(column))).collect();
         let line = line.join(&" ".repeat(GAP));
-        width.map_or_else(|| line.clone(), |width| look.fit(line.trim_end(), width))
+        width.map_or_else(|| line.clone(), |width| caps.fit(line.trim_end(), width))
     };
-    let head = shown.iter().map(|&column| look.paint(Tone::Quiet, header[column])).collect();
+    let head = shown.iter().map(|&column| caps.paint(TextStyle::Quiet, header[column])).collect();
     let mut lines = vec![line(head)];
     for row in rows {
         lines.push(line(shown.iter().map(|&column| row[column].clone()).collect()));
@@ -58,13 +58,19 @@ pub(super) fn grid(
 }
 
 /// The first cell of each row, and below it the others behind the names of their columns: none of them is cut.
-fn stacked(header: &[&str], shown: &[usize], rows: &[Vec<String>], look: Look, width: usize) -> Vec<String> {
+fn stacked(
+    header: &[&str],
+    shown: &[usize],
+    rows: &[Vec<String>],
+    caps: TerminalCaps,
+    width: usize,
+) -> Vec<String> {
     let Some((first, others)) = shown.split_first() else { return Vec::new() };
-    let mut lines = vec![look.paint(Tone::Quiet, header[*first])];
+    let mut lines = vec![caps.paint(TextStyle::Quiet, header[*first])];
     for row in rows {
         lines.push(row[*first].clone());
         for &column in others.iter().filter(|column| !row[**column].is_empty()) {
-            let name = look.paint(Tone::Quiet, &header[column].to_lowercase());
+            let name = caps.paint(TextStyle::Quiet, &header[column].to_lowercase());
             let pieces = wrap(&format!("{name} {}", row[column]), Some(width.saturating_sub(2)));
             lines.extend(pieces.iter().map(|piece| format!("  {piece}")));
         }
@@ -75,7 +81,7 @@ fn stacked(header: &[&str], shown: &[usize], rows: &[Vec<String>], look: Look, w
 #[cfg(test)]
 mod tests {
     use super::grid;
-    use crate::report::style::Look;
+    use crate::report::style::TerminalCaps;
     use crate::report::style::columns;
 
     #[test]
@@ -86,7 +92,9 @@ mod tests {
             row(["Service/with-a-long-name", "none", url, "it does not answer on its port"]),
             row(["Service/short", "200", url, ""]),
         ];
-        let of = |width| grid(&["SERVICE", "ANSWER", "URL", "REASON"], &[1], &rows, Look::BARE, Some(width));
+        let of = |width| {
+            grid(&["SERVICE", "ANSWER", "URL", "REASON"], &[1], &rows, TerminalCaps::BARE, Some(width))
+        };
         let narrow = of(40).join("\n");
         assert_eq!(narrow.matches(url).count(), 2, "{narrow}");
         assert!(narrow.contains("  reason it does not answer on its port"), "{narrow}");

@@ -41,7 +41,7 @@
 //! `causes` begins with what was being done and ends with why it failed; `hints` are next steps, commands in backticks.
 
 use super::Renderer;
-use super::fold::Story;
+use super::fold::RunState;
 use crate::event::Code;
 use crate::event::Event;
 use crate::event::EventKind;
@@ -55,8 +55,8 @@ use std::io::Write;
 /// `told` as one line of JSON. What a terminal would obey is written as `\uXXXX`, which means the same: people look at
 /// JSON, too.
 #[must_use]
-pub fn line(told: &impl Serialize) -> String {
-    let text = serde_json::to_string(told).unwrap_or_default();
+pub fn line(value: &impl Serialize) -> String {
+    let text = serde_json::to_string(value).unwrap_or_default();
     // GitHub's runner takes what follows it for a command.
     let text = text.replace("##[", r"##\u005b");
     if !text.contains(is_deceptive) {
@@ -78,7 +78,7 @@ pub fn line(told: &impl Serialize) -> String {
 /// Writes a run as JSON lines.
 pub(super) struct Json<W> {
     out: W,
-    story: Story,
+    run_state: RunState,
     ended: bool,
     /// The first reason why an event could not be written.
     lost: Option<io::Error>,
@@ -86,7 +86,7 @@ pub(super) struct Json<W> {
 
 impl<W: Write> Json<W> {
     pub(super) fn new(out: W) -> Self {
-        Json { out, story: Story::default(), ended: false, lost: None }
+        Json { out, run_state: RunState::default(), ended: false, lost: None }
     }
 
     fn line(&mut self, event: &Event) {
@@ -104,15 +104,15 @@ impl<W: Write> Json<W> {
 
 impl<W: Write + Send> Renderer for Json<W> {
     fn event(&mut self, event: &Event) {
-        self.story.tell(event);
+        self.run_state.tell(event);
         self.line(event);
     }
 
     fn tick(&mut self, _now_ms: u64) {}
 
-    fn close(&mut self) -> &Story {
+    fn close(&mut self) -> &RunState {
         if !self.ended {
-            let at_ms = self.story.at_ms;
+            let at_ms = self.run_state.at_ms;
             let event = Event {
                 at_ms,
                 kind: EventKind::RunFailed {
@@ -127,7 +127,7 @@ impl<W: Write + Send> Renderer for Json<W> {
             };
             self.event(&event);
         }
-        &self.story
+        &self.run_state
     }
 
     fn lost(&mut self) -> Option<io::Error> {

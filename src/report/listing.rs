@@ -1,42 +1,27 @@
 //! A list of things in columns, for the commands whose answer is one: the same data as text and as JSON.
 
-use crate::report::style::Look;
-use crate::report::style::Tone;
+use crate::answer::listing::Listing;
+use crate::report::style::TerminalCaps;
+use crate::report::style::TextStyle;
 use crate::report::style::clean;
 use crate::report::style::columns;
-use serde_json::Value;
-
-/// An answer of several lines.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Listing {
-    /// What stands above the columns; empty for none.
-    pub header: Vec<&'static str>,
-    /// The lines; the last cell of each may be long and is never padded.
-    pub rows: Vec<Vec<String>>,
-    /// Lines that are shown below each row, in the order of the rows; rows beyond its end have none.
-    pub below: Vec<Vec<String>>,
-    /// What is said where there is nothing to list.
-    pub nothing: &'static str,
-    /// The same for programs.
-    pub json: Value,
-}
 
 /// The list as text, each column as wide as its widest cell. Where a terminal of `width` columns cannot show that, each cell
 /// beyond the second has a line of its own; a file has no width.
 #[must_use]
-pub fn listing(listing: &Listing, look: Look, width: Option<usize>) -> String {
+pub fn listing(listing: &Listing, caps: TerminalCaps, width: Option<usize>) -> String {
     if listing.rows.is_empty() {
         return listing.nothing.to_owned();
     }
-    let table = in_columns(listing, look);
+    let table = in_columns(listing, caps);
     let is_too_wide = |width: usize| table.lines().any(|line| columns(line) > width);
     if width.is_some_and(is_too_wide) && listing.rows.iter().any(|row| row.len() > 2) {
-        return stacked(listing, look);
+        return stacked(listing, caps);
     }
     table
 }
 
-fn stacked(listing: &Listing, look: Look) -> String {
+fn stacked(listing: &Listing, caps: TerminalCaps) -> String {
     let mut lines = Vec::new();
     for (index, row) in listing.rows.iter().enumerate() {
         let cells: Vec<String> = row.iter().map(|cell| clean(cell)).filter(|cell| !cell.is_empty()).collect();
@@ -44,12 +29,12 @@ fn stacked(listing: &Listing, look: Look) -> String {
         lines.push(head.join("  "));
         lines.extend(rest.iter().map(|cell| format!("  {cell}")));
         let below = listing.below.get(index).into_iter().flatten();
-        lines.extend(below.map(|text| look.paint(Tone::Quiet, &format!("  {}", clean(text)))));
+        lines.extend(below.map(|text| caps.paint(TextStyle::Quiet, &format!("  {}", clean(text)))));
     }
     lines.join("\n")
 }
 
-fn in_columns(listing: &Listing, look: Look) -> String {
+fn in_columns(listing: &Listing, caps: TerminalCaps) -> String {
     let count = listing.rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = listing.rows.iter().filter_map(|row| row.get(column)).map(|cell| columns(&clean(cell)));
@@ -58,26 +43,26 @@ fn in_columns(listing: &Listing, look: Look) -> String {
     let widths: Vec<usize> = (0..count).map(width).collect();
     let line = |cells: &[String]| {
         let padded = cells.iter().map(|cell| clean(cell)).enumerate().map(|(column, cell)| {
-            if column + 1 == cells.len() { cell } else { look.pad(&cell, widths[column]) }
+            if column + 1 == cells.len() { cell } else { caps.pad(&cell, widths[column]) }
         });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let header: Vec<String> = listing.header.iter().map(ToString::to_string).collect();
-    let header = (!header.is_empty()).then(|| look.paint(Tone::Quiet, &line(&header)));
+    let header = (!header.is_empty()).then(|| caps.paint(TextStyle::Quiet, &line(&header)));
     let mut lines: Vec<String> = header.into_iter().collect();
     for (index, row) in listing.rows.iter().enumerate() {
         lines.push(line(row));
         let below = listing.below.get(index).into_iter().flatten();
-        lines.extend(below.map(|text| look.paint(Tone::Quiet, &format!("  {}", clean(text)))));
+        lines.extend(below.map(|text| caps.paint(TextStyle::Quiet, &format!("  {}", clean(text)))));
     }
     lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Listing;
     use super::listing;
-    use crate::report::style::Look;
+    use crate::answer::listing::Listing;
+    use crate::report::style::TerminalCaps;
     use serde_json::Value;
 
     #[test]
@@ -91,16 +76,19 @@ mod tests {
             json: Value::Null,
         };
         let text = "WHAT    OBJECT          WHY\nchange  Deployment/web  a long reason\ncreate  Service/a";
-        assert_eq!(listing(&list, Look::BARE, None), text);
-        assert_eq!(listing(&list, Look::BARE, Some(37)), text);
+        assert_eq!(listing(&list, TerminalCaps::BARE, None), text);
+        assert_eq!(listing(&list, TerminalCaps::BARE, Some(37)), text);
         let narrow = "change  Deployment/web\n  a long reason\ncreate  Service/a";
-        assert_eq!(listing(&list, Look::BARE, Some(36)), narrow);
+        assert_eq!(listing(&list, TerminalCaps::BARE, Some(36)), narrow);
         list.rows = vec![row(["change", "Deployment/\x1b[2Jweb", "\u{202e}gpj\r"])];
         let text = "WHAT    OBJECT          WHY\nchange  Deployment/web  gpj";
-        assert_eq!(listing(&list, Look::BARE, None), text, "names and reasons are others'");
+        assert_eq!(listing(&list, TerminalCaps::BARE, None), text, "names and reasons are others'");
         list.below = vec![vec!["help: look\x1b[2J".to_owned()]];
-        assert!(listing(&list, Look::BARE, None).ends_with("gpj\n  help: look"), "others' words, too");
+        assert!(
+            listing(&list, TerminalCaps::BARE, None).ends_with("gpj\n  help: look"),
+            "others' words, too"
+        );
         list.rows.clear();
-        assert_eq!(listing(&list, Look::BARE, None), "nothing to do");
+        assert_eq!(listing(&list, TerminalCaps::BARE, None), "nothing to do");
     }
 }

@@ -3,44 +3,25 @@
 //!
 //! A terminal gets of it the text and the colours alone: whatever else an application prints would be obeyed there.
 
+use crate::answer::log::LogLine;
 use crate::report::Mode;
 use crate::report::json;
-use crate::report::style::Look;
+use crate::report::style::TerminalCaps;
 use crate::report::style::clean;
 use crate::report::style::coloured;
-use jiff::Timestamp;
-use serde::Serialize;
 use serde::de::IgnoredAny;
-
-/// A line of a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LogLine {
-    /// When it was printed, as the node's engine noted it.
-    pub time: Option<Timestamp>,
-    /// The pod's namespace.
-    pub namespace: String,
-    /// The pod.
-    pub pod: String,
-    /// The container in it.
-    pub container: String,
-    /// Whether that is an init container.
-    #[serde(skip)]
-    pub init: bool,
-    /// What it printed.
-    pub text: String,
-}
 
 /// Who reads standard output.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader {
     /// What it can show.
-    pub look: Look,
+    pub caps: TerminalCaps,
     /// Whether it obeys what it is sent.
     pub is_terminal: bool,
 }
 
 /// A line of the application among those of `todo watch`: for a terminal, whoever reads it.
-pub(super) fn printed(pod: &str, container: &str, text: &str, look: Look) -> String {
+pub(super) fn printed(pod: &str, container: &str, text: &str, caps: TerminalCaps) -> String {
     let line = LogLine {
         time: None,
         namespace: String::new(),
@@ -49,7 +30,7 @@ pub(super) fn printed(pod: &str, container: &str, text: &str, look: Look) -> Str
         init: false,
         text: text.to_owned(),
     };
-    shown(&line, true, Mode::Plain, Reader { look, is_terminal: true })
+    shown(&line, true, Mode::Plain, Reader { caps, is_terminal: true })
 }
 
 /// The line as `reader` gets it.
@@ -58,16 +39,16 @@ pub(super) fn shown(line: &LogLine, several: bool, mode: Mode, reader: Reader) -
         return json::line(line);
     }
     let LogLine { pod, container, init, text, .. } = line;
-    let look = reader.look;
-    let text = match (reader.is_terminal, look.colour) {
+    let caps = reader.caps;
+    let text = match (reader.is_terminal, caps.colour) {
         (false, _) => text.clone(),
         (true, true) => coloured(text),
         (true, false) => clean(text),
     };
     match (init, several) {
         _ if !reader.is_terminal && is_object(&text) => text,
-        (true, _) => format!("{} {text}", look.paint_as(pod, &format!("{pod}/{container} |"))),
-        (false, true) => format!("{} {text}", look.paint_as(pod, &format!("{pod} |"))),
+        (true, _) => format!("{} {text}", caps.paint_as(pod, &format!("{pod}/{container} |"))),
+        (false, true) => format!("{} {text}", caps.paint_as(pod, &format!("{pod} |"))),
         (false, false) => text,
     }
 }
@@ -82,7 +63,7 @@ mod tests {
     use super::Reader;
     use super::shown;
     use crate::report::Mode;
-    use crate::report::style::Look;
+    use crate::report::style::TerminalCaps;
 
     fn line(text: &str) -> LogLine {
         let [namespace, pod, container] = ["shop", "web-1-a", "web"].map(str::to_owned);
@@ -92,23 +73,23 @@ mod tests {
     #[test]
     fn a_line_says_whose_it_is_where_it_could_be_anothers() {
         let mut line = LogLine { time: "2026-01-01T10:00:01Z".parse().ok(), ..line("ready") };
-        let file = Reader { look: Look::BARE, is_terminal: false };
-        let told = |line: &LogLine, several, mode| shown(line, several, mode, file);
-        assert_eq!(told(&line, false, Mode::Plain), "ready");
-        assert_eq!(told(&line, true, Mode::Bars), "web-1-a | ready");
+        let file = Reader { caps: TerminalCaps::BARE, is_terminal: false };
+        let describe = |line: &LogLine, several, mode| shown(line, several, mode, file);
+        assert_eq!(describe(&line, false, Mode::Plain), "ready");
+        assert_eq!(describe(&line, true, Mode::Bars), "web-1-a | ready");
         assert_eq!(
-            told(&line, false, Mode::Json),
+            describe(&line, false, Mode::Json),
             r#"{"time":"2026-01-01T10:00:01Z","namespace":"shop","pod":"web-1-a","container":"web","text":"ready"}"#
         );
         line.init = true;
-        assert_eq!(told(&line, false, Mode::Plain), "web-1-a/web | ready");
+        assert_eq!(describe(&line, false, Mode::Plain), "web-1-a/web | ready");
     }
 
     #[test]
     fn a_line_that_is_json_stays_whole_where_a_program_reads_it() {
         let of = |text: &str, is_terminal| {
             let line = line(text);
-            shown(&line, true, Mode::Plain, Reader { look: Look::BARE, is_terminal })
+            shown(&line, true, Mode::Plain, Reader { caps: TerminalCaps::BARE, is_terminal })
         };
         assert_eq!(of(r#"{"level":"info"}"#, false), r#"{"level":"info"}"#);
         assert_eq!(of(r#"{"level":"info"}"#, true), r#"web-1-a | {"level":"info"}"#);
@@ -117,24 +98,29 @@ mod tests {
 
     #[test]
     fn pods_have_colours_of_their_own() {
-        let look = Look { colour: true, unicode: true };
+        let caps = TerminalCaps { colour: true, unicode: true };
         let painted: std::collections::BTreeSet<String> =
-            ["web-1", "web-2", "api-1", "db-0", "db-1"].map(|pod| look.paint_as(pod, "|")).into();
+            ["web-1", "web-2", "api-1", "db-0", "db-1"].map(|pod| caps.paint_as(pod, "|")).into();
         assert!(painted.len() > 2, "{painted:?}");
-        assert_eq!(look.paint_as("web-1", "|"), look.paint_as("web-1", "|"));
-        assert_eq!(Look::BARE.paint_as("web-1", "|"), "|");
+        assert_eq!(caps.paint_as("web-1", "|"), caps.paint_as("web-1", "|"));
+        assert_eq!(TerminalCaps::BARE.paint_as("web-1", "|"), "|");
     }
 
     #[test]
     fn a_terminal_gets_no_more_of_a_line_than_text_and_colours() {
         let line = line("\x1b]52;c;eA==\x07\x1b[31mready\x1b[2J");
-        let told = |colour, is_terminal| {
-            shown(&line, false, Mode::Plain, Reader { look: Look { colour, unicode: true }, is_terminal })
+        let describe = |colour, is_terminal| {
+            shown(
+                &line,
+                false,
+                Mode::Plain,
+                Reader { caps: TerminalCaps { colour, unicode: true }, is_terminal },
+            )
         };
-        assert_eq!(told(true, true), "\x1b[31mready\x1b[0m");
-        assert_eq!(told(false, true), "ready");
-        assert_eq!(told(false, false), line.text, "a file gets what was printed");
-        let file = Reader { look: Look::BARE, is_terminal: true };
+        assert_eq!(describe(true, true), "\x1b[31mready\x1b[0m");
+        assert_eq!(describe(false, true), "ready");
+        assert_eq!(describe(false, false), line.text, "a file gets what was printed");
+        let file = Reader { caps: TerminalCaps::BARE, is_terminal: true };
         let json = shown(&line, false, Mode::Json, file);
         assert!(!json.contains('\x1b') && json.contains("ready"), "{json}");
     }

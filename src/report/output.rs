@@ -9,15 +9,15 @@ use super::diff;
 use super::fault;
 use super::fault::Page;
 use super::json;
-use super::listing::Listing;
 use super::listing::listing;
 use super::logs;
-use super::logs::LogLine;
-use super::status::StatusReport;
 use super::status_view::StatusView;
-use super::style::Look;
+use super::style::TerminalCaps;
 use super::style::clean;
 use super::table::table;
+use crate::answer::listing::Listing;
+use crate::answer::log::LogLine;
+use crate::answer::status::StatusReport;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Sink;
@@ -36,7 +36,7 @@ use std::task::Poll;
 use tokio::io::AsyncWrite;
 
 /// How long an answer to a question may be, in bytes.
-pub(super) const LONGEST: u64 = 1 << 12;
+const LONGEST: u64 = 1 << 12;
 
 /// Where answers and questions of a run are written; nothing passes without redaction.
 #[derive(Debug, Clone)]
@@ -44,27 +44,27 @@ pub struct Output {
     sink: Sink,
     mode: Mode,
     /// What standard error can show.
-    report_look: Look,
+    report_caps: TerminalCaps,
     /// What standard output can show.
-    look: Look,
+    caps: TerminalCaps,
     width: Option<usize>,
     is_terminal: bool,
     ci: Ci,
 }
 
 impl Output {
-    /// The output of a run, whose secret values `sink` knows. `report_look` is that of standard error, `look` and `width` are those of
+    /// The output of a run, whose secret values `sink` knows. `report_caps` is that of standard error, `caps` and `width` are those of
     /// standard output.
     #[must_use]
     pub fn new(
         sink: &Sink,
         mode: Mode,
-        report_look: Look,
-        look: Look,
+        report_caps: TerminalCaps,
+        caps: TerminalCaps,
         width: Option<usize>,
         is_terminal: bool,
     ) -> Output {
-        Output { sink: sink.clone(), mode, report_look, look, width, is_terminal, ci: Ci::default() }
+        Output { sink: sink.clone(), mode, report_caps, caps, width, is_terminal, ci: Ci::default() }
     }
 
     /// With what `ci` makes of a log.
@@ -100,7 +100,7 @@ impl Output {
             return answer(&json::line(&list.json));
         }
         list.rows.iter_mut().chain(&mut list.below).flatten().for_each(|cell| redactor.sentence(cell));
-        self.answer(&listing(&list, self.look, self.width))
+        self.answer(&listing(&list, self.caps, self.width))
     }
 
     /// Writes unified diffs below a list; where that is JSON, they are in it.
@@ -115,7 +115,7 @@ impl Output {
         let line = |line: &str| {
             let mut line = line.to_owned();
             redactor.sentence(&mut line);
-            diff::line(&line, self.look)
+            diff::line(&line, self.caps)
         };
         let lines: Vec<String> = diffs.iter().flat_map(|diff| diff.lines()).map(line).collect();
         answer(&format!("\n{}", lines.join("\n")))
@@ -131,7 +131,7 @@ impl Output {
             report.or_fault(Code::InternalError, Kind::Internal, || "cannot redact the status".to_owned())?;
         match self.mode {
             Mode::Json => answer(&json::line(&report)),
-            _ => self.answer(&table(&report, self.look, self.width)),
+            _ => self.answer(&table(&report, self.caps, self.width)),
         }
     }
 
@@ -146,12 +146,12 @@ impl Output {
         let (width, height) = self.size();
         let Some(text) = (match (self.mode, self.is_terminal) {
             (Mode::Json, _) => view.changed(&report).then(|| json::line(&report) + "\n"),
-            (_, true) => Some(view.over(&table(&report, self.look, width), height)),
-            (_, false) => view.lines(&report, &table(&report, self.look, None)),
+            (_, true) => Some(view.over(&table(&report, self.caps, width), height)),
+            (_, false) => view.lines(&report, &table(&report, self.caps, None)),
         }) else {
             return Ok(true);
         };
-        is_read(write(&mut io::stdout().lock(), &self.look.typed(&text)))
+        is_read(write(&mut io::stdout().lock(), &self.caps.typed(&text)))
     }
 
     /// The size of the terminal now: it may have changed.
@@ -161,7 +161,7 @@ impl Output {
     }
 
     fn answer(&self, text: &str) -> Result<()> {
-        answer(&self.ci.inert(&self.look.typed(text)))
+        answer(&self.ci.inert(&self.caps.typed(text)))
     }
 
     /// Writes one line of the application's log at once. Returns whether somebody still reads.
@@ -170,7 +170,7 @@ impl Output {
     /// When standard output cannot be written.
     pub fn log(&self, mut line: LogLine, several: bool) -> Result<bool> {
         self.sink.redactor().quoted(&mut line.text);
-        let reader = logs::Reader { look: self.look, is_terminal: self.is_terminal };
+        let reader = logs::Reader { caps: self.caps, is_terminal: self.is_terminal };
         let text = logs::shown(&line, several, self.mode, reader);
         let mut text = self.ci.inert(&text).into_owned();
         text.push('\n');
@@ -193,7 +193,7 @@ impl Output {
     pub fn ask(&self, question: &str) -> bool {
         let mut question = question.to_owned();
         self.sink.redactor().sentence(&mut question);
-        if prompt(&self.report_look.typed(&format!("{} [y/N] ", clean(&question)))).is_err() {
+        if prompt(&self.report_caps.typed(&format!("{} [y/N] ", clean(&question)))).is_err() {
             return false;
         }
         let mut line = String::new();
@@ -203,14 +203,14 @@ impl Output {
 
     /// Writes a finding to standard error, when the events of the run have ended.
     pub fn warning(&self, finding: &Finding) {
-        let page = Page { look: self.report_look, width: None, source: None };
+        let page = Page { caps: self.report_caps, width: None, source: None };
         self.report(&fault::finding(page, &self.sink.covered_finding(finding.clone())));
     }
 
     /// A report that nobody can read is no reason to fail.
     fn report(&self, lines: &[String]) {
         let text = lines.join("\n") + "\n";
-        let text = self.report_look.typed(&text);
+        let text = self.report_caps.typed(&text);
         let text = self.ci.inert(&text);
         let _ = write(&mut io::stderr().lock(), &text);
     }
@@ -226,7 +226,7 @@ impl Output {
         let causes: Vec<String> = fault.causes().into_iter().map(redacted).collect();
         let hints: Vec<String> = fault.hints.iter().cloned().map(redacted).collect();
         self.report(&fault::lines(
-            Page { look: self.report_look, width: None, source: None },
+            Page { caps: self.report_caps, width: None, source: None },
             fault.code,
             &causes,
             &findings,
@@ -253,7 +253,15 @@ pub fn raw(bytes: &[u8]) -> io::Result<()> {
     out.write_all(bytes).and_then(|()| out.flush())
 }
 
-/// Writes a question to standard error; the answer follows on the same line.
+/// Writes a question of a run to standard error; the answer follows on its last line.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn question(text: &str) -> io::Result<()> {
+    prompt(&text.split('\n').map(clean).collect::<Vec<_>>().join("\n"))
+}
+
+/// Writes `text` to standard error as it is.
 pub(super) fn prompt(text: &str) -> io::Result<()> {
     write(&mut io::stderr().lock(), text)
 }

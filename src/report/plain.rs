@@ -7,13 +7,13 @@ use super::Renderer;
 use super::ci::Ci;
 use super::fault;
 use super::fault::Page;
-use super::fold::Story;
+use super::fold::RunState;
 use super::logs;
 use super::steps::ItemState;
 use super::steps::Now;
 use super::steps::StepState;
-use super::style::Look;
-use super::style::Tone;
+use super::style::TerminalCaps;
+use super::style::TextStyle;
 use super::style::clean;
 use super::watching;
 use super::words;
@@ -39,21 +39,21 @@ const NAMED: usize = 3;
 
 /// Writes a run as lines.
 pub(super) struct Plain<W> {
-    look: Look,
+    caps: TerminalCaps,
     ci: Ci,
     verbose: bool,
     out: W,
-    story: Story,
+    run_state: RunState,
     /// What was last told of an item, so that a reason is told once.
-    told: BTreeMap<(Step, String), String>,
+    last_reason: BTreeMap<(Step, String), String>,
     /// When a line was last written for a step.
     spoke: BTreeMap<Step, u64>,
 }
 
 impl<W: Write> Plain<W> {
-    pub(super) fn new(look: Look, verbose: bool, out: W) -> Self {
-        let (ci, story) = (Ci::default(), Story::default());
-        Plain { look, ci, verbose, out, story, told: BTreeMap::new(), spoke: BTreeMap::new() }
+    pub(super) fn new(caps: TerminalCaps, verbose: bool, out: W) -> Self {
+        let (ci, run_state) = (Ci::default(), RunState::default());
+        Plain { caps, ci, verbose, out, run_state, last_reason: BTreeMap::new(), spoke: BTreeMap::new() }
     }
 
     /// With what `ci` makes of the log.
@@ -73,11 +73,11 @@ impl<W: Write> Plain<W> {
 
     /// A log that nobody reads any more is no reason to stop deploying.
     fn line(&mut self, line: &str) {
-        let _ = writeln!(self.out, "{}", self.ci.inert(&self.look.typed(line)));
+        let _ = writeln!(self.out, "{}", self.ci.inert(&self.caps.typed(line)));
     }
 
     fn printed(&mut self, pod: &str, container: &str, line: &str) {
-        self.line(&logs::printed(pod, container, line, self.look));
+        self.line(&logs::printed(pod, container, line, self.caps));
     }
 
     /// A line about what goes on in a step.
@@ -90,7 +90,7 @@ impl<W: Write> Plain<W> {
     /// A line about how a step ended.
     fn conclude(&mut self, step: Step, at: u64, text: &str) {
         self.spoke.insert(step, at);
-        let label = self.look.paint(Tone::Strong, &format!("{}:", words::step(step)));
+        let label = self.caps.paint(TextStyle::Strong, &format!("{}:", words::step(step)));
         self.line(&format!("{label} {text}"));
     }
 
@@ -139,7 +139,7 @@ impl<W: Write> Plain<W> {
                 }
             }
             EventKind::ItemFinished { step, item, outcome, took_ms, detail } => {
-                self.told.remove(&(*step, item.clone()));
+                self.last_reason.remove(&(*step, item.clone()));
                 let dull = match outcome {
                     Outcome::Unchanged | Outcome::Skipped | Outcome::Done => true,
                     Outcome::Ready => *took_ms < SETTLED,
@@ -156,14 +156,14 @@ impl<W: Write> Plain<W> {
                     self.conclude(*step, at, &with(text, None, *took_ms, 0));
                 }
                 // What a removal keeps had a line when it was kept.
-                let told = self.story.newest(*step).filter(|_| *step != Step::Remove);
-                for (name, detail) in told.map(StepState::answers).unwrap_or_default() {
+                let state = self.run_state.newest(*step).filter(|_| *step != Step::Remove);
+                for (name, detail) in state.map(StepState::answers).unwrap_or_default() {
                     self.conclude(*step, at, &format!("{}: {}", clean(&name), clean(&detail)));
                 }
             }
             EventKind::RoundStarted { changed } => {
                 self.unfolded(at);
-                self.told.clear();
+                self.last_reason.clear();
                 if !changed.is_empty() {
                     self.line(&format!("changed: {}", clean(&words::changed(changed))));
                 }
@@ -172,7 +172,7 @@ impl<W: Write> Plain<W> {
             EventKind::Printed { pod, container, line } => self.printed(pod, container, line),
             EventKind::RoundSuperseded { .. } => self.line(words::SUPERSEDED),
             EventKind::RoundFinished { took_ms, files, url } => {
-                let text = words::closing(&self.story).unwrap_or_default();
+                let text = words::closing(&self.run_state).unwrap_or_default();
                 self.line(&with(text, url.as_deref(), *took_ms, 0));
                 self.line(&words::watching(*files));
             }
@@ -181,7 +181,7 @@ impl<W: Write> Plain<W> {
                 self.line(&words::watching(*files));
             }
             EventKind::RunFinished { took_ms, .. } => {
-                if let Some(text) = words::closing(&self.story) {
+                if let Some(text) = words::closing(&self.run_state) {
                     self.line(&with(text, None, *took_ms, 0));
                 }
             }
@@ -199,13 +199,13 @@ impl<W: Write> Plain<W> {
     }
 
     fn answer(&mut self, key: ViewKey) {
-        for line in watching::answer(&self.story.watched, key) {
+        for line in watching::answer(&self.run_state.watched, key) {
             self.line(&line);
         }
     }
 
     fn ended(&self, step: Step, outcome: Outcome) -> Option<String> {
-        let state = self.story.newest(step)?;
+        let state = self.run_state.newest(step)?;
         let end = state.end.as_ref()?;
         let silent = outcome == Outcome::Skipped && end.detail.is_none();
         (!silent || self.verbose).then(|| clean(&words::ended(state, end)))
@@ -213,10 +213,10 @@ impl<W: Write> Plain<W> {
 
     fn reason(&mut self, step: Step, item: &str, at: u64, reason: &str) {
         let key = (step, item.to_owned());
-        if reason.is_empty() || self.told.get(&key).is_some_and(|told| told == reason) {
+        if reason.is_empty() || self.last_reason.get(&key).is_some_and(|last| last == reason) {
             return;
         }
-        self.told.insert(key, reason.to_owned());
+        self.last_reason.insert(key, reason.to_owned());
         let named = if item == words::step(step) { String::new() } else { format!("{}: ", clean(item)) };
         self.say(step, at, &format!("{named}{}", clean(reason)));
     }
@@ -241,21 +241,22 @@ impl<W: Write> Plain<W> {
     }
 
     fn failed_steps(&mut self, kind: Kind, at: u64) {
-        let failed: Vec<(Step, u64)> = self.story.failed().map(|(step, end)| (step, end.took_ms)).collect();
+        let failed: Vec<(Step, u64)> =
+            self.run_state.failed().map(|(step, end)| (step, end.took_ms)).collect();
         for (step, took_ms) in failed {
-            let text = self.look.paint(Tone::Bad, words::failed(kind));
+            let text = self.caps.paint(TextStyle::Bad, words::failed(kind));
             self.conclude(step, at, &with(text, None, took_ms, 0));
         }
     }
 
     fn page(&self) -> Page<'static> {
-        Page { look: self.look, width: None, source: None }
+        Page { caps: self.caps, width: None, source: None }
     }
 
     /// Reasons that have lasted long enough to be told.
     fn settle(&mut self, now: u64) {
         let settled: Vec<(Step, String, String)> = self
-            .story
+            .run_state
             .running()
             .flat_map(|state| state.running().map(move |item| (state.step, item)))
             .filter(|(_, item)| now.saturating_sub(item.since_ms) >= SETTLED)
@@ -271,7 +272,7 @@ impl<W: Write> Plain<W> {
 
     fn heartbeat(&mut self, now: u64) {
         let silent: Vec<(Step, String)> = self
-            .story
+            .run_state
             .running()
             .filter(|state| {
                 let spoke = self.spoke.get(&state.step).copied().unwrap_or_default().max(state.began_ms);
@@ -287,7 +288,7 @@ impl<W: Write> Plain<W> {
 
 impl<W: Write + Send> Renderer for Plain<W> {
     fn event(&mut self, event: &Event) {
-        if self.story.tell(event) {
+        if self.run_state.tell(event) {
             self.tell(event);
         }
     }
@@ -298,10 +299,10 @@ impl<W: Write + Send> Renderer for Plain<W> {
         let _ = self.out.flush();
     }
 
-    fn close(&mut self) -> &Story {
-        self.unfolded(self.story.at_ms);
+    fn close(&mut self) -> &RunState {
+        self.unfolded(self.run_state.at_ms);
         let _ = self.out.flush();
-        &self.story
+        &self.run_state
     }
 }
 

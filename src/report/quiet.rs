@@ -4,9 +4,9 @@ use super::Renderer;
 use super::ci::Ci;
 use super::fault;
 use super::fault::Page;
-use super::fold::Story;
+use super::fold::RunState;
 use super::logs;
-use super::style::Look;
+use super::style::TerminalCaps;
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::event::Severity;
@@ -14,20 +14,20 @@ use std::io::Write;
 
 /// Writes the warnings and errors of a run.
 pub(super) struct Quiet<W> {
-    look: Look,
+    caps: TerminalCaps,
     ci: Ci,
     out: W,
-    story: Story,
+    run_state: RunState,
 }
 
 impl<W: Write> Quiet<W> {
-    pub(super) fn new(look: Look, ci: Ci, out: W) -> Self {
-        Quiet { look, ci, out, story: Story::default() }
+    pub(super) fn new(caps: TerminalCaps, ci: Ci, out: W) -> Self {
+        Quiet { caps, ci, out, run_state: RunState::default() }
     }
 
     fn lines(&mut self, lines: &[String]) {
         for line in lines {
-            let _ = writeln!(self.out, "{}", self.ci.inert(&self.look.typed(line)));
+            let _ = writeln!(self.out, "{}", self.ci.inert(&self.caps.typed(line)));
         }
         let _ = self.out.flush();
     }
@@ -43,10 +43,10 @@ impl<W: Write> Quiet<W> {
 impl<W: Write + Send> Renderer for Quiet<W> {
     fn event(&mut self, event: &Event) {
         // A finding that was told before is told once.
-        if !self.story.tell(event) {
+        if !self.run_state.tell(event) {
             return;
         }
-        let page = Page { look: self.look, width: None, source: None };
+        let page = Page { caps: self.caps, width: None, source: None };
         match &event.kind {
             EventKind::Warned { finding } if finding.severity != Severity::Note => {
                 self.lines(&fault::finding(page, finding));
@@ -59,7 +59,7 @@ impl<W: Write + Send> Renderer for Quiet<W> {
             }
             // `todo watch --logs` was asked for them.
             EventKind::Printed { pod, container, line } => {
-                self.lines(&[logs::printed(pod, container, line, self.look)]);
+                self.lines(&[logs::printed(pod, container, line, self.caps)]);
             }
             _ => {}
         }
@@ -67,8 +67,8 @@ impl<W: Write + Send> Renderer for Quiet<W> {
 
     fn tick(&mut self, _now_ms: u64) {}
 
-    fn close(&mut self) -> &Story {
-        &self.story
+    fn close(&mut self) -> &RunState {
+        &self.run_state
     }
 }
 
@@ -83,12 +83,12 @@ mod tests {
     use crate::fault::Kind;
     use crate::report::Renderer;
     use crate::report::ci::Ci;
-    use crate::report::style::Look;
+    use crate::report::style::TerminalCaps;
 
     #[test]
     fn only_warnings_and_errors_are_told() {
         let mut out = Vec::new();
-        let mut quiet = Quiet::new(Look::BARE, Ci::default(), &mut out);
+        let mut quiet = Quiet::new(TerminalCaps::BARE, Ci::default(), &mut out);
         for kind in [
             EventKind::StepStarted { step: Step::Apply },
             EventKind::Warned { finding: Code::ImageTagMutable.note("a note") },

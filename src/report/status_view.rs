@@ -1,10 +1,10 @@
 //! `todo status --watch`: what is shown after a change. A terminal has the table, always the same; a pipe the table once and then a
 //! line for each thing that has changed; a program one document for each change.
 
-use super::status::Health;
-use super::status::StatusReport;
-use super::status::WorkloadStatus;
 use super::style::clean;
+use crate::answer::status::Health;
+use crate::answer::status::StatusReport;
+use crate::answer::status::WorkloadStatus;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -155,8 +155,8 @@ fn health(workload: &WorkloadStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::StatusView;
-    use crate::report::status::Health;
-    use crate::report::status::StatusReport;
+    use crate::answer::status::Health;
+    use crate::answer::status::StatusReport;
     use serde_json::json;
 
     fn report() -> StatusReport {

@@ -25,7 +25,7 @@ pub enum ColorFlag {
 
 /// What one stream can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct TerminalCaps {
     /// Whether escape sequences for colours are wanted.
     pub colour: bool,
     /// Whether signs beyond ASCII arrive as such.
@@ -34,7 +34,7 @@ pub struct Look {
 
 /// What a piece of text means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
+pub enum TextStyle {
     /// It went well.
     Good,
     /// It went wrong.
@@ -60,13 +60,13 @@ pub enum Sign {
     Live(u64),
 }
 
-impl Look {
+impl TerminalCaps {
     /// Text alone.
-    pub const BARE: Look = Look { colour: false, unicode: false };
+    pub const BARE: TerminalCaps = TerminalCaps { colour: false, unicode: false };
 
     /// What a stream can show that is, or is not, a terminal.
     #[must_use]
-    pub fn pick(world: &World, flag: ColorFlag, terminal: bool) -> Look {
+    pub fn pick(world: &World, flag: ColorFlag, terminal: bool) -> TerminalCaps {
         let dumb = world.var("TERM") == Some("dumb");
         let colour = match flag {
             ColorFlag::Always => true,
@@ -75,22 +75,25 @@ impl Look {
             ColorFlag::Auto if world.var("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
             ColorFlag::Auto => terminal && !dumb && world.var("CLICOLOR") != Some("0"),
         };
-        Look { colour: colour && (!terminal || understood()), unicode: speaks_unicode(world) && !dumb }
+        TerminalCaps {
+            colour: colour && (!terminal || understood()),
+            unicode: speaks_unicode(world) && !dumb,
+        }
     }
 
     /// `text` in its tone.
     #[must_use]
-    pub fn paint(self, tone: Tone, text: &str) -> String {
+    pub fn paint(self, style: TextStyle, text: &str) -> String {
         if !self.colour || text.is_empty() {
             return text.to_owned();
         }
-        let style = match tone {
-            Tone::Good => Style::new().green(),
-            Tone::Bad => Style::new().red().bold(),
-            Tone::Doubtful => Style::new().yellow().bold(),
-            Tone::Strong => Style::new().bold(),
-            Tone::Quiet => Style::new().dim(),
-            Tone::Live => Style::new().cyan(),
+        let style = match style {
+            TextStyle::Good => Style::new().green(),
+            TextStyle::Bad => Style::new().red().bold(),
+            TextStyle::Doubtful => Style::new().yellow().bold(),
+            TextStyle::Strong => Style::new().bold(),
+            TextStyle::Quiet => Style::new().dim(),
+            TextStyle::Live => Style::new().cyan(),
         };
         style.force_styling(true).apply_to(text).to_string()
     }
@@ -136,21 +139,21 @@ impl Look {
     /// A sign in its tone, one column wide.
     #[must_use]
     pub fn sign(self, sign: Sign) -> String {
-        let (tone, text) = match (sign, self.unicode) {
-            (Sign::Good, true) => (Tone::Good, "✓"),
-            (Sign::Good, false) => (Tone::Good, "+"),
-            (Sign::Bad, true) => (Tone::Bad, "✗"),
-            (Sign::Bad, false) => (Tone::Bad, "x"),
+        let (style, text) = match (sign, self.unicode) {
+            (Sign::Good, true) => (TextStyle::Good, "✓"),
+            (Sign::Good, false) => (TextStyle::Good, "+"),
+            (Sign::Bad, true) => (TextStyle::Bad, "✗"),
+            (Sign::Bad, false) => (TextStyle::Bad, "x"),
             (Sign::Live(frame), true) => {
                 const FRAMES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
-                (Tone::Live, FRAMES[usize::try_from(frame % 10).unwrap_or_default()])
+                (TextStyle::Live, FRAMES[usize::try_from(frame % 10).unwrap_or_default()])
             }
             (Sign::Live(frame), false) => {
                 const FRAMES: [&str; 4] = ["-", "\\", "|", "/"];
-                (Tone::Live, FRAMES[usize::try_from(frame % 4).unwrap_or_default()])
+                (TextStyle::Live, FRAMES[usize::try_from(frame % 4).unwrap_or_default()])
             }
         };
-        self.paint(tone, text)
+        self.paint(style, text)
     }
 
     /// `text`, cut to `width` columns with a sign that it goes on; colours stay whole.

@@ -4,24 +4,24 @@
 //! Without a terminal nothing is cut, because a program or a file reads it.
 
 use super::grid::grid;
-use super::status::ForwardStatus;
-use super::status::Health;
-use super::status::ImageStatus;
-use super::status::OtherProject;
-use super::status::ServiceStatus;
-use super::status::StatusReport;
-use super::status::Verdict;
-use super::status::WorkloadStatus;
-use super::style::Look;
-use super::style::Tone;
+use super::style::TerminalCaps;
+use super::style::TextStyle;
 use super::style::clean;
 use super::style::wrap;
 use super::words;
+use crate::answer::status::ForwardStatus;
+use crate::answer::status::Health;
+use crate::answer::status::ImageStatus;
+use crate::answer::status::OtherProject;
+use crate::answer::status::ProjectHealth;
+use crate::answer::status::ServiceStatus;
+use crate::answer::status::StatusReport;
+use crate::answer::status::WorkloadStatus;
 
 /// The report as a table, `width` columns wide at most (as wide as it gets, if there is no terminal), ending in a line end.
 #[must_use]
-pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String {
-    let mut lines = vec![headline(report, look)];
+pub fn table(report: &StatusReport, caps: TerminalCaps, width: Option<usize>) -> String {
+    let mut lines = vec![headline(report, caps)];
     let cluster = &report.cluster;
     let version =
         cluster.version.as_deref().map(|version| format!(", Kubernetes {version}")).unwrap_or_default();
@@ -44,30 +44,30 @@ pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String 
         lines.extend(grid(
             &["IMAGE", "SIZE", "AGE", "REFERENCE"],
             &[3, 2],
-            &images(report, look),
-            look,
+            &images(report, caps),
+            caps,
             width,
         ));
     }
     if !report.workloads.is_empty() {
         lines.push(String::new());
         let header = ["WORKLOAD", "HEALTH", "READY", "RESTARTS", "AGE", "CPU", "MEMORY", "VOLUME", "REASON"];
-        lines.extend(grid(&header, &[4, 5, 6, 3, 7], &workloads(report, look), look, width));
+        lines.extend(grid(&header, &[4, 5, 6, 3, 7], &workloads(report, caps), caps, width));
     }
     if !report.services.is_empty() {
         lines.push(String::new());
         lines.extend(grid(
             &["SERVICE", "ANSWER", "URL", "REASON"],
             &[],
-            &services(report, look),
-            look,
+            &services(report, caps),
+            caps,
             width,
         ));
     }
     if !report.forwards.is_empty() {
         lines.push(String::new());
         let header = ["FORWARD", "STATE", "ADDRESS", "PID", "REASON"];
-        lines.extend(grid(&header, &[3], &forwards(report, look), look, width));
+        lines.extend(grid(&header, &[3], &forwards(report, caps), caps, width));
     }
     let changes = report.up_changes.map(|changes| {
         if changes {
@@ -82,22 +82,22 @@ pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String 
     trimmed.join("\n") + "\n"
 }
 
-fn headline(report: &StatusReport, look: Look) -> String {
-    let (tone, word) = match report.verdict {
-        Verdict::Ready => (Tone::Good, "ready"),
-        Verdict::Absent if matches!(report.cluster.state.as_str(), "running" | "absent") => {
-            (Tone::Quiet, "not deployed")
+fn headline(report: &StatusReport, caps: TerminalCaps) -> String {
+    let (style, word) = match report.verdict {
+        ProjectHealth::Ready => (TextStyle::Good, "ready"),
+        ProjectHealth::Absent if matches!(report.cluster.state.as_str(), "running" | "absent") => {
+            (TextStyle::Quiet, "not deployed")
         }
-        Verdict::Absent => (Tone::Quiet, "not running"),
-        Verdict::Degraded => (Tone::Bad, "degraded"),
+        ProjectHealth::Absent => (TextStyle::Quiet, "not running"),
+        ProjectHealth::Degraded => (TextStyle::Bad, "degraded"),
     };
-    let name = look.paint(Tone::Strong, &report.project);
-    format!("{name} {} in namespace {}", look.paint(tone, word), report.namespace)
+    let name = caps.paint(TextStyle::Strong, &report.project);
+    format!("{name} {} in namespace {}", caps.paint(style, word), report.namespace)
 }
 
 /// What to do where nothing of the project is deployed.
 fn next_step(report: &StatusReport) -> Option<&'static str> {
-    let is_absent = report.verdict == Verdict::Absent && report.other.is_none();
+    let is_absent = report.verdict == ProjectHealth::Absent && report.other.is_none();
     let help = match report.cluster.state.as_str() {
         "running" => "`todo up` deploys it",
         "absent" => "`todo up` creates the cluster and deploys it",
@@ -115,9 +115,9 @@ fn another(report: &StatusReport, other: &OtherProject) -> String {
     ))
 }
 
-fn images(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
+fn images(report: &StatusReport, caps: TerminalCaps) -> Vec<Vec<String>> {
     let row = |image: &ImageStatus| {
-        let missing = || look.paint(Tone::Bad, "missing");
+        let missing = || caps.paint(TextStyle::Bad, "missing");
         let known = |size: Option<u64>| size.map_or_else(|| "?".to_owned(), words::size);
         vec![
             clean(&image.name),
@@ -129,7 +129,7 @@ fn images(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
     report.images.iter().map(row).collect()
 }
 
-fn workloads(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
+fn workloads(report: &StatusReport, caps: TerminalCaps) -> Vec<Vec<String>> {
     let row = |workload: &WorkloadStatus| {
         let ready = match (workload.ready, workload.wanted) {
             (Some(ready), Some(wanted)) => format!("{ready}/{wanted}"),
@@ -137,7 +137,7 @@ fn workloads(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
         };
         vec![
             clean(&format!("{}/{}", workload.kind, workload.name)),
-            health(workload.health, look),
+            health(workload.health, caps),
             ready,
             restarts(workload),
             workload.age_s.map(words::age).unwrap_or_default(),
@@ -165,16 +165,16 @@ fn restarts(workload: &WorkloadStatus) -> String {
     }
 }
 
-fn services(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
+fn services(report: &StatusReport, caps: TerminalCaps) -> Vec<Vec<String>> {
     let row = |service: &ServiceStatus| {
         let took = service.took_ms.map(|took| format!(" in {}", words::duration(took))).unwrap_or_default();
         let status = service.status.map(|status| status.to_string());
         let answer = match (service.answers, status) {
             (true, status) => {
-                look.paint(Tone::Good, &format!("{}{took}", status.as_deref().unwrap_or("yes")))
+                caps.paint(TextStyle::Good, &format!("{}{took}", status.as_deref().unwrap_or("yes")))
             }
-            (false, Some(status)) => look.paint(Tone::Bad, &status),
-            (false, None) => look.paint(Tone::Bad, "none"),
+            (false, Some(status)) => caps.paint(TextStyle::Bad, &status),
+            (false, None) => caps.paint(TextStyle::Bad, "none"),
         };
         let url = service.url.as_deref().unwrap_or("-");
         vec![clean(&service.name), answer, clean(url), clean(service.reason.as_deref().unwrap_or_default())]
@@ -182,10 +182,13 @@ fn services(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
     report.services.iter().map(row).collect()
 }
 
-fn forwards(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
+fn forwards(report: &StatusReport, caps: TerminalCaps) -> Vec<Vec<String>> {
     let row = |forward: &ForwardStatus| {
-        let state =
-            if forward.running { look.paint(Tone::Good, "running") } else { look.paint(Tone::Bad, "ended") };
+        let state = if forward.running {
+            caps.paint(TextStyle::Good, "running")
+        } else {
+            caps.paint(TextStyle::Bad, "ended")
+        };
         vec![
             clean(&format!("{}:{}", forward.service, forward.port)),
             state,
@@ -197,33 +200,33 @@ fn forwards(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
     report.forwards.iter().map(row).collect()
 }
 
-fn health(health: Health, look: Look) -> String {
-    let (tone, word) = match health {
-        Health::Ready => (Tone::Good, "ready"),
-        Health::Progressing => (Tone::Doubtful, "progressing"),
-        Health::Failed => (Tone::Bad, "failed"),
-        Health::Paused => (Tone::Doubtful, "paused"),
-        Health::Terminating => (Tone::Doubtful, "terminating"),
-        Health::Missing => (Tone::Bad, "missing"),
-        Health::Unknown => (Tone::Quiet, "unknown"),
+fn health(health: Health, caps: TerminalCaps) -> String {
+    let (style, word) = match health {
+        Health::Ready => (TextStyle::Good, "ready"),
+        Health::Progressing => (TextStyle::Doubtful, "progressing"),
+        Health::Failed => (TextStyle::Bad, "failed"),
+        Health::Paused => (TextStyle::Doubtful, "paused"),
+        Health::Terminating => (TextStyle::Doubtful, "terminating"),
+        Health::Missing => (TextStyle::Bad, "missing"),
+        Health::Unknown => (TextStyle::Quiet, "unknown"),
     };
-    look.paint(tone, word)
+    caps.paint(style, word)
 }
 
 #[cfg(test)]
 mod tests {
     use super::table;
-    use crate::report::status::ClusterStatus;
-    use crate::report::status::ForwardStatus;
-    use crate::report::status::Health;
-    use crate::report::status::ImageStatus;
-    use crate::report::status::RevisionStatus;
-    use crate::report::status::SCHEMA;
-    use crate::report::status::ServiceStatus;
-    use crate::report::status::StatusReport;
-    use crate::report::status::Verdict;
-    use crate::report::status::WorkloadStatus;
-    use crate::report::style::Look;
+    use crate::answer::status::ClusterStatus;
+    use crate::answer::status::ForwardStatus;
+    use crate::answer::status::Health;
+    use crate::answer::status::ImageStatus;
+    use crate::answer::status::ProjectHealth;
+    use crate::answer::status::RevisionStatus;
+    use crate::answer::status::SCHEMA;
+    use crate::answer::status::ServiceStatus;
+    use crate::answer::status::StatusReport;
+    use crate::answer::status::WorkloadStatus;
+    use crate::report::style::TerminalCaps;
     use crate::report::style::columns;
 
     fn image(name: &str, present: bool) -> ImageStatus {
@@ -263,7 +266,7 @@ mod tests {
             schema: SCHEMA,
             project: "todo-chatbot".to_owned(),
             namespace: "todo-chatbot".to_owned(),
-            verdict: Verdict::Degraded,
+            verdict: ProjectHealth::Degraded,
             cluster: ClusterStatus {
                 name: "minikube".to_owned(),
                 state: "running".to_owned(),
@@ -293,13 +296,13 @@ mod tests {
 
     #[test]
     fn a_wide_terminal_shows_everything() {
-        insta::assert_snapshot!(table(&degraded(), Look::BARE, Some(120)));
+        insta::assert_snapshot!(table(&degraded(), TerminalCaps::BARE, Some(120)));
     }
 
     #[test]
     fn a_narrow_one_shows_what_matters_and_never_wraps() {
-        let look = Look { colour: false, unicode: true };
-        let narrow = table(&degraded(), look, Some(60));
+        let caps = TerminalCaps { colour: false, unicode: true };
+        let narrow = table(&degraded(), caps, Some(60));
         assert!(narrow.lines().all(|line| columns(line) <= 60), "{narrow}");
         insta::assert_snapshot!(narrow);
     }
@@ -309,11 +312,14 @@ mod tests {
         let mut report = degraded();
         report.workloads[1].cpu_m = Some(45);
         report.workloads[1].memory = Some(314_572_800);
-        let table = table(&report, Look::BARE, None);
+        let table = table(&report, TerminalCaps::BARE, None);
         let row = |name: &str| table.lines().find(|line| line.contains(name)).unwrap().to_owned();
         assert!(row("WORKLOAD").contains("AGE    CPU  MEMORY"), "{table}");
         assert!(row("Deployment/backend").ends_with("45m  315 MB"), "{table}");
-        assert!(!super::table(&degraded(), Look::BARE, None).contains("CPU"), "no column that says nothing");
+        assert!(
+            !super::table(&degraded(), TerminalCaps::BARE, None).contains("CPU"),
+            "no column that says nothing"
+        );
     }
 
     #[test]
@@ -321,7 +327,7 @@ mod tests {
         let mut report = degraded();
         report.revision = Some(RevisionStatus { number: 4, git: Some("1a2b3c4-dirty".to_owned()) });
         report.workloads[2].capacity = Some(1 << 30);
-        let of = |report: &StatusReport| table(report, Look::BARE, None);
+        let of = |report: &StatusReport| table(report, TerminalCaps::BARE, None);
         assert!(
             of(&report).contains("\nrevision 4, git 1a2b3c4-dirty\n")
                 && of(&report).contains(&format!("? of {}", super::words::size(1 << 30))),
@@ -352,7 +358,7 @@ mod tests {
         let reason = Some("the Service was deleted".to_owned());
         let ended = ForwardStatus { url: None, running: false, reason, ..running.clone() };
         let report = StatusReport { forwards: vec![running, ended], ..degraded() };
-        let table = table(&report, Look::BARE, None);
+        let table = table(&report, TerminalCaps::BARE, None);
         let rows: Vec<Vec<&str>> = table
             .lines()
             .filter(|line| line.contains("127.0.0.1"))
@@ -361,30 +367,30 @@ mod tests {
         assert!(rows[0].contains(&"http://127.0.0.1:30080/") && rows[0].contains(&"4711"), "{table}");
         assert!(rows[1].iter().any(|cell| cell.trim() == "the Service was deleted"), "{table}");
         assert!(!rows[1].contains(&"4711"), "no process has that number, or another one");
-        assert!(!super::table(&degraded(), Look::BARE, None).contains("FORWARD"));
+        assert!(!super::table(&degraded(), TerminalCaps::BARE, None).contains("FORWARD"));
     }
 
     #[test]
     fn a_pipe_gets_every_reason_whole() {
-        assert!(table(&degraded(), Look::BARE, None).contains("ended with exit code 1\n"));
+        assert!(table(&degraded(), TerminalCaps::BARE, None).contains("ended with exit code 1\n"));
     }
 
     #[test]
     fn colours_change_nothing_but_the_colour() {
-        let coloured = table(&degraded(), Look { colour: true, unicode: false }, Some(60));
+        let coloured = table(&degraded(), TerminalCaps { colour: true, unicode: false }, Some(60));
         assert!(coloured.contains('\x1b'));
-        assert_eq!(console::strip_ansi_codes(&coloured), table(&degraded(), Look::BARE, Some(60)));
+        assert_eq!(console::strip_ansi_codes(&coloured), table(&degraded(), TerminalCaps::BARE, Some(60)));
     }
 
     #[test]
     fn what_is_ready_is_short() {
         let mut report = degraded();
-        report.verdict = Verdict::Ready;
+        report.verdict = ProjectHealth::Ready;
         report.workloads.remove(0);
         report.images.remove(1);
         report.services[0] =
             ServiceStatus { answers: true, status: Some(200), reason: None, ..report.services[0].clone() };
-        insta::assert_snapshot!(table(&report, Look::BARE, Some(100)));
+        insta::assert_snapshot!(table(&report, TerminalCaps::BARE, Some(100)));
     }
 
     #[test]

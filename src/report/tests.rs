@@ -7,7 +7,7 @@ use super::bars::Bars;
 use super::ci::Ci;
 use super::pick;
 use super::plain::Plain;
-use super::style::Look;
+use super::style::TerminalCaps;
 use super::style::columns;
 use crate::event::Event;
 use crate::world::World;
@@ -21,14 +21,14 @@ const RUNS: [(&str, &str); 5] = [
     ("down", include_str!("../../tests/fixtures/runs/down.jsonl")),
 ];
 
-const FULL: Look = Look { colour: false, unicode: true };
+const FULL: TerminalCaps = TerminalCaps { colour: false, unicode: true };
 
 fn events(run: &str) -> Vec<Event> {
     run.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Plays a run on its own clock, ten ticks a second, and looks at the renderer at `looks`.
-fn play<R: Renderer>(renderer: &mut R, run: &str, looks: &[u64], mut look: impl FnMut(u64, &mut R)) {
+fn play<R: Renderer>(renderer: &mut R, run: &str, looks: &[u64], mut caps: impl FnMut(u64, &mut R)) {
     let mut events = events(run).into_iter().peekable();
     let mut now = 0;
     while events.peek().is_some() {
@@ -37,7 +37,7 @@ fn play<R: Renderer>(renderer: &mut R, run: &str, looks: &[u64], mut look: impl 
         }
         renderer.tick(now);
         if looks.contains(&now) {
-            look(now, renderer);
+            caps(now, renderer);
         }
         now += 100;
     }
@@ -46,7 +46,7 @@ fn play<R: Renderer>(renderer: &mut R, run: &str, looks: &[u64], mut look: impl 
 
 fn plain(run: &str, verbose: bool) -> String {
     let mut out = Vec::new();
-    play(&mut Plain::new(Look::BARE, verbose, &mut out), run, &[], |_, _| {});
+    play(&mut Plain::new(TerminalCaps::BARE, verbose, &mut out), run, &[], |_, _| {});
     String::from_utf8(out).unwrap()
 }
 
@@ -65,7 +65,7 @@ fn a_ci_system_folds_the_work_of_a_step_and_not_how_it_ended() {
     for (name, run) in RUNS {
         let mut out = Vec::new();
         let ci = Ci::of(&world, Some(std::path::Path::new("/repo/shop")));
-        play(&mut Plain::new(Look::BARE, false, &mut out).within(ci), run, &[], |_, _| {});
+        play(&mut Plain::new(TerminalCaps::BARE, false, &mut out).within(ci), run, &[], |_, _| {});
         let text = String::from_utf8(out).unwrap();
         let mut is_open = false;
         for line in text.lines() {
@@ -163,16 +163,16 @@ fn faults_read_the_same_in_a_terminal_and_in_a_log() {
 
 #[test]
 fn colours_change_nothing_but_the_colour() {
-    let shown = |look: Look| {
+    let shown = |caps: TerminalCaps| {
         let terminal = InMemoryTerm::new(60, 100);
         let mut seen = String::new();
-        play(&mut Bars::on(look, &terminal), RUNS[0].1, &[6_500, 53_000, 82_000], |_, _| {
+        play(&mut Bars::on(caps, &terminal), RUNS[0].1, &[6_500, 53_000, 82_000], |_, _| {
             seen.push_str(&terminal.contents());
         });
         (seen, String::from_utf8(terminal.contents_formatted()).unwrap())
     };
     let (plain, bare) = shown(FULL);
-    let (coloured, formatted) = shown(Look { colour: true, ..FULL });
+    let (coloured, formatted) = shown(TerminalCaps { colour: true, ..FULL });
     assert_eq!(plain, coloured);
     assert!(formatted.contains("\x1b[32m") && !bare.contains("\x1b[32m"));
 }
@@ -184,7 +184,7 @@ fn a_run_that_is_drawn_from_its_channel_amounts_to_its_summary() {
         tell.send(event).unwrap();
     }
     drop(tell);
-    let renderer = Box::new(Plain::new(Look::BARE, false, std::io::sink()));
+    let renderer = Box::new(Plain::new(TerminalCaps::BARE, false, std::io::sink()));
     let super::Ended { summary, .. } = super::draw(renderer, channel);
     assert_eq!((summary.code, summary.took_ms, summary.unchanged), (Some(0), 95_156, false));
     assert_eq!(summary.url.as_deref(), Some("http://192.168.49.2:30080/"));
@@ -195,7 +195,7 @@ fn a_run_that_is_drawn_from_its_channel_amounts_to_its_summary() {
 #[test]
 fn a_hundred_things_at_once_leave_room_and_say_so() {
     let terminal = InMemoryTerm::new(10, 60);
-    let mut bars = Bars::on(Look::BARE, &terminal);
+    let mut bars = Bars::on(TerminalCaps::BARE, &terminal);
     let lines = (0..100).map(|n| {
         format!(r#"{{"at_ms":1,"event":"waiting","step":"rollout","item":"Deployment/web-{n}","why":"0 of 1 replicas ready"}}"#)
     });
@@ -241,7 +241,7 @@ fn a_reader_who_has_left_is_no_error() {
         }
     }
     for (_, run) in RUNS {
-        play(&mut Plain::new(Look::BARE, true, Gone), run, &[], |_, _| {});
+        play(&mut Plain::new(TerminalCaps::BARE, true, Gone), run, &[], |_, _| {});
         play(&mut super::json::Json::new(Gone), run, &[], |_, _| {});
     }
 }
@@ -251,7 +251,7 @@ fn json_is_the_events_as_they_came() {
     for (name, run) in RUNS {
         let mut out = Vec::new();
         play(&mut super::json::Json::new(&mut out), run, &[], |_, _| {});
-        let told: Vec<Event> = events(std::str::from_utf8(&out).unwrap());
-        assert_eq!(told, events(run), "{name}");
+        let reported: Vec<Event> = events(std::str::from_utf8(&out).unwrap());
+        assert_eq!(reported, events(run), "{name}");
     }
 }

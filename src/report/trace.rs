@@ -5,7 +5,7 @@
 
 use super::ci::Ci;
 use super::output;
-use super::style::Look;
+use super::style::TerminalCaps;
 use super::style::clean;
 use crate::event::Code;
 use crate::event::Sink;
@@ -55,7 +55,7 @@ impl Screen {
 ///
 /// # Errors
 /// When it is no filter, or one for another program's lines.
-pub fn start(world: &World, sink: &Sink, look: Look, screen: &Screen) -> Result<()> {
+pub fn start(world: &World, sink: &Sink, caps: TerminalCaps, screen: &Screen) -> Result<()> {
     let Some(text) = world.var_os(VARIABLE) else { return Ok(()) };
     let text = text.to_string_lossy();
     let wanted = wanted(&text).map_err(|problem| {
@@ -65,7 +65,7 @@ pub fn start(world: &World, sink: &Sink, look: Look, screen: &Screen) -> Result<
             .hint(format!("or filters by module: `{VARIABLE}=info,todo::cluster=debug`"))
     })?;
     let ci = Ci::of(world, None);
-    let lines = Lines { wanted, sink: sink.clone(), look, ci, screen: screen.clone() };
+    let lines = Lines { wanted, sink: sink.clone(), caps, ci, screen: screen.clone() };
     // Whoever has set another one before reads that.
     let _ = tracing::subscriber::set_global_default(lines);
     Ok(())
@@ -86,7 +86,7 @@ fn is_ours(target: &str) -> bool {
 struct Lines {
     wanted: Targets,
     sink: Sink,
-    look: Look,
+    caps: TerminalCaps,
     ci: Ci,
     screen: Screen,
 }
@@ -105,7 +105,7 @@ impl Subscriber for Lines {
         let metadata = event.metadata();
         let mut line = line(self.sink.elapsed_ms(), *metadata.level(), metadata.target(), event);
         self.sink.redactor().quoted(&mut line);
-        self.screen.line(&self.ci.inert(&self.look.typed(&clean(&line))));
+        self.screen.line(&self.ci.inert(&self.caps.typed(&clean(&line))));
     }
 
     // Spans are not enabled.

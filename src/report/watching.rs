@@ -2,11 +2,11 @@
 //! the URL, and the keys.
 
 use super::fold::Idle;
-use super::fold::Story;
+use super::fold::RunState;
 use super::steps::StepState;
-use super::style::Look;
 use super::style::Sign;
-use super::style::Tone;
+use super::style::TerminalCaps;
+use super::style::TextStyle;
 use super::style::clean;
 use super::style::columns;
 use super::watched::Failure;
@@ -54,10 +54,10 @@ fn came_of(steps: &[StepState]) -> String {
 }
 
 /// The line of the failure that is not fixed yet.
-pub(super) fn failed(story: &Story, look: Look, width: usize) -> Option<String> {
-    let Failure { code, cause } = story.watched.failure.as_ref()?;
-    let code = look.paint(Tone::Strong, code.as_str());
-    Some(look.fit(&format!("{} {code}  {}", look.sign(Sign::Bad), clean(cause)), width))
+pub(super) fn failed(run_state: &RunState, caps: TerminalCaps, width: usize) -> Option<String> {
+    let Failure { code, cause } = run_state.watched.failure.as_ref()?;
+    let code = caps.paint(TextStyle::Strong, code.as_str());
+    Some(caps.fit(&format!("{} {code}  {}", caps.sign(Sign::Bad), clean(cause)), width))
 }
 
 /// What the keys do.
@@ -82,17 +82,23 @@ pub(super) fn answer(watched: &Watched, key: ViewKey) -> Vec<String> {
 }
 
 /// The lines that stay between two rounds.
-pub(super) fn idle(story: &Story, idle: &Idle, look: Look, width: usize, height: usize) -> Vec<String> {
-    let watched = &story.watched;
-    let arrow = |text: String| if look.unicode { text } else { text.replace('→', "->") };
-    let last = watched.last.as_ref().map(|change| look.fit(&clean(&arrow(last(change))), width));
+pub(super) fn idle(
+    run_state: &RunState,
+    idle: &Idle,
+    caps: TerminalCaps,
+    width: usize,
+    height: usize,
+) -> Vec<String> {
+    let watched = &run_state.watched;
+    let arrow = |text: String| if caps.unicode { text } else { text.replace('→', "->") };
+    let last = watched.last.as_ref().map(|change| caps.fit(&clean(&arrow(last(change))), width));
     // It is copied: it is not cut.
     let url = watched.url.clone().filter(|url| !idle.failed && columns(url) <= width);
     let keys = if watched.keys { "r rebuild, l logs, q quit, h help" } else { "Ctrl-C ends" };
-    let keys = if look.unicode { keys.replace(", ", " · ") } else { keys.to_owned() };
-    let parts = [words::watching(idle.files), keys].join(if look.unicode { " · " } else { ", " });
-    let keys = look.fit(&look.paint(Tone::Quiet, &parts), width);
-    let lines = [failed(story, look, width), last, url, Some(keys)];
+    let keys = if caps.unicode { keys.replace(", ", " · ") } else { keys.to_owned() };
+    let parts = [words::watching(idle.files), keys].join(if caps.unicode { " · " } else { ", " });
+    let keys = caps.fit(&caps.paint(TextStyle::Quiet, &parts), width);
+    let lines = [failed(run_state, caps, width), last, url, Some(keys)];
     let mut lines: Vec<String> = lines.into_iter().flatten().collect();
     let excess = lines.len().saturating_sub(height.saturating_sub(1).max(1));
     lines.drain(..excess);
@@ -108,8 +114,8 @@ mod tests {
     use crate::event::Outcome;
     use crate::event::Step;
     use crate::fault::Kind;
-    use crate::report::fold::Story;
-    use crate::report::style::Look;
+    use crate::report::fold::RunState;
+    use crate::report::style::TerminalCaps;
     use crate::report::style::columns;
 
     fn started(file: &str) -> EventKind {
@@ -139,37 +145,43 @@ mod tests {
         }
     }
 
-    fn told(events: impl IntoIterator<Item = EventKind>) -> Story {
-        let mut story = Story::default();
+    fn after(events: impl IntoIterator<Item = EventKind>) -> RunState {
+        let mut run_state = RunState::default();
         for kind in events {
-            story.tell(&Event { at_ms: 0, kind });
+            run_state.tell(&Event { at_ms: 0, kind });
         }
-        story
+        run_state
     }
 
-    fn shown(story: &Story, width: usize, height: usize) -> Vec<String> {
-        idle(story, story.idle.as_ref().unwrap(), Look { colour: false, unicode: true }, width, height)
+    fn shown(run_state: &RunState, width: usize, height: usize) -> Vec<String> {
+        idle(
+            run_state,
+            run_state.idle.as_ref().unwrap(),
+            TerminalCaps { colour: false, unicode: true },
+            width,
+            height,
+        )
     }
 
     #[test]
     fn the_last_change_and_the_url_stay_and_a_failure_until_it_is_fixed() {
-        let story = told([EventKind::KeysRead {}, finished(Some("http://web/"))]);
-        assert_eq!(shown(&story, 79, 24).len(), 2);
-        let story =
-            told([finished(Some("http://web/")), started("index.html"), copied("web"), finished(None)]);
-        let lines = shown(&story, 79, 24);
+        let run_state = after([EventKind::KeysRead {}, finished(Some("http://web/"))]);
+        assert_eq!(shown(&run_state, 79, 24).len(), 2);
+        let run_state =
+            after([finished(Some("http://web/")), started("index.html"), copied("web"), finished(None)]);
+        let lines = shown(&run_state, 79, 24);
         assert_eq!(lines[0], "index.html → web, 1 file copied to 2 containers, 80 ms");
         assert_eq!(lines[1], "http://web/", "copying proves no URL, and the last one still holds");
         assert!(!lines[2].contains("quit"), "no keys are read");
 
         let broken = [finished(Some("http://web/")), started("Dockerfile"), failed()];
-        let story = told(broken.clone());
-        let lines = shown(&story, 79, 24);
+        let run_state = after(broken.clone());
+        let lines = shown(&run_state, 79, 24);
         assert!(lines[0].contains("dockerfile-invalid") && lines[0].contains("COPPY"), "{lines:?}");
         assert!(!lines.iter().any(|line| line.contains("http://")), "{lines:?}");
-        let running = told(broken.clone().into_iter().chain([started("other")]));
+        let running = after(broken.clone().into_iter().chain([started("other")]));
         assert!(running.watched.failure.is_some(), "it is not fixed before a round succeeds");
-        let fixed = told(broken.into_iter().chain([started("Dockerfile"), finished(None)]));
+        let fixed = after(broken.into_iter().chain([started("Dockerfile"), finished(None)]));
         assert!(fixed.watched.failure.is_none());
         assert_eq!(shown(&fixed, 79, 24)[0], "Dockerfile → nothing to do, 80 ms");
     }
@@ -177,17 +189,20 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_the_terminal_and_none_is_hidden_by_its_height() {
         let url = "http://192.168.49.2:30080/a/rather/long/path/of/an/application";
-        let story = told([
+        let run_state = after([
             EventKind::KeysRead {},
             finished(Some(url)),
             started("some/very/long/path.html"),
             failed(),
         ]);
         for (width, height) in [(10, 2), (20, 3), (59, 24), (59, 3), (200, 80)] {
-            let lines = shown(&story, width, height);
+            let lines = shown(&run_state, width, height);
             assert!(!lines.is_empty() && lines.len() < height, "{width} {height}: {lines:#?}");
             assert!(lines.iter().all(|line| columns(line) <= width), "{lines:#?}");
         }
-        assert!(shown(&story, 59, 24).last().unwrap().ends_with("h help"), "all keys fit into 60 columns");
+        assert!(
+            shown(&run_state, 59, 24).last().unwrap().ends_with("h help"),
+            "all keys fit into 60 columns"
+        );
     }
 }

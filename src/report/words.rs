@@ -3,7 +3,7 @@
 //! Not the layout (that is the renderers') and not the texts of third parties. In one place so that the same thing has
 //! the same name in a terminal, in a CI log and in a table.
 
-use super::fold::Story;
+use super::fold::RunState;
 use super::steps::Ended;
 use super::steps::StepState;
 use crate::event::Amount;
@@ -171,18 +171,20 @@ pub const REHEARSAL: &str = "a rehearsal: the engine, minikube and the cluster a
 
 /// The sentence after the last step of a run that ended well, for commands that have one.
 #[must_use]
-pub fn closing(story: &Story) -> Option<String> {
-    let opening = story.opening.as_ref()?;
+pub fn closing(run_state: &RunState) -> Option<String> {
+    let opening = run_state.opening.as_ref()?;
     let name = &opening.project;
-    let unchanged = story.unchanged();
+    let unchanged = run_state.unchanged();
     match opening.command.as_str() {
-        "watch" if story.newest(Step::Remove).is_some() => Some(format!("{name} is down")),
-        "watch" if story.end.is_some() => {
+        "watch" if run_state.newest(Step::Remove).is_some() => Some(format!("{name} is down")),
+        "watch" if run_state.end.is_some() => {
             Some("stopped watching; what is deployed stays, `todo down` deletes it".to_owned())
         }
         "up" | "watch" if unchanged => Some(format!("{name} is up to date")),
         "up" | "watch" => Some(format!("{name} is up")),
-        "rehearse" if story.warnings.iter().any(|one| one.code == Code::RehearsalPrerequisites) => {
+        "rehearse"
+            if run_state.warnings.iter().any(|warning| warning.code == Code::RehearsalPrerequisites) =>
+        {
             Some(format!("{name} was rehearsed; a real `todo up` would fail here"))
         }
         "rehearse" => Some(format!("{name} would be up; nothing was started, built or changed")),

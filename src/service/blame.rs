@@ -235,21 +235,21 @@ fn by_trouble(
         ),
         Unreachable::None(NoAnswer::Closed) if !is_refused(inputs) => {
             let listens = "something listens there and ends each connection, also when TLS is spoken";
-            let told = if is_forwarded(question) {
+            let message = if is_forwarded(question) {
                 format!("nothing in the pod listens on targetPort {target}, or {listens}")
             } else {
                 listens.to_owned()
             };
-            (Code::ConnectionClosed, format!("{told}: see what it logs, {}; if it is not HTTP, open another port", logs(candidate, inputs)), None)
+            (Code::ConnectionClosed, format!("{message}: see what it logs, {}; if it is not HTTP, open another port", logs(candidate, inputs)), None)
         }
         Unreachable::None(NoAnswer::Refused | NoAnswer::Closed) => {
-            let told = inputs
+            let message = inputs
                 .forward
                 .as_ref()
                 .map(|why| format!("; the forward was told: {why}"))
                 .unwrap_or_default();
             let help = format!(
-                "nothing in the pod listens on targetPort {target}: make the application listen on 0.0.0.0:{target} (not on 127.0.0.1), or set `targetPort` to its port{told}"
+                "nothing in the pod listens on targetPort {target}: make the application listen on 0.0.0.0:{target} (not on 127.0.0.1), or set `targetPort` to its port{message}"
             );
             (Code::PortNotListening, help, pointer)
         }
@@ -308,7 +308,7 @@ fn by_trouble(
 
 /// Whether the kubelet said that nothing listens on the pod's port.
 fn is_refused(inputs: &Inputs) -> bool {
-    inputs.forward.as_ref().is_some_and(|told| told.contains("refused"))
+    inputs.forward.as_ref().is_some_and(|trouble| trouble.contains("refused"))
 }
 
 /// Whether something on this machine takes connections before anything in the pod does: a forward, or the engine's proxy
@@ -335,16 +335,16 @@ fn selected(selector: &BTreeMap<String, String>, pods: &[Pod]) -> (Code, String,
     };
     let chosen = pods.iter().filter(chosen).count();
     if chosen > 0 {
-        let told = format!("{chosen} pods match the selector {}, none is an endpoint", text(selector));
+        let message = format!("{chosen} pods match the selector {}, none is an endpoint", text(selector));
         let help = "give a container of the pod a port of the name in `targetPort`";
-        return (Code::ServicePortNotFound, told, help.to_owned());
+        return (Code::ServicePortNotFound, message, help.to_owned());
     }
     // The pods that come nearest: those that share most of the selector's keys.
     let nearest = pods.iter().filter_map(|pod| pod.metadata.labels.as_ref()).max_by_key(|labels| {
         let same = selector.iter().filter(|(key, value)| labels.get(*key) == Some(value)).count();
         (same, selector.keys().filter(|key| labels.contains_key(*key)).count())
     });
-    let told = match nearest {
+    let message = match nearest {
         Some(labels) => {
             let theirs: BTreeMap<String, String> = labels
                 .iter()
@@ -355,7 +355,11 @@ fn selected(selector: &BTreeMap<String, String>, pods: &[Pod]) -> (Code, String,
         }
         None => format!("it selects {}, and there are no pods", text(selector)),
     };
-    (Code::SelectorMismatch, told, "make `spec.selector` equal to the labels of the pod template".to_owned())
+    (
+        Code::SelectorMismatch,
+        message,
+        "make `spec.selector` equal to the labels of the pod template".to_owned(),
+    )
 }
 
 fn labels(value: &serde_json::Value) -> BTreeMap<String, String> {

@@ -59,7 +59,7 @@ pub struct Candidate {
 
 /// One way to a candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Route {
     /// A NodePort that the node's container publishes on this machine.
     Published(Question),
     /// A load balancer or an Ingress, at an address of its own.
@@ -72,12 +72,12 @@ pub(super) enum Way {
     Forward,
 }
 
-impl Way {
+impl Route {
     /// What is asked this way; `None` for a forward, whose port is not known before it is there.
     pub(super) fn question(&self) -> Option<&Question> {
         match self {
-            Way::Published(question) | Way::Front(question) | Way::Node(question) => Some(question),
-            Way::Controller | Way::Forward => None,
+            Route::Published(question) | Route::Front(question) | Route::Node(question) => Some(question),
+            Route::Controller | Route::Forward => None,
         }
     }
 }
@@ -110,7 +110,7 @@ pub fn node_ports(declared: &[project::Service], objects: &[Object]) -> Vec<Publ
     let opened = candidates(declared, objects, &Live::default()).unwrap_or_default();
     let ports = opened
         .into_iter()
-        .filter_map(|one| Some(Publish { node: one.port.node_port?, local: one.local_port }));
+        .filter_map(|item| Some(Publish { node: item.port.node_port?, local: item.local_port }));
     ports.collect()
 }
 
@@ -218,16 +218,16 @@ fn named(service: &Service, name: &str) -> bool {
 
 impl Candidate {
     /// The ways to it, the one that lasts longest and needs least first. The last one is always a forward.
-    pub(super) fn ways(&self, reach: &Reach) -> Vec<Way> {
-        let mut ways = Vec::new();
+    pub(super) fn routes(&self, reach: &Reach) -> Vec<Route> {
+        let mut routes = Vec::new();
         if let Some(front) = &self.ingress {
             let port = if front.tls { 443 } else { 80 };
             let mut ask = |address: String, port: u16| {
                 let authority = authority(front.host.as_deref().unwrap_or(&address), port, front.tls);
                 let connect = format!("{}:{port}", bracketed(&address));
                 let question = Question { connect, authority, tls: front.tls, path: self.path.clone() };
-                if !ways.iter().any(|way| *way == Way::Front(question.clone())) {
-                    ways.push(Way::Front(question));
+                if !routes.iter().any(|route| *route == Route::Front(question.clone())) {
+                    routes.push(Route::Front(question));
                 }
             };
             if let Some(published) = reach.published.get(&port) {
@@ -239,28 +239,28 @@ impl Candidate {
             if let Some(node) = reach.address {
                 ask(node.to_string(), port);
             }
-            ways.push(Way::Controller);
-            ways.push(Way::Forward);
-            return ways;
+            routes.push(Route::Controller);
+            routes.push(Route::Forward);
+            return routes;
         }
         if let Some(published) = self.port.node_port.and_then(|port| reach.published.get(&port)) {
             let at = here(*published);
-            ways.push(Way::Published(self.question(&at.ip().to_string(), at.port())));
+            routes.push(Route::Published(self.question(&at.ip().to_string(), at.port())));
         }
         for balancer in &self.port.balancers {
-            ways.push(Way::Front(self.question(balancer, self.port.number)));
+            routes.push(Route::Front(self.question(balancer, self.port.number)));
         }
         if let (Some(node), Some(port)) = (reach.address, self.port.node_port) {
-            ways.push(Way::Node(self.question(&node.to_string(), port)));
+            routes.push(Route::Node(self.question(&node.to_string(), port)));
         }
-        ways.push(Way::Forward);
-        ways
+        routes.push(Route::Forward);
+        routes
     }
 
     /// Whether an answer may be that of a controller that has not read the Ingress yet: a 404 of which nothing is
     /// expected.
-    pub(super) fn may_be_unread(&self, way: &Way, status: u16) -> bool {
-        let through = self.ingress.is_some() && *way != Way::Forward;
+    pub(super) fn may_be_unread(&self, route: &Route, status: u16) -> bool {
+        let through = self.ingress.is_some() && *route != Route::Forward;
         through && status == 404 && self.expect.status.is_none() && self.expect.contains.is_none()
     }
 

@@ -93,7 +93,7 @@ pub struct Checked {
     /// [`Outcome::Done`], [`Outcome::Failed`] or [`Outcome::Skipped`].
     pub outcome: Outcome,
     /// What came of it, in words.
-    pub said: String,
+    pub answer: String,
     /// How long the answer, or giving up, took.
     pub took: Duration,
     /// What is wrong; an error only if it is required.
@@ -140,19 +140,19 @@ impl CheckRunner<'_, '_> {
             when: check.when,
             required: check.required,
             outcome: Outcome::Done,
-            said: String::new(),
+            answer: String::new(),
             took: began.elapsed(),
             finding: None,
         };
         match tried {
-            Tried::Passed(said) => checked.said = said,
+            Tried::Passed(answer) => checked.answer = answer,
             Tried::Nothing(why) => {
                 checked.outcome = Outcome::Skipped;
-                why.clone_into(&mut checked.said);
+                why.clone_into(&mut checked.answer);
             }
             Tried::Failed(problem) => {
                 checked.outcome = Outcome::Failed;
-                checked.said = words::said(&problem);
+                checked.answer = words::describe(&problem);
                 let mut finding = words::finding(check, &problem);
                 if !check.required {
                     finding.severity = Severity::Warning;
@@ -160,7 +160,7 @@ impl CheckRunner<'_, '_> {
                 checked.finding = Some(finding);
             }
         }
-        item.finish(checked.outcome, Some(checked.said.clone()));
+        item.finish(checked.outcome, Some(checked.answer.clone()));
         checked
     }
 
@@ -177,7 +177,7 @@ impl CheckRunner<'_, '_> {
             };
             let now = Instant::now();
             let since = match &same {
-                Some((before, since)) if words::said(before) == words::said(&problem) => *since,
+                Some((before, since)) if words::describe(before) == words::describe(&problem) => *since,
                 _ => now,
             };
             let lasts = now - since >= PACE.settle;
@@ -186,7 +186,7 @@ impl CheckRunner<'_, '_> {
             if !patient || settled || now + pause >= deadline {
                 return Tried::Failed(problem);
             }
-            item.waiting(words::said(&problem));
+            item.waiting(words::describe(&problem));
             same = Some((problem, since));
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PACE.pause);

@@ -35,16 +35,16 @@ impl Prover<'_> {
         }
         let backends = self.backends(candidate).await?;
         let (pod, port) = backends.pods.first()?;
-        let Some(told) = listening::refusal(self.client, self.namespace, pod, *port).await else {
+        let Some(message) = listening::refusal(self.client, self.namespace, pod, *port).await else {
             *since = None;
             return None;
         };
         if blame::has_readiness_probes(candidate, self.objects) {
-            return Some(told);
+            return Some(message);
         }
         for other in blame::ports_beside(candidate, self.objects, *port) {
             if listening::accepts(self.client, self.namespace, pod, other).await {
-                return Some(format!("{told}; the program listens on {other}"));
+                return Some(format!("{message}; the program listens on {other}"));
             }
         }
         None

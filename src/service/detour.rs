@@ -8,10 +8,10 @@
 //! - the application answers through the API server, and the address has taken no connection for several times what
 //!   kube-proxy needs, with a pod ready all the while: a firewall, or a program that listens on its pod's 127.0.0.1 only.
 
-use super::Said;
+use super::Attempt;
 use super::blame::Unreachable;
 use super::candidate::Candidate;
-use super::candidate::Way;
+use super::candidate::Route;
 use super::forward::Forward;
 use super::http;
 use super::http::NoAnswer;
@@ -28,7 +28,7 @@ pub(super) struct Detour<'a> {
     verify: &'a Prover<'a>,
     candidate: &'a Candidate,
     question: &'a Question,
-    rest: &'a [Way],
+    rest: &'a [Route],
     /// How often in a row the node's API server was silent at the same address.
     silent: u32,
     /// Since when another way answers.
@@ -45,7 +45,7 @@ impl<'a> Detour<'a> {
         verify: &'a Prover<'a>,
         candidate: &'a Candidate,
         question: &'a Question,
-        rest: &'a [Way],
+        rest: &'a [Route],
     ) -> Detour<'a> {
         Detour { verify, candidate, question, rest, silent: 0, other: None, shut: None, forward: None }
     }
@@ -114,8 +114,8 @@ impl<'a> Detour<'a> {
 
     /// Whether another address leads to the application now.
     async fn other_answers(&self) -> bool {
-        for question in self.rest.iter().filter_map(Way::question) {
-            if let (_, Said::Right(_)) = say(self.candidate, question, self.verify.pace).await {
+        for question in self.rest.iter().filter_map(Route::question) {
+            if let (_, Attempt::Right(_)) = say(self.candidate, question, self.verify.pace).await {
                 return true;
             }
         }
@@ -130,11 +130,13 @@ impl<'a> Detour<'a> {
             self.forward = Forward::open(client, namespace, service, port, None).await.ok();
         }
         let Some(forward) = &self.forward else { return false };
-        let (_, said) =
+        let (_, result) =
             say(self.candidate, &self.candidate.forwarded(forward.address()), self.verify.pace).await;
         matches!(
-            said,
-            Said::Right(_) | Said::Wrong(Unreachable::Wrong(..)) | Said::NotYet(Unreachable::Wrong(..))
+            result,
+            Attempt::Right(_)
+                | Attempt::Wrong(Unreachable::Wrong(..))
+                | Attempt::NotYet(Unreachable::Wrong(..))
         )
     }
 }

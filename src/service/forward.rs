@@ -189,7 +189,7 @@ impl Lane {
         let (mut forwarder, port) = loop {
             match self.connect().await {
                 Ok(connected) => break connected,
-                Err(why) => self.told(Some(why)),
+                Err(why) => self.note(Some(why)),
             }
             if Instant::now() + PAUSE > deadline {
                 return;
@@ -214,9 +214,9 @@ impl Lane {
             }
         };
         tokio::select! {
-            moved = down => if moved.is_ok_and(|bytes| bytes > 0) { self.told(None) },
-            () = up => self.told(None),
-            why = failed => self.told(Some(why)),
+            moved = down => if moved.is_ok_and(|bytes| bytes > 0) { self.note(None) },
+            () = up => self.note(None),
+            why = failed => self.note(Some(why)),
         }
         let _ = to_client.shutdown().await;
         forwarder.abort();
@@ -234,7 +234,7 @@ impl Lane {
         Ok((forwarder, *port))
     }
 
-    fn told(&self, why: Option<String>) {
+    fn note(&self, why: Option<String>) {
         if why.is_some() {
             self.state.failed.notify_one();
         }

@@ -37,7 +37,7 @@ const PRIVILEGED: u16 = 1024;
 
 /// Which port of which Service, and where on localhost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ForwardSpec {
     /// The Service.
     pub service: ObjectName,
     /// The port's number or name; the likeliest one, if not given.
@@ -46,10 +46,10 @@ pub struct Wanted {
     pub local: Option<u16>,
 }
 
-impl Wanted {
+impl ForwardSpec {
     /// Reads `web`, `web:8000` or `web:http`, and `ports` as `kubectl port-forward` has them: `8000` or `8080:8000`
     /// after `web` or `svc/web`.
-    pub fn parse(text: &str, ports: Option<&str>) -> Result<Wanted> {
+    pub fn parse(text: &str, ports: Option<&str>) -> Result<ForwardSpec> {
         let (name, mut port) = match text.split_once(':') {
             Some((name, port)) => (name, Some(port.to_owned())),
             None => (text, None),
@@ -79,7 +79,7 @@ impl Wanted {
             }
             port = Some(there.to_owned());
         }
-        Ok(Wanted { service, port, local })
+        Ok(ForwardSpec { service, port, local })
     }
 }
 
@@ -112,7 +112,7 @@ impl Lead {
 pub async fn find(
     client: &Client,
     namespace: &Namespace,
-    wanted: Option<Wanted>,
+    wanted: Option<ForwardSpec>,
     local: Option<u16>,
     declared: &[project::Service],
     objects: &[Object],
@@ -122,10 +122,10 @@ pub async fn find(
         None => opened(client, namespace, declared, objects).await?,
     };
     let (service, port) = look(client, namespace, &wanted).await?;
-    let declared = declared.iter().find(|one| one.name == service);
+    let declared = declared.iter().find(|item| item.name == service);
     let usual = if port.number < PRIVILEGED { port.number + 8000 } else { port.number };
-    let local = local.or(wanted.local).or_else(|| declared.and_then(|one| one.local_port)).unwrap_or(usual);
-    let path = declared.map_or("/", |one| one.path.as_str()).to_owned();
+    let local = local.or(wanted.local).or_else(|| declared.and_then(|item| item.local_port)).unwrap_or(usual);
+    let path = declared.map_or("/", |item| item.path.as_str()).to_owned();
     Ok(Lead { service, port, local, path })
 }
 
@@ -195,17 +195,17 @@ async fn opened(
     namespace: &Namespace,
     declared: &[project::Service],
     objects: &[Object],
-) -> Result<Wanted> {
+) -> Result<ForwardSpec> {
     let first = super::find(client, namespace, declared, objects).await?.into_iter().next();
     let first = first.ok_or_else(|| {
         Code::ServiceNotDeclared
             .fault(Kind::Service, "the project has no Service to open")
             .hint("name one: `todo forward NAME`, or `[service.NAME]` in deploy.toml")
     })?;
-    Ok(Wanted { service: first.service, port: Some(first.port.number.to_string()), local: None })
+    Ok(ForwardSpec { service: first.service, port: Some(first.port.number.to_string()), local: None })
 }
 
-async fn look(client: &Client, namespace: &Namespace, wanted: &Wanted) -> Result<(ObjectName, Port)> {
+async fn look(client: &Client, namespace: &Namespace, wanted: &ForwardSpec) -> Result<(ObjectName, Port)> {
     let services: Api<Service> = Api::namespaced(client.clone(), namespace.as_str());
     let found = limit::read(services.list(&ListParams::default())).await;
     let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));
@@ -249,7 +249,7 @@ async fn look(client: &Client, namespace: &Namespace, wanted: &Wanted) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::Wanted;
+    use super::ForwardSpec;
     use super::find;
     use super::hold;
     use crate::fault::Result;
@@ -263,8 +263,8 @@ mod tests {
     use kube::Client;
     use serde_json::json;
 
-    fn wanted(text: &str) -> Wanted {
-        Wanted::parse(text, None).unwrap()
+    fn wanted(text: &str) -> ForwardSpec {
+        ForwardSpec::parse(text, None).unwrap()
     }
 
     fn namespace() -> Namespace {
@@ -296,7 +296,7 @@ mod tests {
     /// What is held: the port of the Service, the address that is told, and the forward.
     async fn held(
         cluster: &Client,
-        wanted: Option<Wanted>,
+        wanted: Option<ForwardSpec>,
         local: Option<u16>,
         declared: &[project::Service],
     ) -> Result<(u16, String, Opened, Vec<String>)> {
@@ -316,8 +316,8 @@ mod tests {
         ] {
             let (service, port) = (ObjectName::parse(service).unwrap(), port.map(str::to_owned));
             assert_eq!(
-                Wanted::parse(text, ports).unwrap(),
-                Wanted { service, port, local },
+                ForwardSpec::parse(text, ports).unwrap(),
+                ForwardSpec { service, port, local },
                 "{text} {ports:?}"
             );
         }
@@ -333,7 +333,7 @@ mod tests {
             ("web", Some("70000:80")),
             ("web:80", Some("80")),
         ] {
-            assert_eq!(Wanted::parse(text, ports).unwrap_err().kind.exit_code(), 2, "{text} {ports:?}");
+            assert_eq!(ForwardSpec::parse(text, ports).unwrap_err().kind.exit_code(), 2, "{text} {ports:?}");
         }
     }
 
@@ -371,13 +371,13 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_there_is_told_with_what_is() {
         let cluster = cluster().await;
-        for (text, told, hint) in [
+        for (text, message, hint) in [
             ("wep", "there is no Service `wep` in namespace `todo`", "did you mean `todo forward web`?"),
             ("web:81", "the Service `web` has no TCP port `81`", "it has 9000 (metrics), 80 (http)"),
             ("elsewhere", "the Service `elsewhere` has no TCP port", "forward to a Service that has pods"),
         ] {
             let fault = held(&cluster, Some(wanted(text)), None, &[]).await.unwrap_err();
-            assert_eq!((fault.kind.exit_code(), fault.causes()[0].as_str()), (60, told));
+            assert_eq!((fault.kind.exit_code(), fault.causes()[0].as_str()), (60, message));
             assert!(fault.hints[0].starts_with(hint), "{:?}", fault.hints);
         }
     }

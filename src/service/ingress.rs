@@ -107,22 +107,22 @@ fn decide(asking: &[Asking], wanted: bool, classes: &[IngressClass], pods: &[Pod
     });
     let mut need = Need::default();
     let mut asks_addon = wanted;
-    for one in asking {
-        match one.class.as_deref() {
+    for item in asking {
+        match item.class.as_deref() {
             Some(CLASS) => asks_addon = true,
             Some(class) if names.contains(&class) => {}
-            Some(class) => need.unserved.push((one.name.clone(), unserved(one, class, &names))),
+            Some(class) => need.unserved.push((item.name.clone(), unserved(item, class, &names))),
             None if default => {}
             None if names.is_empty() || names.contains(&CLASS) => asks_addon = true,
             None => {
-                let told =
+                let message =
                     "it names no class, and the cluster has no default one: no controller will serve it";
                 let help = format!("write `ingressClassName: {}`", names[0]);
                 let finding = Code::IngressClassMissing
-                    .error(told)
-                    .about(format!("Ingress/{}", one.name))
-                    .at(one.place.clone());
-                need.unserved.push((one.name.clone(), finding.help(help)));
+                    .error(message)
+                    .about(format!("Ingress/{}", item.name))
+                    .at(item.place.clone());
+                need.unserved.push((item.name.clone(), finding.help(help)));
             }
         }
     }
@@ -131,7 +131,7 @@ fn decide(asking: &[Asking], wanted: bool, classes: &[IngressClass], pods: &[Pod
     need
 }
 
-fn unserved(one: &Asking, class: &str, names: &[&str]) -> Finding {
+fn unserved(item: &Asking, class: &str, names: &[&str]) -> Finding {
     let help = match names {
         [] => format!(
             "write `ingressClassName: {CLASS}`, for which `todo` enables minikube's addon, or install the controller of `{class}` first"
@@ -146,8 +146,8 @@ fn unserved(one: &Asking, class: &str, names: &[&str]) -> Finding {
     };
     Code::IngressControllerMissing
         .error(format!("no controller is installed for IngressClass `{class}`"))
-        .about(format!("Ingress/{}", one.name))
-        .at(one.place.clone())
+        .about(format!("Ingress/{}", item.name))
+        .at(item.place.clone())
         .help(help)
 }
 

@@ -162,11 +162,11 @@ mod tests {
             (&udp, None, vec![], false),
             (&json!({"type": "ExternalName", "externalName": "db.example"}), None, vec![], false),
         ];
-        for (spec, listens, asked, told) in table {
+        for (spec, listens, asked, expected) in table {
             let client = cluster(pods([("web-1", listens)])).await;
             let home = Namespace::parse("todo").unwrap();
             let found = unheard(&client, &home, &[service(spec)], &asked).await;
-            assert_eq!(found.len(), usize::from(told), "{spec} {listens:?} {asked:?}: {found:?}");
+            assert_eq!(found.len(), usize::from(expected), "{spec} {listens:?} {asked:?}: {found:?}");
             if let [finding] = found.as_slice() {
                 assert_eq!(finding.message, "nothing in its pods listens on targetPort 8000");
                 assert_eq!(finding.subject.as_deref(), Some("Service/web"));

@@ -1,13 +1,13 @@
 //! Asking one service once, for `status`.
 
 use super::Asked;
+use super::Attempt;
 use super::Pace;
 use super::Reach;
-use super::Said;
 use super::backend;
 use super::blame::Unreachable;
 use super::candidate::Candidate;
-use super::candidate::Way;
+use super::candidate::Route;
 use super::detached::Record;
 use super::forward::Forward;
 use super::http::NoAnswer;
@@ -35,18 +35,18 @@ pub(super) async fn once(
         took: None,
         why: None,
     };
-    for way in candidate.ways(reach) {
-        let forward = match way {
+    for route in candidate.routes(reach) {
+        let forward = match route {
             // `status` says that only a forward leads there; which one is for `up`.
-            Way::Controller => continue,
-            Way::Forward if held.is_some() => None,
-            Way::Forward => {
+            Route::Controller => continue,
+            Route::Forward if held.is_some() => None,
+            Route::Forward => {
                 let port = candidate.port.name.as_deref();
                 Forward::open(client, namespace, &candidate.service, port, None).await.ok()
             }
             _ => None,
         };
-        let question = match (&forward, held, way.question()) {
+        let question = match (&forward, held, route.question()) {
             (Some(forward), ..) => candidate.forwarded(forward.address()),
             (None, _, Some(question)) => question.clone(),
             (None, Some(held), None) => through(candidate, held),
@@ -55,14 +55,14 @@ pub(super) async fn once(
         let waits = forward.is_none()
             && !(reach.unrouted.is_some()
                 && reach.address.is_some_and(|at| question.host() == at.to_string()));
-        let (question, said) = if waits {
+        let (question, result) = if waits {
             asked_for_a_moment(client, namespace, candidate, &question, pace).await
         } else {
             say(candidate, &question, pace).await
         };
         let url = forward.is_none().then(|| question.url());
-        let (answer, why) = match said {
-            Said::Right(answer) => {
+        let (answer, why) = match result {
+            Attempt::Right(answer) => {
                 let only = || match (&asked.url, &asked.why) {
                     (Some(url), Some(why)) => format!("{url} {why}; only a forward reaches it"),
                     _ => "only a port-forward reaches it: `todo up` makes one".to_owned(),
@@ -70,13 +70,12 @@ pub(super) async fn once(
                 let why = forward.is_some().then(only);
                 (Some((answer, true)), why)
             }
-            Said::NotYet(Unreachable::Wrong(answer, why)) | Said::Wrong(Unreachable::Wrong(answer, why)) => {
-                (Some((answer, false)), Some(why))
-            }
-            Said::NotYet(Unreachable::None(none)) | Said::Wrong(Unreachable::None(none)) => {
+            Attempt::NotYet(Unreachable::Wrong(answer, why))
+            | Attempt::Wrong(Unreachable::Wrong(answer, why)) => (Some((answer, false)), Some(why)),
+            Attempt::NotYet(Unreachable::None(none)) | Attempt::Wrong(Unreachable::None(none)) => {
                 (None, Some(none.to_string()))
             }
-            Said::Unreachable(why) => (None, Some(NoAnswer::Unreachable(why).to_string())),
+            Attempt::Unreachable(why) => (None, Some(NoAnswer::Unreachable(why).to_string())),
         };
         let reached = answer.is_some();
         // An address that leads to an answer is the URL; else the first that should have.
@@ -109,18 +108,18 @@ async fn asked_for_a_moment(
     candidate: &Candidate,
     question: &Question,
     pace: Pace,
-) -> (Question, Said) {
+) -> (Question, Attempt) {
     let until = Instant::now() + pace.settle;
     loop {
-        let (asked, said) = say(candidate, question, pace).await;
-        let shut = matches!(&said, Said::NotYet(Unreachable::None(none)) if none.is_like_a_rollout());
+        let (asked, result) = say(candidate, question, pace).await;
+        let shut = matches!(&result, Attempt::NotYet(Unreachable::None(none)) if none.is_like_a_rollout());
         if !shut || Instant::now() >= until {
-            return (asked, said);
+            return (asked, result);
         }
         let port = candidate.port.name.as_deref();
         let backends = backend::look(client, namespace, &candidate.service, port).await;
         if backends.is_ok_and(|backends| backends.ready == 0) {
-            return (asked, said);
+            return (asked, result);
         }
         tokio::time::sleep(pace.pause / 4).await;
     }

@@ -38,9 +38,9 @@ pub(super) async fn ask(
     limit: Duration,
 ) -> (Question, Result<Answer, NoAnswer>) {
     let plain = once(question, expect, limit).await;
-    let said = plain.as_ref().is_ok_and(says_so);
+    let demands_tls = plain.as_ref().is_ok_and(says_so);
     let doubtful = match &plain {
-        Ok(answer) => said || answer.status == 400 && expect.status != Some(400),
+        Ok(answer) => demands_tls || answer.status == 400 && expect.status != Some(400),
         Err(failed) => matches!(failed.why, NoAnswer::Closed | NoAnswer::Garbled(_)),
     };
     let plain = plain.map_err(|failed| failed.why);
@@ -50,13 +50,13 @@ pub(super) async fn ask(
     let over = question.over_tls();
     match once(&over, expect, limit).await {
         // Who answers 400 both ways has said it of the request, unless in so many words of the missing TLS.
-        Ok(answer) if answer.status == 400 && plain.is_ok() && !said => (question.clone(), plain),
+        Ok(answer) if answer.status == 400 && plain.is_ok() && !demands_tls => (question.clone(), plain),
         Ok(answer) => (over, Ok(answer)),
         Err(failed) if failed.tls => (over, Err(failed.why)),
         // An HTTP server that answers a TLS handshake in plain text, or waits for the end of the request that it takes it for,
         // passes on what another server has said.
         Err(Failed { why: NoAnswer::Garbled(_) | NoAnswer::Silent(_), .. }) => (question.clone(), plain),
-        Err(failed) if said => (question.clone(), Err(NoAnswer::Tls(failed.why.to_string()))),
+        Err(failed) if demands_tls => (question.clone(), Err(NoAnswer::Tls(failed.why.to_string()))),
         Err(_) => (question.clone(), plain),
     }
 }

@@ -1,13 +1,13 @@
 //! Asking one service until it answers: way after way, each until it is known to lead there or not.
 
-use super::Said;
+use super::Attempt;
 use super::VerifiedUrl;
 use super::backend;
 use super::blame;
 use super::blame::Inputs;
 use super::blame::Unreachable;
 use super::candidate::Candidate;
-use super::candidate::Way;
+use super::candidate::Route;
 use super::detour::Detour;
 use super::forward::Forward;
 use super::hosts::Entry;
@@ -72,19 +72,19 @@ impl Prover<'_> {
 
     async fn one(&self, candidate: &Candidate) -> Result<VerifiedUrl, Finding> {
         let item = self.run.sink.item(Step::Service, candidate.service.as_str());
-        let ways = candidate.ways(self.reach);
+        let routes = candidate.routes(self.reach);
         let mut detours = Vec::new();
-        for (index, way) in ways.iter().enumerate() {
-            let forward = match way {
-                Way::Forward => Some(self.forward(candidate).await?),
-                Way::Controller => match self.controller(candidate).await {
+        for (index, route) in routes.iter().enumerate() {
+            let forward = match route {
+                Route::Forward => Some(self.forward(candidate).await?),
+                Route::Controller => match self.controller(candidate).await {
                     Some(forward) => Some(forward),
                     None => continue,
                 },
                 _ => None,
             };
-            let question = match (&forward, way.question()) {
-                (Some(forward), _) if *way == Way::Controller => match &candidate.ingress {
+            let question = match (&forward, route.question()) {
+                (Some(forward), _) if *route == Route::Controller => match &candidate.ingress {
                     Some(front) => candidate.through(front, forward.address()),
                     None => continue,
                 },
@@ -92,9 +92,9 @@ impl Prover<'_> {
                 (None, Some(question)) => question.clone(),
                 (None, None) => continue,
             };
-            match self.until(&item, candidate, way, &question, &ways[index + 1..]).await {
+            match self.until(&item, candidate, route, &question, &routes[index + 1..]).await {
                 End::Answered(answer, question) => {
-                    let mut verified = self.local(&item, candidate, way, question, answer, forward).await?;
+                    let mut verified = self.local(&item, candidate, route, question, answer, forward).await?;
                     let detours = detours.into_iter().map(|why| note(candidate, Code::NodeUnreachable, why));
                     verified.notes.splice(0..0, detours.collect::<Vec<_>>());
                     let took = verified.took.as_millis();
@@ -110,17 +110,17 @@ impl Prover<'_> {
                 }
                 End::Failed(trouble, question, tried) => {
                     let forward = forward.or(tried.map(Opened::Here));
-                    let told = forward.as_ref().and_then(Opened::trouble);
+                    let reason = forward.as_ref().and_then(Opened::trouble);
                     if let Some(forward) = forward {
                         forward.give_up().await;
                     }
-                    return Err(self.blame(candidate, &question, &trouble, told, detours).await);
+                    return Err(self.blame(candidate, &question, &trouble, reason, detours).await);
                 }
-                End::Closed(trouble, question, told) => {
+                End::Closed(trouble, question, reason) => {
                     if let Some(forward) = forward {
                         forward.give_up().await;
                     }
-                    return Err(self.blame(candidate, &question, &trouble, Some(told), detours).await);
+                    return Err(self.blame(candidate, &question, &trouble, Some(reason), detours).await);
                 }
             }
         }
@@ -135,9 +135,9 @@ impl Prover<'_> {
         &self,
         item: &OpenItem,
         candidate: &Candidate,
-        way: &Way,
+        route: &Route,
         question: &Question,
-        rest: &[Way],
+        rest: &[Route],
     ) -> End {
         // Ways before this one may have taken all the time.
         let deadline = self.deadline.max(Instant::now() + self.pace.settle);
@@ -147,7 +147,7 @@ impl Prover<'_> {
         let mut refused: Option<Instant> = None;
         let longest = (deadline - Instant::now()).as_secs_f64().round();
         loop {
-            let (question, said) = say(candidate, question, self.pace).await;
+            let (question, result) = say(candidate, question, self.pace).await;
             let now = Instant::now();
             let mut lasts = |trouble: &Unreachable| match &same {
                 Some((before, since)) if trouble.is_like(before) => now - *since,
@@ -156,8 +156,8 @@ impl Prover<'_> {
                     Duration::ZERO
                 }
             };
-            let trouble = match said {
-                Said::Right(answer) if candidate.may_be_unread(way, answer.status) => {
+            let trouble = match result {
+                Attempt::Right(answer) if candidate.may_be_unread(route, answer.status) => {
                     let why = format!("answers {}", answer.status);
                     let trouble = Unreachable::Wrong(answer.clone(), why);
                     let waited = lasts(&trouble) >= self.pace.read;
@@ -166,7 +166,7 @@ impl Prover<'_> {
                     }
                     trouble
                 }
-                Said::Right(answer) => match self.next_fails(way, &question).await {
+                Attempt::Right(answer) => match self.next_fails(route, &question).await {
                     Some(trouble)
                         if lasts(&trouble) < self.pace.settle && Instant::now() + pause < deadline =>
                     {
@@ -174,20 +174,20 @@ impl Prover<'_> {
                     }
                     _ => return End::Answered(answer, question),
                 },
-                Said::Unreachable(why) if !rest.is_empty() => {
+                Attempt::Unreachable(why) if !rest.is_empty() => {
                     return End::NextWay(NoAnswer::Unreachable(why).to_string());
                 }
-                Said::Unreachable(why) => Unreachable::None(NoAnswer::Unreachable(why)),
-                Said::Wrong(trouble) => {
+                Attempt::Unreachable(why) => Unreachable::None(NoAnswer::Unreachable(why)),
+                Attempt::Wrong(trouble) => {
                     if lasts(&trouble) >= self.pace.settle {
                         return End::Failed(trouble, question, detour.tried());
                     }
                     trouble
                 }
-                Said::NotYet(trouble) if self.has_no_pods(candidate).await => {
+                Attempt::NotYet(trouble) if self.has_no_pods(candidate).await => {
                     return End::Failed(trouble, question, detour.tried());
                 }
-                Said::NotYet(trouble) => {
+                Attempt::NotYet(trouble) => {
                     if let Some(why) = self.is_closed(candidate, &trouble, &mut refused).await {
                         return End::Closed(trouble, question, why);
                     }
@@ -216,8 +216,8 @@ impl Prover<'_> {
     /// rules of kube-proxy lead some connections to pods that are gone (`kubernetes: pkg/proxy/iptables`:
     /// `minSyncPeriod`), and whoever takes the URL from here would be refused. Nothing is sent over them. Where TLS is
     /// spoken none is made: many servers log a connection without a handshake as an error.
-    async fn next_fails(&self, way: &Way, question: &Question) -> Option<Unreachable> {
-        if !matches!(way, Way::Node(_)) || question.tls {
+    async fn next_fails(&self, route: &Route, question: &Question) -> Option<Unreachable> {
+        if !matches!(route, Route::Node(_)) || question.tls {
             return None;
         }
         for _ in 0..CONNECTIONS {
@@ -233,7 +233,7 @@ impl Prover<'_> {
         &self,
         item: &OpenItem,
         candidate: &Candidate,
-        way: &Way,
+        route: &Route,
         question: Question,
         answer: Answer,
         forward: Option<Opened>,
@@ -251,23 +251,23 @@ impl Prover<'_> {
             unknown: None,
         };
         let there = candidate.local_port.filter(|port| {
-            matches!(way, Way::Published(at) if at.connect.ends_with(&format!(":{port}")))
-                || matches!(way, Way::Controller | Way::Forward)
+            matches!(route, Route::Published(at) if at.connect.ends_with(&format!(":{port}")))
+                || matches!(route, Route::Controller | Route::Forward)
         });
         if candidate.local_port.is_some() && there.is_none() {
             let forward = self.forward(candidate).await?;
             let local = candidate.forwarded(forward.address());
-            match self.until(item, candidate, &Way::Forward, &local, &[]).await {
+            match self.until(item, candidate, &Route::Forward, &local, &[]).await {
                 End::Answered(_, local) => verified.local = Some(local.url()),
                 End::NextWay(why) => tell(Code::NodeUnreachable, format!("{} {why}", local.url())),
                 End::Failed(trouble, local, _) => {
-                    let told = forward.trouble();
+                    let reason = forward.trouble();
                     forward.give_up().await;
-                    return Err(self.blame(candidate, &local, &trouble, told, Vec::new()).await);
+                    return Err(self.blame(candidate, &local, &trouble, reason, Vec::new()).await);
                 }
-                End::Closed(trouble, local, told) => {
+                End::Closed(trouble, local, reason) => {
                     forward.give_up().await;
-                    return Err(self.blame(candidate, &local, &trouble, Some(told), Vec::new()).await);
+                    return Err(self.blame(candidate, &local, &trouble, Some(reason), Vec::new()).await);
                 }
             }
             verified.forward = Some(forward);
@@ -287,14 +287,14 @@ impl Prover<'_> {
             };
             tell(Code::PortForwardUsed, message);
         }
-        if let (Some(front), Way::Forward) = (&candidate.ingress, way) {
+        if let (Some(front), Route::Forward) = (&candidate.ingress, route) {
             let name = &front.name;
             tell(
                 Code::IngressBypassed,
                 format!("the Ingress `{name}` cannot be reached from here; this URL bypasses it"),
             );
         }
-        if candidate.may_be_unread(way, verified.status) {
+        if candidate.may_be_unread(route, verified.status) {
             tell(
                 Code::UnexpectedStatus,
                 format!(

@@ -7,6 +7,7 @@ use crate::report::Mode;
 use crate::report::output;
 use crate::report::output::Output;
 use crate::report::status_view::StatusView;
+use crate::report::timeline;
 use crate::run::Run;
 
 impl Answer {
@@ -15,6 +16,7 @@ impl Answer {
             Answer::Nothing
             | Answer::Url(_)
             | Answer::Listing(_)
+            | Answer::Timeline(_)
             | Answer::Text(_)
             | Answer::Logs(_)
             | Answer::Statuses(_)
@@ -27,7 +29,7 @@ impl Answer {
     /// Writes it, and waits for what it holds; a hold that has ended by itself is a fault. Returns the exit code.
     pub(super) async fn tell(self, run: &Run, mode: Mode, output: &Output) -> Result<u8> {
         let code = self.exit_code();
-        let told = match self {
+        let result = match self {
             Answer::Exec(session) => {
                 return session.run(run, output::bytes(), output::error_bytes()).await;
             }
@@ -47,6 +49,7 @@ impl Answer {
                 }
             }
             Answer::Listing(list) | Answer::Judged(list, _) => output.listing(list),
+            Answer::Timeline(timeline) => output.listing(timeline::listing(&timeline)),
             Answer::Planned { listing, diffs, .. } => {
                 output.listing(listing).and_then(|()| output.diffs(&diffs))
             }
@@ -80,7 +83,7 @@ impl Answer {
                 }
             }
         };
-        told.map(|()| code)
+        result.map(|()| code)
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) struct Tree {
 }
 
 /// What a look at the disk needs and finds.
-struct Look<'a> {
+struct Visit<'a> {
     /// What is known from before.
     known: &'a Records,
     /// Told of each directory before it is listed.
@@ -50,7 +50,7 @@ struct Look<'a> {
 
 /// What differs, and what is to be looked at again.
 #[derive(Debug, Default)]
-pub(super) struct Looked {
+pub(super) struct Scanned {
     pub(super) changes: Changes,
     pub(super) unsettled: Vec<PathBuf>,
 }
@@ -68,22 +68,22 @@ impl Tree {
 
     /// Watches other roots. What differs is told of what was watched before, too. `enter` is told of each directory
     /// before it is listed, so that nothing falls between a watch that is added there and the list.
-    pub(super) fn replace(&mut self, roots: Vec<Root>, enter: &mut dyn FnMut(&Path)) -> Looked {
+    pub(super) fn replace(&mut self, roots: Vec<Root>, enter: &mut dyn FnMut(&Path)) -> Scanned {
         let before = std::mem::replace(&mut self.roots, roots);
         let known = std::mem::take(&mut self.records);
-        let mut look = Look { known: &known, enter, found: Records::new(), unsettled: Vec::new() };
+        let mut look = Visit { known: &known, enter, found: Records::new(), unsettled: Vec::new() };
         for root in &self.roots {
             look.root(root, &root.path);
         }
-        let Look { found, unsettled, .. } = look;
-        let mut looked = Looked { changes: Changes::default(), unsettled };
+        let Visit { found, unsettled, .. } = look;
+        let mut looked = Scanned { changes: Changes::default(), unsettled };
         compare(&known, &found, |path| before.iter().any(|root| covers(root, path)), &mut looked.changes);
         self.records = found;
         looked
     }
 
     /// Looks at `path` and everything below it.
-    pub(super) fn look(&mut self, path: &Path, enter: &mut dyn FnMut(&Path)) -> Looked {
+    pub(super) fn look(&mut self, path: &Path, enter: &mut dyn FnMut(&Path)) -> Scanned {
         let below: Vec<PathBuf> = self
             .records
             .range(path.to_owned()..)
@@ -92,12 +92,12 @@ impl Tree {
             .cloned()
             .collect();
         let known: Records = below.into_iter().filter_map(|path| self.records.remove_entry(&path)).collect();
-        let mut look = Look { known: &known, enter, found: Records::new(), unsettled: Vec::new() };
+        let mut look = Visit { known: &known, enter, found: Records::new(), unsettled: Vec::new() };
         for root in self.roots.iter().filter(|root| root.is_concerned_by(path)) {
             look.root(root, path);
         }
-        let Look { found, unsettled, .. } = look;
-        let mut looked = Looked { changes: Changes::default(), unsettled };
+        let Visit { found, unsettled, .. } = look;
+        let mut looked = Scanned { changes: Changes::default(), unsettled };
         compare(&known, &found, |_| true, &mut looked.changes);
         self.records.extend(found);
         looked
@@ -131,7 +131,7 @@ fn is_entered(filter: &dyn Filter, path: &str) -> bool {
     !path.split('/').any(is_ephemeral) && ends.into_iter().all(|end| filter.enters(&path[..end]))
 }
 
-impl Look<'_> {
+impl Visit<'_> {
     /// Looks at what `root` watches at `path`, which may be above or below it.
     fn root(&mut self, root: &Root, path: &Path) {
         match &root.scope {

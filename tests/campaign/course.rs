@@ -2,10 +2,10 @@
 //! wrong.
 
 use super::chance::Chance;
+use super::harness::Harness;
 use super::project;
 use super::project::Made;
 use super::report::Report;
-use super::stage::Stage;
 use serde_json::Value;
 use simulator::scenario::Party;
 use std::collections::BTreeMap;
@@ -71,9 +71,9 @@ impl Course {
     }
 
     /// What comes before the run.
-    pub(crate) async fn lead(self, stage: &mut Stage<'_>, folder: &Path) -> Result<(), String> {
+    pub(crate) async fn lead(self, harness: &mut Harness<'_>, folder: &Path) -> Result<(), String> {
         if self != Course::First {
-            stage.well("up").await?;
+            harness.well("up").await?;
         }
         if self == Course::Edited {
             project::edit(folder);
@@ -111,29 +111,29 @@ pub(crate) struct Calm {
     /// What there is after the run.
     pub(crate) after: BTreeMap<String, Value>,
     /// What there is after an `up` then.
-    pub(crate) wanted: BTreeMap<String, Value>,
+    pub(crate) desired: BTreeMap<String, Value>,
     pub(crate) report: Report,
 }
 
 impl Calm {
     pub(crate) async fn of(folder: &Path, seed: u64, course: Course) -> Result<Calm, String> {
         let (project, made) = project(folder, seed);
-        let mut stage = Stage::new(&project, &made, seed, LIMIT).await;
-        course.lead(&mut stage, folder).await?;
-        let before = stage.host.gate().effects();
-        let _ = stage.host.gate().asked();
+        let mut harness = Harness::new(&project, &made, seed, LIMIT).await;
+        course.lead(&mut harness, folder).await?;
+        let before = harness.host.gate().effects();
+        let _ = harness.host.gate().asked();
         let began = tokio::time::Instant::now();
-        stage.well(course.line()).await?;
+        harness.well(course.line()).await?;
         let took = began.elapsed();
-        let (calls, effects) = (stage.host.gate().asked(), stage.host.gate().effects() - before);
-        let after = stage.left().await;
-        let wanted = if course.takes_down() {
-            stage.well("up").await?;
-            stage.left().await
+        let (calls, effects) = (harness.host.gate().asked(), harness.host.gate().effects() - before);
+        let after = harness.left().await;
+        let desired = if course.takes_down() {
+            harness.well("up").await?;
+            harness.left().await
         } else {
             after.clone()
         };
-        stage.is_decent()?;
-        Ok(Calm { namespace: made.namespace, calls, effects, took, after, wanted, report: stage.report })
+        harness.is_decent()?;
+        Ok(Calm { namespace: made.namespace, calls, effects, took, after, desired, report: harness.report })
     }
 }

@@ -4,13 +4,13 @@
 use super::chance::Chance;
 use super::course::read;
 use super::faults;
+use super::harness::Ended;
+use super::harness::Harness;
+use super::harness::Heard;
 use super::normal;
 use super::order::BACK_OFF;
 use super::project::Made;
 use super::report::Report;
-use super::stage::Ended;
-use super::stage::Heard;
-use super::stage::Stage;
 use super::trial::LIMIT;
 use serde_json::Value;
 use simulator::scenario::Scenario;
@@ -68,15 +68,15 @@ pub(crate) async fn looped(folder: &Path, seed: u64) -> Result<Looped, String> {
     let mut chance = Chance::new(seed);
     let edits = Edits { folder: folder.to_owned(), chance: Chance::new(chance.next()) };
     let made = Made { namespace: "shop" };
-    let stage = async |project| {
-        let mut stage = Stage::new(project, &made, seed, LIMIT).await;
-        stage.well("up").await?;
-        Ok::<_, String>(stage)
+    let harness = async |project| {
+        let mut harness = Harness::new(project, &made, seed, LIMIT).await;
+        harness.well("up").await?;
+        Ok::<_, String>(harness)
     };
 
     edits.first();
     let project = read(folder);
-    let mut calm = stage(&project).await?;
+    let mut calm = harness(&project).await?;
     let before = calm.host.gate().effects();
     match calm.watch(None, async |heard| edits.clone().made(heard).await).await {
         Ended::Well(_) => {}
@@ -89,8 +89,8 @@ pub(crate) async fn looped(folder: &Path, seed: u64) -> Result<Looped, String> {
     let copied = copied(&calm);
     calm.well("up").await?;
     let edited = read(folder);
-    let wanted = left(&stage(&edited).await?).await?;
-    normal::same(&wanted, &left(&calm).await?)
+    let desired = left(&harness(&edited).await?).await?;
+    normal::same(&desired, &left(&calm).await?)
         .map_err(|why| format!("an undisturbed loop does not end in the same state:\n{why}"))?;
 
     let text = faults::scenario(&mut chance, effects);
@@ -99,7 +99,7 @@ pub(crate) async fn looped(folder: &Path, seed: u64) -> Result<Looped, String> {
         scenario::read(Path::new("loop.toml"), &text).map_err(|mistakes| format!("{mistakes:?}\n{text}"))?;
     let die = chance.one_in(2).then(|| 1 + chance.below(effects));
     edits.first();
-    let mut rough = stage(&project).await?;
+    let mut rough = harness(&project).await?;
     rough.host.disturb(scenario);
     if let Ended::Hung = rough.watch(die, async |heard| edits.clone().made(heard).await).await {
         return Err(explain(format!("a disturbed loop hangs\n{}", rough.end_of_story())));
@@ -109,7 +109,7 @@ pub(crate) async fn looped(folder: &Path, seed: u64) -> Result<Looped, String> {
     rough.host.disturb(Scenario::default());
     tokio::time::sleep(BACK_OFF).await;
     rough.well("up").await.map_err(&explain)?;
-    normal::same(&wanted, &left(&rough).await.map_err(&explain)?)
+    normal::same(&desired, &left(&rough).await.map_err(&explain)?)
         .map_err(|why| explain(format!("it does not end in the same state:\n{why}")))?;
     rough.is_decent().map_err(&explain)?;
     let faults = rough.host.gate().faults();
@@ -118,14 +118,14 @@ pub(crate) async fn looped(folder: &Path, seed: u64) -> Result<Looped, String> {
 }
 
 /// How many files containers have that were copied into them.
-fn copied(stage: &Stage<'_>) -> usize {
-    stage.host.copied("todo.local/").iter().map(BTreeMap::len).sum()
+fn copied(harness: &Harness<'_>) -> usize {
+    harness.host.copied("todo.local/").iter().map(BTreeMap::len).sum()
 }
 
 /// What there is, without what tells how often something was deployed before. No container has copied files any more.
-async fn left(stage: &Stage<'_>) -> Result<normal::Left, String> {
-    let mut left = stage.left().await;
-    match copied(stage) {
+async fn left(harness: &Harness<'_>) -> Result<normal::Left, String> {
+    let mut left = harness.left().await;
+    match copied(harness) {
         0 => {}
         files => return Err(format!("{files} copied files are left in containers")),
     }

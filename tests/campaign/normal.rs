@@ -121,14 +121,18 @@ pub(crate) fn same(undisturbed: &Left, disturbed: &Left) -> Result<(), String> {
     let differ = |name: &&String| undisturbed.get(*name) != disturbed.get(*name);
     let found = names.into_iter().filter(differ).map(|name| {
         let (one, other) = (undisturbed.get(name), disturbed.get(name));
-        format!("{name}:\n    undisturbed: {}\n    disturbed:   {}", told(one, other), told(other, one))
+        format!(
+            "{name}:\n    undisturbed: {}\n    disturbed:   {}",
+            differences(one, other),
+            differences(other, one)
+        )
     });
     let found: Vec<String> = found.collect();
     if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
 }
 
 /// A value, or of one that is long the part in which it differs from the other.
-fn told(one: Option<&Value>, other: Option<&Value>) -> String {
+fn differences(one: Option<&Value>, other: Option<&Value>) -> String {
     let Some(one) = one else { return "nothing".to_owned() };
     let (one, other) = (one.to_string(), other.map(Value::to_string).unwrap_or_default());
     let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();

@@ -6,10 +6,10 @@
 use super::course;
 use super::course::Calm;
 use super::course::Course;
+use super::harness::Ended;
+use super::harness::Harness;
 use super::normal;
 use super::report::Report;
-use super::stage::Ended;
-use super::stage::Stage;
 use regex::Regex;
 use simulator::scenario::Party;
 use simulator::scenario::Pattern;
@@ -189,7 +189,7 @@ pub(crate) fn happenings(calm: &Calm) -> Vec<Blow> {
     let at = |effect| EVENTS.iter().map(move |(what, _)| Blow::Event { what, effect });
     let mut blows: Vec<Blow> = (0..=calm.effects).flat_map(at).collect();
     let of = ["Deployment ", "StatefulSet ", "Job "];
-    let names = calm.wanted.keys().filter_map(|name| of.iter().find_map(|kind| name.strip_prefix(kind)));
+    let names = calm.desired.keys().filter_map(|name| of.iter().find_map(|kind| name.strip_prefix(kind)));
     for name in names {
         let pods = format!("{}-*", name.rsplit('/').next().unwrap_or(name));
         for trouble in TROUBLES {
@@ -244,23 +244,23 @@ impl Order {
         let (project, made) = course::project(folder, *seed);
         let scenario =
             scenario::read(Path::new("order.toml"), text).map_err(|mistakes| format!("{mistakes:?}"))?;
-        let mut stage = Stage::new(&project, &made, *seed, course::LIMIT).await;
-        course.lead(&mut stage, folder).await?;
-        stage.host.disturb(scenario);
+        let mut harness = Harness::new(&project, &made, *seed, course::LIMIT).await;
+        course.lead(&mut harness, folder).await?;
+        harness.host.disturb(scenario);
         let line = course.line();
         let kill = if let Blow::Kill(effect) = blow { Some(*effect) } else { None };
         let began = tokio::time::Instant::now();
-        let ended = stage.run(line, kill).await;
+        let ended = harness.run(line, kill).await;
         let took = began.elapsed();
         if let Ended::Hung = ended {
-            return Err(format!("the disturbed `{line}` hangs\n{}", stage.end_of_story()));
+            return Err(format!("the disturbed `{line}` hangs\n{}", harness.end_of_story()));
         }
-        let volumes = stage.host.cluster().volumes();
+        let volumes = harness.host.cluster().volumes();
         match blow {
             Blow::Kill(_) => {}
             Blow::Call { way, .. } => {
                 if let Ended::Well(_) = ended {
-                    let mut left = stage.left().await;
+                    let mut left = harness.left().await;
                     // A lock that nobody takes back is not waited for for longer than it lives.
                     left.retain(|name, _| *way != "hang" || !name.starts_with("lock "));
                     alike(&calm.after, left, blow).map_err(|why| {
@@ -276,38 +276,38 @@ impl Order {
                 }
                 if course.takes_down() {
                     // What is in a cluster that is stopped stays there until it runs.
-                    stage.well("up").await?;
+                    harness.well("up").await?;
                 }
             }
             // A container that has crashed is judged by that until its next start.
             Blow::Event { .. } | Blow::Pod { .. } => tokio::time::sleep(BACK_OFF).await,
         }
         if course.takes_down() {
-            stage.well(line).await?;
-            alike(&calm.after, stage.left().await, blow)
+            harness.well(line).await?;
+            alike(&calm.after, harness.left().await, blow)
                 .map_err(|why| format!("`{line}` leaves something else:\n{why}"))?;
         }
-        stage.well("up").await?;
-        alike(&calm.wanted, stage.left().await, blow)
+        harness.well("up").await?;
+        alike(&calm.desired, harness.left().await, blow)
             .map_err(|why| format!("it does not end in the same state:\n{why}"))?;
-        let after = stage.host.cluster().volumes();
+        let after = harness.host.cluster().volumes();
         if *course != Course::Purge && volumes.iter().any(|(claim, volume)| after.get(claim) != Some(volume))
         {
             return Err(format!("volumes were lost: {volumes:?} {after:?}"));
         }
-        stage.is_decent()?;
-        let faults = stage.host.gate().faults();
-        Ok(Report { trials: 1, faults, ..stage.report })
+        harness.is_decent()?;
+        let faults = harness.host.gate().faults();
+        Ok(Report { trials: 1, faults, ..harness.report })
     }
 }
 
 /// Whether two machines are alike.
-fn alike(wanted: &normal::Left, mut left: normal::Left, blow: &Blow) -> Result<(), String> {
-    let mut wanted = wanted.clone();
+fn alike(desired: &normal::Left, mut left: normal::Left, blow: &Blow) -> Result<(), String> {
+    let mut desired = desired.clone();
     if let Blow::Event { what: "image-vanish", .. } = blow {
         // Images of before are not built again.
-        wanted.retain(|name, _| !name.starts_with("image "));
+        desired.retain(|name, _| !name.starts_with("image "));
         left.retain(|name, _| !name.starts_with("image "));
     }
-    normal::same(&wanted, &left)
+    normal::same(&desired, &left)
 }

@@ -5,6 +5,8 @@ use super::chance::Chance;
 use super::course;
 use super::course::Calm;
 use super::faults;
+use super::harness::Ended;
+use super::harness::Harness;
 use super::looped;
 use super::looped::Looped;
 use super::normal;
@@ -13,8 +15,6 @@ use super::order::BACK_OFF;
 use super::order::Order;
 use super::project;
 use super::report::Report;
-use super::stage::Ended;
-use super::stage::Stage;
 use simulator::scenario::Scenario;
 use std::fmt;
 use std::path::Path;
@@ -98,13 +98,13 @@ pub(crate) fn rollouts(seed: u64, count: u32) -> Result<Report, String> {
         let made = project::make(folder, &mut Chance::new(seed));
         project::leave_one_replica(folder);
         let project = course::read(folder);
-        let mut stage = Stage::new(&project, &made, seed, LIMIT).await;
-        stage.well("up").await?;
+        let mut harness = Harness::new(&project, &made, seed, LIMIT).await;
+        harness.well("up").await?;
         for number in 1..=count {
             project::revise(folder, number);
-            stage.well("up").await.map_err(|why| format!("rollout {number}: {why}"))?;
+            harness.well("up").await.map_err(|why| format!("rollout {number}: {why}"))?;
         }
-        Ok(stage.report)
+        Ok(harness.report)
     })
 }
 
@@ -123,7 +123,7 @@ async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
 
     // Half of them: what is disturbed changes what is there already.
     let edited = chance.one_in(2);
-    let mut calm = Stage::new(&project, &made, seed, LIMIT).await;
+    let mut calm = Harness::new(&project, &made, seed, LIMIT).await;
     if edited {
         calm.well("up").await?;
         project::edit(folder);
@@ -132,7 +132,7 @@ async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
     let _ = calm.host.gate().calls();
     calm.well("up").await?;
     let effects = calm.host.gate().effects() - before;
-    let mut wanted = calm.left().await;
+    let mut desired = calm.left().await;
     calm.well("up").await?;
     let idle: Vec<String> = calm.host.gate().calls().split_off(usize::try_from(effects).unwrap());
     let touched: Vec<&String> = idle.iter().filter(|call| !call.contains(" leases ")).collect();
@@ -145,7 +145,7 @@ async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
     let explain = |why: String| format!("{why}\nthe scenario:\n{text}");
     let scenario =
         scenario::read(Path::new("trial.toml"), &text).map_err(|mistakes| format!("{mistakes:?}\n{text}"))?;
-    let mut rough = Stage::new(&project, &made, seed, LIMIT).await;
+    let mut rough = Harness::new(&project, &made, seed, LIMIT).await;
     if edited {
         project::make(folder, &mut Chance::new(seed));
         rough.well("up").await?;
@@ -170,15 +170,15 @@ async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
     if edited && taken_down {
         // What was deployed before is not gone back to when it was taken away in between.
         let revision = |name: &String| name.contains("/todo.shop.v");
-        wanted.retain(|name, _| !revision(name));
+        desired.retain(|name, _| !revision(name));
         left.retain(|name, _| !revision(name));
     }
     if text.contains("image-vanish") {
         // Images of before are not built again.
-        wanted.retain(|name, _| !name.starts_with("image "));
+        desired.retain(|name, _| !name.starts_with("image "));
         left.retain(|name, _| !name.starts_with("image "));
     }
-    normal::same(&wanted, &left)
+    normal::same(&desired, &left)
         .map_err(|why| explain(format!("it does not end in the same state:\n{why}")))?;
     let after = rough.host.cluster().volumes();
     if volumes.iter().any(|(claim, volume)| after.get(claim) != Some(volume)) {

@@ -32,15 +32,15 @@ use todo::world::World;
 const JOBS: &str = "apis/batch/v1/jobs";
 const CONFIGS: &str = "api/v1/configmaps";
 
-struct Stage {
+struct Harness {
     api: Api,
     run: Run,
     target: Target,
     _asker: CancelHandle,
 }
 
-impl Stage {
-    async fn new() -> Stage {
+impl Harness {
+    async fn new() -> Harness {
         let api = Api::new();
         let address = serve(api.clone()).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -49,13 +49,13 @@ impl Stage {
         let (sink, _) = Sink::new();
         let (asker, cancel) = Cancel::new();
         let world = World::fake(folder.path(), [("USER", "kim"), ("HOSTNAME", "box")]);
-        let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
+        let run = Run::new(sink, cancel, world);
         let (namespace, project) = (Namespace::parse("shop").unwrap(), ProjectName::parse("shop").unwrap());
         let origin = Arc::new(Origin::locate(&run.world, &folder.path().join("deploy.toml")));
         let target = Target::connect(&run, &file, "mini", namespace, project, origin).await.unwrap();
         api.put("api/v1/namespaces", json!({"metadata": {"name": "shop"}}));
         tokio::spawn(end_jobs(api.clone()));
-        Stage { api, run, target, _asker: asker }
+        Harness { api, run, target, _asker: asker }
     }
 
     async fn hooks(&self, hooks: &[Hook]) -> Result<(), Fault> {
@@ -114,34 +114,35 @@ fn hook(kind: &str, name: &str, policy: &str) -> Hook {
 
 #[tokio::test]
 async fn a_hook_is_made_anew_each_time_and_goes_when_it_says_so() {
-    let stage = Stage::new().await;
+    let harness = Harness::new().await;
     let hooks = [
         hook("ConfigMap", "settings", ""),
         hook("Job", "migrate", ""),
         hook("Job", "tidy", "before-hook-creation,hook-succeeded"),
     ];
-    stage.hooks(&hooks).await.unwrap();
-    let first = (stage.uid(CONFIGS, "settings").unwrap(), stage.uid(JOBS, "migrate").unwrap());
-    assert_eq!(stage.uid(JOBS, "tidy"), None, "it has succeeded");
-    let labels = &stage.api.get(JOBS, "shop", "migrate").unwrap()["metadata"]["labels"];
+    harness.hooks(&hooks).await.unwrap();
+    let first = (harness.uid(CONFIGS, "settings").unwrap(), harness.uid(JOBS, "migrate").unwrap());
+    assert_eq!(harness.uid(JOBS, "tidy"), None, "it has succeeded");
+    let labels = &harness.api.get(JOBS, "shop", "migrate").unwrap()["metadata"]["labels"];
     assert!(
         labels["todo.dev/hook-of"].is_string() && labels["applyset.kubernetes.io/part-of"].is_null(),
         "{labels}"
     );
 
-    stage.hooks(&hooks).await.unwrap();
-    assert_ne!(stage.uid(CONFIGS, "settings").unwrap(), first.0);
-    assert_ne!(stage.uid(JOBS, "migrate").unwrap(), first.1);
+    harness.hooks(&hooks).await.unwrap();
+    assert_ne!(harness.uid(CONFIGS, "settings").unwrap(), first.0);
+    assert_ne!(harness.uid(JOBS, "migrate").unwrap(), first.1);
 
-    let entries = hook::entries(&stage.run, &stage.target, &hooks.iter().collect::<Vec<_>>()).await.unwrap();
-    hook::sweep(&stage.run, &stage.target, &entries, false).await.unwrap();
-    assert_eq!((stage.uid(CONFIGS, "settings"), stage.uid(JOBS, "migrate")), (None, None));
+    let entries =
+        hook::entries(&harness.run, &harness.target, &hooks.iter().collect::<Vec<_>>()).await.unwrap();
+    hook::sweep(&harness.run, &harness.target, &entries, false).await.unwrap();
+    assert_eq!((harness.uid(CONFIGS, "settings"), harness.uid(JOBS, "migrate")), (None, None));
 }
 
 #[tokio::test]
 async fn a_hook_that_fails_ends_the_run_and_the_next_one_does_not_start() {
-    let stage = Stage::new().await;
-    let fault = stage.hooks(&[hook("Job", "bad", ""), hook("Job", "never", "")]).await.unwrap_err();
+    let harness = Harness::new().await;
+    let fault = harness.hooks(&[hook("Job", "bad", ""), hook("Job", "never", "")]).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Rollout);
     assert_eq!(
         fault.causes()[0],
@@ -149,32 +150,32 @@ async fn a_hook_that_fails_ends_the_run_and_the_next_one_does_not_start() {
     );
     assert!(fault.hints[0].contains("--no-hooks"), "{:?}", fault.hints);
     assert_eq!(fault.findings[0].place.as_ref().unwrap().to_string(), "chart/templates/hook.yaml");
-    assert!(stage.uid(JOBS, "bad").is_some() && stage.uid(JOBS, "never").is_none());
-    stage.hooks(&[hook("Job", "bad", "before-hook-creation,hook-failed")]).await.unwrap_err();
-    assert!(stage.uid(JOBS, "bad").is_none());
+    assert!(harness.uid(JOBS, "bad").is_some() && harness.uid(JOBS, "never").is_none());
+    harness.hooks(&[hook("Job", "bad", "before-hook-creation,hook-failed")]).await.unwrap_err();
+    assert!(harness.uid(JOBS, "bad").is_none());
 }
 
 #[tokio::test]
 async fn somebody_elses_object_of_that_name_is_left_alone_unless_the_policy_says_otherwise() {
-    let stage = Stage::new().await;
-    let theirs = stage.api.put(JOBS, json!({"metadata": {"name": "migrate", "namespace": "shop"}}));
-    let fault = stage.hooks(&[hook("Job", "migrate", "hook-succeeded")]).await.unwrap_err();
+    let harness = Harness::new().await;
+    let theirs = harness.api.put(JOBS, json!({"metadata": {"name": "migrate", "namespace": "shop"}}));
+    let fault = harness.hooks(&[hook("Job", "migrate", "hook-succeeded")]).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Apply);
-    assert_eq!(stage.uid(JOBS, "migrate").as_deref(), theirs["metadata"]["uid"].as_str());
-    stage.hooks(&[hook("Job", "migrate", "before-hook-creation")]).await.unwrap();
-    assert_ne!(stage.uid(JOBS, "migrate").as_deref(), theirs["metadata"]["uid"].as_str());
+    assert_eq!(harness.uid(JOBS, "migrate").as_deref(), theirs["metadata"]["uid"].as_str());
+    harness.hooks(&[hook("Job", "migrate", "before-hook-creation")]).await.unwrap();
+    assert_ne!(harness.uid(JOBS, "migrate").as_deref(), theirs["metadata"]["uid"].as_str());
 }
 
 #[tokio::test]
 async fn the_record_of_releases_is_written_read_and_removed() {
-    let stage = Stage::new().await;
-    let mut record = release::read(&stage.run, &stage.target).await.unwrap();
+    let harness = Harness::new().await;
+    let mut record = release::read(&harness.run, &harness.target).await.unwrap();
     assert!(record.releases.is_empty());
     let deployed = Deployed { name: "web".to_owned(), installed: true, ..Deployed::default() };
     record.releases.insert("shop/web".to_owned(), deployed);
-    release::write(&stage.run, &stage.target, &record).await.unwrap();
-    assert_eq!(release::read(&stage.run, &stage.target).await.unwrap(), record);
+    release::write(&harness.run, &harness.target, &record).await.unwrap();
+    assert_eq!(release::read(&harness.run, &harness.target).await.unwrap(), record);
     record.releases.clear();
-    release::write(&stage.run, &stage.target, &record).await.unwrap();
-    assert_eq!(stage.uid("api/v1/secrets", "todo.shop.releases"), None);
+    release::write(&harness.run, &harness.target, &record).await.unwrap();
+    assert_eq!(harness.uid("api/v1/secrets", "todo.shop.releases"), None);
 }

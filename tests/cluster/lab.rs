@@ -183,7 +183,7 @@ async fn a_large_revision_is_kept_in_parts_by_a_real_server_too() {
     lab.up(&large(1)).await;
     lab.up(&large(2)).await;
     let seen = history(&lab.run, &lab.target).await.unwrap();
-    assert_eq!(seen.iter().map(|one| one.number).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(seen.iter().map(|item| item.number).collect::<Vec<_>>(), [2, 1]);
     let secrets = lab.kubectl(&["get", "secrets", "-l", "todo.dev/revision-of", "-o", "name"]).await;
     assert_eq!(secrets.lines().count(), 4, "{secrets}");
     let Earlier { number, objects: before, .. } = earlier(&lab.run, &lab.target, None).await.unwrap();

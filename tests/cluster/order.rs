@@ -1,8 +1,8 @@
 //! In which order a set is written: what people say, what an operator has to bring first, and back again.
 
+use crate::cluster::harness::Harness;
 use crate::cluster::shared::config;
 use crate::cluster::shared::object;
-use crate::cluster::stage::Stage;
 use serde_json::Value;
 use serde_json::json;
 use simulator::api::Api;
@@ -83,10 +83,10 @@ fn controllers(api: &Api, brings: Option<Value>) -> tokio::task::JoinHandle<()> 
 
 #[tokio::test(start_paused = true)]
 async fn what_others_depend_on_is_healthy_before_they_are_written_and_goes_after_them() {
-    let stage = Stage::without_sockets().await;
-    let _controllers = controllers(&stage.api, None);
-    let api = stage.api.clone();
-    stage.api.answer_with(move |ask| {
+    let harness = Harness::without_sockets().await;
+    let _controllers = controllers(&harness.api, None);
+    let api = harness.api.clone();
+    harness.api.answer_with(move |ask| {
         let late = ask.writes() && ask.method == "PATCH" && ask.path.ends_with("/two");
         if late {
             let one = api.get("apis/batch/v1/jobs", "shop", "one").unwrap();
@@ -95,53 +95,53 @@ async fn what_others_depend_on_is_healthy_before_they_are_written_and_goes_after
         None
     });
     let set = [after(job("two"), "Job/one"), job("one"), after(config("last", json!({})), "job.batch/two")];
-    assert_eq!(stage.up(&set).await, ["Created Job/one", "Created Job/two", "Created ConfigMap/last"]);
-    assert_eq!(stage.up(&set).await, Vec::<String>::new());
-    let said = stage.down(false).await;
+    assert_eq!(harness.up(&set).await, ["Created Job/one", "Created Job/two", "Created ConfigMap/last"]);
+    assert_eq!(harness.up(&set).await, Vec::<String>::new());
+    let said = harness.down(false).await;
     assert_eq!(said[..3], ["Removed ConfigMap/last", "Removed Job/two", "Removed Job/one"], "{said:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_others_depend_on_may_take_as_long_as_the_user_says() {
-    let stage = Stage::without_sockets().await;
+    let harness = Harness::without_sockets().await;
     let limits = Limits { no_progress: Duration::from_secs(7), ..Limits::default() };
     let began = Instant::now();
     let set = [after(job("two"), "Job/one"), job("one")];
-    let fault = stage.try_up(&set, ApplyOptions { limits, ..ApplyOptions::default() }).await.unwrap_err();
+    let fault = harness.try_up(&set, ApplyOptions { limits, ..ApplyOptions::default() }).await.unwrap_err();
     assert_eq!(fault.causes(), ["nothing has changed for 7 s"]);
     assert!((7..10).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
-    assert!(stage.api.get("apis/batch/v1/jobs", "shop", "two").is_none());
+    assert!(harness.api.get("apis/batch/v1/jobs", "shop", "two").is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_object_whose_kind_an_operator_of_the_set_brings_is_written_after_it() {
-    let stage = Stage::without_sockets().await;
-    let _controllers = controllers(&stage.api, Some(crd()));
+    let harness = Harness::without_sockets().await;
+    let _controllers = controllers(&harness.api, Some(crd()));
     let [deployment, role] = operator();
     let set = [mouse(), deployment, role];
     let options = ApplyOptions::default();
-    let plan = compare(&stage.run, &stage.target, set.to_vec(), &options).await.unwrap();
-    let planned = plan.differences.iter().find(|one| one.id.kind == "Mouse").unwrap();
+    let plan = compare(&harness.run, &harness.target, set.to_vec(), &options).await.unwrap();
+    let planned = plan.differences.iter().find(|difference| difference.id.kind == "Mouse").unwrap();
     assert!(planned.action == Action::Create && planned.why.is_some(), "{planned:?}");
-    let said = stage.up(&set).await;
+    let said = harness.up(&set).await;
     assert_eq!(said, ["Created ClusterRole/operator", "Created Deployment/operator", "Created Mouse/jerry"]);
-    assert!(stage.labelled().contains("Mouse/jerry"));
-    assert_eq!(stage.up(&set).await, Vec::<String>::new());
-    let said = stage.down(true).await;
+    assert!(harness.labelled().contains("Mouse/jerry"));
+    assert_eq!(harness.up(&set).await, Vec::<String>::new());
+    let said = harness.down(true).await;
     assert_eq!(said[0], "Removed Mouse/jerry", "{said:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_kind_that_nobody_brings_is_told_at_once_or_when_the_operator_is_up_without_it() {
-    let stage = Stage::without_sockets().await;
-    let fault = stage.try_up(&[mouse()], ApplyOptions::default()).await.unwrap_err();
+    let harness = Harness::without_sockets().await;
+    let fault = harness.try_up(&[mouse()], ApplyOptions::default()).await.unwrap_err();
     assert!(fault.findings[0].help.as_ref().unwrap().contains("todo.dev/depends-on"), "{fault:?}");
-    assert!(stage.asked().iter().all(|line| line.starts_with("GET")));
+    assert!(harness.asked().iter().all(|line| line.starts_with("GET")));
 
-    let _controllers = controllers(&stage.api, None);
+    let _controllers = controllers(&harness.api, None);
     let [deployment, role] = operator();
     let began = Instant::now();
-    let fault = stage.try_up(&[mouse(), deployment, role], ApplyOptions::default()).await.unwrap_err();
+    let fault = harness.try_up(&[mouse(), deployment, role], ApplyOptions::default()).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Apply);
     assert!(fault.findings[0].message.contains("every workload of the project is healthy"), "{fault:?}");
     assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());

@@ -1,12 +1,12 @@
 //! What goes, what stays, and who else is at work there, against an API server in this process.
 
+use crate::cluster::harness::CONFIGS;
+use crate::cluster::harness::DEPLOYMENTS;
+use crate::cluster::harness::Harness;
+use crate::cluster::harness::deployment;
+use crate::cluster::harness::set;
 use crate::cluster::shared::config;
 use crate::cluster::shared::object;
-use crate::cluster::stage::CONFIGS;
-use crate::cluster::stage::DEPLOYMENTS;
-use crate::cluster::stage::Stage;
-use crate::cluster::stage::deployment;
-use crate::cluster::stage::set;
 use serde_json::Value;
 use serde_json::json;
 use simulator::request::Answer;
@@ -26,10 +26,10 @@ use todo::manifest::Object;
 
 #[tokio::test]
 async fn what_is_not_wanted_goes_after_a_good_run_data_stays_and_most_of_it_is_asked_for() {
-    let stage = Stage::new().await;
-    stage.up(&set()).await;
+    let harness = Harness::new().await;
+    harness.up(&set()).await;
     assert_eq!(
-        stage.up(&[deployment(2)]).await,
+        harness.up(&[deployment(2)]).await,
         [
             "Pruned ClusterRole/r",
             "Pruned ConfigMap/settings",
@@ -39,169 +39,169 @@ async fn what_is_not_wanted_goes_after_a_good_run_data_stays_and_most_of_it_is_a
     );
 
     let many: Vec<Object> = (0..30).map(|n| config(&format!("c{n}"), json!({}))).collect();
-    stage.up(&many).await;
-    let fault = stage.try_up(&many[..2], ApplyOptions::default()).await.unwrap_err();
+    harness.up(&many).await;
+    let fault = harness.try_up(&many[..2], ApplyOptions::default()).await.unwrap_err();
     assert!(fault.hints.iter().any(|hint| hint.contains("--yes")));
-    assert_eq!(stage.labelled().len(), 31);
-    stage.try_up(&many[..2], ApplyOptions { yes: true, ..ApplyOptions::default() }).await.unwrap();
-    assert_eq!(stage.labelled().len(), 3);
+    assert_eq!(harness.labelled().len(), 31);
+    harness.try_up(&many[..2], ApplyOptions { yes: true, ..ApplyOptions::default() }).await.unwrap();
+    assert_eq!(harness.labelled().len(), 3);
 }
 
 #[tokio::test]
 async fn down_keeps_the_data_and_the_second_time_there_is_nothing_to_do() {
-    let stage = Stage::new().await;
-    stage.up(&set()).await;
-    let said = stage.down(false).await;
+    let harness = Harness::new().await;
+    harness.up(&set()).await;
+    let said = harness.down(false).await;
     assert_eq!(said.iter().filter(|line| line.starts_with("Removed")).count(), 4, "{said:?}");
     assert!(
         said.ends_with(&["Kept PersistentVolumeClaim/data".to_owned(), "Kept Namespace/shop".to_owned()])
     );
-    assert!(!read_inventory(&stage.run, &stage.target).await.unwrap().unwrap().is_deployed());
-    let before = stage.api.all();
-    assert!(!stage.down(false).await.iter().any(|line| line.starts_with("Removed")));
-    assert_eq!(before, stage.api.all());
-    assert_eq!(stage.down(true).await, ["Removed PersistentVolumeClaim/data", "Removed Namespace/shop"]);
-    assert_eq!(stage.down(true).await, Vec::<String>::new());
+    assert!(!read_inventory(&harness.run, &harness.target).await.unwrap().unwrap().is_deployed());
+    let before = harness.api.all();
+    assert!(!harness.down(false).await.iter().any(|line| line.starts_with("Removed")));
+    assert_eq!(before, harness.api.all());
+    assert_eq!(harness.down(true).await, ["Removed PersistentVolumeClaim/data", "Removed Namespace/shop"]);
+    assert_eq!(harness.down(true).await, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn what_stays_is_told_once_where_the_namespace_waits_for_the_last_hooks() {
-    let mut stage = Stage::new().await;
-    stage.up(&set()).await;
+    let mut harness = Harness::new().await;
+    harness.up(&set()).await;
     let early =
-        remove_keeping_namespaces(&stage.run, &stage.target, &RemoveOptions::default()).await.unwrap();
+        remove_keeping_namespaces(&harness.run, &harness.target, &RemoveOptions::default()).await.unwrap();
     assert_eq!(early.removed.len(), 4);
-    assert!(!stage.down(false).await.iter().any(|line| line.starts_with("Removed")));
-    let told = std::iter::from_fn(|| stage.events.try_recv().ok()).map(|event| format!("{event:?}"));
-    let kept =
-        told.filter(|told| told.contains("Kept") && told.contains("item: \"PersistentVolumeClaim/data\""));
+    assert!(!harness.down(false).await.iter().any(|line| line.starts_with("Removed")));
+    let output = std::iter::from_fn(|| harness.events.try_recv().ok()).map(|event| format!("{event:?}"));
+    let kept = output
+        .filter(|output| output.contains("Kept") && output.contains("item: \"PersistentVolumeClaim/data\""));
     assert_eq!(kept.count(), 1);
-    assert!(!read_inventory(&stage.run, &stage.target).await.unwrap().unwrap().is_deployed());
+    assert!(!read_inventory(&harness.run, &harness.target).await.unwrap().unwrap().is_deployed());
 }
 
 #[tokio::test]
 async fn a_namespace_with_something_of_others_stays() {
-    let stage = Stage::new().await;
-    stage.up(&[config("settings", json!({}))]).await;
-    stage.api.put(
+    let harness = Harness::new().await;
+    harness.up(&[config("settings", json!({}))]).await;
+    harness.api.put(
         CONFIGS,
         json!({"apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": "theirs", "namespace": "shop"}}),
     );
     let removed =
-        remove(&stage.run, &stage.target, &RemoveOptions { purge: true, ..RemoveOptions::default() })
+        remove(&harness.run, &harness.target, &RemoveOptions { purge: true, ..RemoveOptions::default() })
             .await
             .unwrap();
     let why = &removed.kept[0].1;
     assert!(why.contains("ConfigMap/theirs"), "{why}");
-    assert!(stage.api.get(CONFIGS, "shop", "theirs").is_some());
+    assert!(harness.api.get(CONFIGS, "shop", "theirs").is_some());
 
     // And one that was there before us is not ours to remove.
-    let stage = Stage::new().await;
-    stage.api.put(
+    let harness = Harness::new().await;
+    harness.api.put(
         "api/v1/namespaces",
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}),
     );
-    stage.up(&[config("settings", json!({}))]).await;
-    assert_eq!(stage.down(true).await, ["Removed ConfigMap/settings"]);
-    assert!(stage.api.get("api/v1/namespaces", "", "shop").is_some());
+    harness.up(&[config("settings", json!({}))]).await;
+    assert_eq!(harness.down(true).await, ["Removed ConfigMap/settings"]);
+    assert!(harness.api.get("api/v1/namespaces", "", "shop").is_some());
 }
 
 #[tokio::test]
 async fn down_finds_what_is_ours_when_the_list_is_lost() {
-    let stage = Stage::new().await;
-    stage.up(&set()).await;
-    stage.api.take("api/v1/secrets", "shop", "todo.shop");
-    stage.down(true).await;
-    assert_eq!(stage.labelled(), BTreeSet::new());
+    let harness = Harness::new().await;
+    harness.up(&set()).await;
+    harness.api.take("api/v1/secrets", "shop", "todo.shop");
+    harness.down(true).await;
+    assert_eq!(harness.labelled(), BTreeSet::new());
 }
 
 #[tokio::test]
 async fn another_run_is_waited_for_with_its_owner_on_screen() {
-    let mut stage = Stage::new().await;
-    stage.up(&[config("a", json!({}))]).await;
+    let mut harness = Harness::new().await;
+    harness.up(&[config("a", json!({}))]).await;
     let now = format!("{:.6}", jiff::Timestamp::now());
-    stage.api.put("apis/coordination.k8s.io/v1/leases", json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+    harness.api.put("apis/coordination.k8s.io/v1/leases", json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
         "metadata": {"name": "todo.shop", "namespace": "shop"},
         "spec": {"holderIdentity": "alex@laptop, process 7 #1", "leaseDurationSeconds": 30, "acquireTime": now, "renewTime": now}}));
-    let api = stage.api.clone();
+    let api = harness.api.clone();
     tokio::spawn(async move {
         while !api.asked().iter().any(|ask| ask.query.contains_key("watch")) {
             tokio::task::yield_now().await;
         }
         api.take("apis/coordination.k8s.io/v1/leases", "shop", "todo.shop");
     });
-    assert_eq!(stage.up(&[config("a", json!({"x": "1"}))]).await, ["Changed ConfigMap/a"]);
-    assert!(stage.waited_for("alex@laptop, process 7"));
-    assert!(stage.api.get("apis/coordination.k8s.io/v1/leases", "shop", "todo.shop").is_none());
+    assert_eq!(harness.up(&[config("a", json!({"x": "1"}))]).await, ["Changed ConfigMap/a"]);
+    assert!(harness.waited_for("alex@laptop, process 7"));
+    assert!(harness.api.get("apis/coordination.k8s.io/v1/leases", "shop", "todo.shop").is_none());
 
     // One that died long ago is taken over at once.
-    stage.api.put(
+    harness.api.put(
         "apis/coordination.k8s.io/v1/leases",
         json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
         "metadata": {"name": "todo.shop", "namespace": "shop"},
         "spec": {"holderIdentity": "alex@laptop, process 7 #1", "leaseDurationSeconds": 30,
             "acquireTime": "2026-01-01T00:00:00.000000Z", "renewTime": "2026-01-01T00:00:00.000000Z"}}),
     );
-    assert_eq!(stage.up(&[config("a", json!({"x": "2"}))]).await, ["Changed ConfigMap/a"]);
+    assert_eq!(harness.up(&[config("a", json!({"x": "2"}))]).await, ["Changed ConfigMap/a"]);
 }
 
 #[tokio::test]
 async fn a_restart_is_one_annotation_that_the_next_run_leaves_alone() {
-    let stage = Stage::new().await;
+    let harness = Harness::new().await;
     let objects = [deployment(1), config("a", json!({"x": "1"}))];
-    stage.up(&objects).await;
-    let restarted = restart(&stage.run, &stage.target, &["web".to_owned()]).await.unwrap();
+    harness.up(&objects).await;
+    let restarted = restart(&harness.run, &harness.target, &["web".to_owned()]).await.unwrap();
     let before = restarted.objects[0].before.as_ref().unwrap()["metadata"]["generation"].as_i64();
     assert_eq!(restarted.objects[0].generation, before.map(|before| before + 1), "it is waited for");
     let annotation = || {
-        let web = stage.api.get(DEPLOYMENTS, "shop", "web").unwrap();
+        let web = harness.api.get(DEPLOYMENTS, "shop", "web").unwrap();
         web["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"].clone()
     };
     let first = annotation();
     assert!(first.is_string());
-    stage.asked();
-    assert_eq!(stage.up(&objects).await, [] as [&str; 0]);
+    harness.asked();
+    assert_eq!(harness.up(&objects).await, [] as [&str; 0]);
     assert_eq!(annotation(), first);
     assert!(
-        !stage.asked().iter().any(|asked| asked == "PATCH /apis/apps/v1/namespaces/shop/deployments/web")
+        !harness.asked().iter().any(|asked| asked == "PATCH /apis/apps/v1/namespaces/shop/deployments/web")
     );
-    let fault = restart(&stage.run, &stage.target, &["wbe".to_owned()]).await.unwrap_err();
+    let fault = restart(&harness.run, &harness.target, &["wbe".to_owned()]).await.unwrap_err();
     assert_eq!((fault.kind, fault.hints[0].as_str()), (Kind::Usage, "did you mean `web`?"));
 }
 
 #[tokio::test]
 async fn an_api_server_that_stumbles_is_asked_again_and_that_is_told() {
-    let mut stage = Stage::new().await;
+    let mut harness = Harness::new().await;
     let stumbles = AtomicUsize::new(0);
-    stage.api.answer_with(move |ask| {
+    harness.api.answer_with(move |ask| {
         let first = ask.path.ends_with("/web") && stumbles.fetch_add(1, Ordering::SeqCst) < 2;
         first.then(|| {
             Answer::Json(503, failure(503, "ServiceUnavailable", "apiserver is starting", &Value::Null))
         })
     });
-    assert_eq!(stage.up(&[deployment(1)]).await, ["Created Deployment/web"]);
-    assert!(stage.waited_for("apiserver is starting"));
+    assert_eq!(harness.up(&[deployment(1)]).await, ["Created Deployment/web"]);
+    assert!(harness.waited_for("apiserver is starting"));
 }
 
 #[tokio::test]
 async fn no_value_of_a_secret_leaves_in_events_or_plans() {
-    let mut stage = Stage::new().await;
+    let mut harness = Harness::new().await;
     let secret = |value: &str| {
         object(
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "stringData": {"k": value}}),
         )
     };
-    stage.up(&[secret("hunter2")]).await;
+    harness.up(&[secret("hunter2")]).await;
     let options = ApplyOptions::default();
-    let plan = compare(&stage.run, &stage.target, vec![secret("swordfish")], &options).await.unwrap();
-    let mut told = format!("{plan:?}");
-    stage.up(&[secret("swordfish")]).await;
-    while let Ok(event) = stage.events.try_recv() {
-        told.push_str(&serde_json::to_string(&event).unwrap());
+    let plan = compare(&harness.run, &harness.target, vec![secret("swordfish")], &options).await.unwrap();
+    let mut output = format!("{plan:?}");
+    harness.up(&[secret("swordfish")]).await;
+    while let Ok(event) = harness.events.try_recv() {
+        output.push_str(&serde_json::to_string(&event).unwrap());
     }
     for value in ["hunter2", "swordfish", "aHVudGVyMg", "c3dvcmRmaXNo"] {
-        assert!(!told.contains(value), "{value} in {told}");
+        assert!(!output.contains(value), "{value} in {output}");
     }
-    assert!(told.contains("*** (before)"));
+    assert!(output.contains("*** (before)"));
 }

@@ -48,7 +48,7 @@ impl Lab {
         let context = world.var("TODO_TEST_CONTEXT").unwrap_or("minikube").to_owned();
         let (sink, events) = Sink::new();
         let (asker, cancel) = Cancel::new();
-        let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
+        let run = Run::new(sink, cancel, world);
         let origin = Arc::new(Origin::locate(&run.world, Path::new("/nowhere/deploy.toml")));
         let target = Target::connect(
             &run,

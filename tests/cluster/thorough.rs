@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+use crate::cluster::harness::Harness;
 use crate::cluster::shared::config;
 use crate::cluster::shared::object;
-use crate::cluster::stage::Stage;
 use serde_json::json;
 use simulator::request::Answer;
 use std::collections::BTreeSet;
@@ -65,10 +65,10 @@ fn any_set(dice: &mut Dice) -> Vec<Object> {
 }
 
 /// Runs until its `cut`th write, which is `done` or not when the run dies. Returns whether it came so far.
-async fn dies(stage: &Stage, objects: &[Object], cut: usize, done: bool) -> bool {
+async fn dies(harness: &Harness, objects: &[Object], cut: usize, done: bool) -> bool {
     let (writes, dead) = (AtomicUsize::new(0), Arc::new(Notify::new()));
     let killer = Arc::clone(&dead);
-    stage.api.answer_with(move |ask| {
+    harness.api.answer_with(move |ask| {
         if !ask.writes() {
             return None;
         }
@@ -83,15 +83,15 @@ async fn dies(stage: &Stage, objects: &[Object], cut: usize, done: bool) -> bool
     let died = tokio::select! {
         biased;
         () = dead.notified() => true,
-        finished = stage.try_up(objects, ApplyOptions { yes: true, ..ApplyOptions::default() }) => {
+        finished = harness.try_up(objects, ApplyOptions { yes: true, ..ApplyOptions::default() }) => {
             finished.unwrap();
             false
         }
     };
     // The request that was under way reaches the server, the ones behind it do not.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    stage.api.answer_with(|_| None);
-    stage.api.take("apis/coordination.k8s.io/v1/leases", "shop", "todo.shop");
+    harness.api.answer_with(|_| None);
+    harness.api.take("apis/coordination.k8s.io/v1/leases", "shop", "todo.shop");
     died
 }
 
@@ -100,27 +100,27 @@ async fn whatever_is_interrupted_wherever_is_listed_and_ended_by_the_next_run() 
     let mut cuts = 0;
     for seed in 1..=4 {
         let mut dice = Dice(seed);
-        let (before, wanted) = (any_set(&mut dice), any_set(&mut dice));
+        let (before, desired) = (any_set(&mut dice), any_set(&mut dice));
         for done in [false, true] {
             for cut in 0.. {
-                let stage = Stage::without_sockets().await;
+                let harness = Harness::without_sockets().await;
                 let any = ApplyOptions { yes: true, prune_data: true, ..ApplyOptions::default() };
-                stage.try_up(&before, any).await.unwrap();
-                let died = dies(&stage, &wanted, cut, done).await;
+                harness.try_up(&before, any).await.unwrap();
+                let died = dies(&harness, &desired, cut, done).await;
                 let at = format!("seed {seed}, cut {cut}, {done}");
 
-                let inventory = read_inventory(&stage.run, &stage.target).await.unwrap().unwrap();
+                let inventory = read_inventory(&harness.run, &harness.target).await.unwrap().unwrap();
                 let listed: BTreeSet<String> =
                     inventory.entries.iter().map(|entry| entry.id.to_string()).collect();
-                let labelled = stage.labelled();
+                let labelled = harness.labelled();
                 assert!(labelled.is_subset(&listed), "{at}: {labelled:?} but listed {listed:?}");
 
-                stage.try_up(&wanted, any).await.unwrap();
-                let names: BTreeSet<String> = wanted.iter().map(|o| o.id().to_string()).collect();
-                assert_eq!(stage.labelled(), names, "{at}");
-                let settled = stage.api.all();
-                assert_eq!(stage.try_up(&wanted, any).await.unwrap(), Vec::<String>::new(), "{at}");
-                assert_eq!(settled, stage.api.all(), "{at}");
+                harness.try_up(&desired, any).await.unwrap();
+                let names: BTreeSet<String> = desired.iter().map(|o| o.id().to_string()).collect();
+                assert_eq!(harness.labelled(), names, "{at}");
+                let settled = harness.api.all();
+                assert_eq!(harness.try_up(&desired, any).await.unwrap(), Vec::<String>::new(), "{at}");
+                assert_eq!(settled, harness.api.all(), "{at}");
                 cuts += 1;
                 if !died {
                     break;
@@ -134,18 +134,18 @@ async fn whatever_is_interrupted_wherever_is_listed_and_ended_by_the_next_run() 
 #[tokio::test]
 async fn no_object_is_written_before_one_of_an_earlier_phase_nor_removed_after_it() {
     for seed in 1..=6 {
-        let wanted = any_set(&mut Dice(seed));
-        let stage = Stage::new().await;
+        let desired = any_set(&mut Dice(seed));
+        let harness = Harness::new().await;
         let order = |said: &[String], word: &str| -> Vec<_> {
             let names = said.iter().filter_map(|line| line.strip_prefix(word)?.strip_prefix(' '));
             let ids =
-                names.filter_map(|name| wanted.iter().map(Object::id).find(|id| id.to_string() == name));
+                names.filter_map(|name| desired.iter().map(Object::id).find(|id| id.to_string() == name));
             ids.map(|id| phase(&id.group, &id.kind)).collect()
         };
-        let made = order(&stage.up(&wanted).await, "Created");
-        assert!(made.len() == wanted.len() && made.is_sorted(), "seed {seed}: {made:?}");
-        let mut gone = order(&stage.down(true).await, "Removed");
+        let made = order(&harness.up(&desired).await, "Created");
+        assert!(made.len() == desired.len() && made.is_sorted(), "seed {seed}: {made:?}");
+        let mut gone = order(&harness.down(true).await, "Removed");
         gone.reverse();
-        assert!(gone.len() == wanted.len() && gone.is_sorted(), "seed {seed}: {gone:?}");
+        assert!(gone.len() == desired.len() && gone.is_sorted(), "seed {seed}: {gone:?}");
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Time passes by itself where no socket is involved.
 
+use crate::cluster::harness::Harness;
+use crate::cluster::harness::deployment;
+use crate::cluster::harness::set;
 use crate::cluster::shared::config;
 use crate::cluster::shared::object;
-use crate::cluster::stage::Stage;
-use crate::cluster::stage::deployment;
-use crate::cluster::stage::set;
 use serde_json::Value;
 use serde_json::json;
 use simulator::api::Api;
@@ -53,7 +53,7 @@ async fn a_server_that_restarts_while_it_is_written_to_is_waited_for() {
     let api = Api::new();
     let server = Server::start(api.clone(), ([127, 0, 0, 1], 0).into()).await.unwrap();
     let address = server.address;
-    let mut stage = Stage::at(api.clone(), address).await;
+    let mut harness = Harness::at(api.clone(), address).await;
     let (reached, down) = (Arc::new(Notify::new()), Arc::clone(&Arc::new(Notify::new())));
     let tell = Arc::clone(&reached);
     first(&api, 1, writes_web, move || {
@@ -79,22 +79,22 @@ async fn a_server_that_restarts_while_it_is_written_to_is_waited_for() {
         }
     };
     let objects = set();
-    let (said, ()) = tokio::join!(stage.up(&objects), waiting);
+    let (said, ()) = tokio::join!(harness.up(&objects), waiting);
     assert_eq!(said.len(), 5);
     let _server = restart.await.unwrap();
-    assert!(stage.waited_for("no answer from the API server"));
-    assert_eq!(stage.up(&set()).await, Vec::<String>::new());
+    assert!(harness.waited_for("no answer from the API server"));
+    assert_eq!(harness.up(&set()).await, Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_says_when_to_come_back_is_not_asked_before() {
-    let mut stage = Stage::without_sockets().await;
-    stage.up(&[config("a", json!({}))]).await;
-    first(&stage.api, 2, writes_web, || Answer::Later(7));
+    let mut harness = Harness::without_sockets().await;
+    harness.up(&[config("a", json!({}))]).await;
+    first(&harness.api, 2, writes_web, || Answer::Later(7));
     let began = Instant::now();
-    assert_eq!(stage.up(&[config("a", json!({})), deployment(1)]).await, ["Created Deployment/web"]);
+    assert_eq!(harness.up(&[config("a", json!({})), deployment(1)]).await, ["Created Deployment/web"]);
     assert!((14..20).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
-    assert!(stage.waited_for("Too many requests"));
+    assert!(harness.waited_for("Too many requests"));
 }
 
 #[tokio::test]
@@ -108,24 +108,24 @@ async fn an_answer_that_breaks_off_is_asked_for_again_and_nothing_is_done_twice(
         |ask: &Ask| ask.method == "POST" && ask.path.ends_with("/secrets"),
         |ask: &Ask| ask.method == "PUT" && ask.path.ends_with("/secrets/todo.shop"),
     ] {
-        let mut stage = Stage::new().await;
-        first(&stage.api, 1, which, || Answer::Cut);
-        assert_eq!(stage.up(&set()).await.len(), 5);
-        assert!(stage.waited_for("trying again"));
-        let before = stage.api.all();
-        assert_eq!(stage.up(&set()).await, Vec::<String>::new());
-        assert_eq!(before, stage.api.all());
-        assert!(stage.api.get(LEASES, "shop", "todo.shop").is_none(), "the lock was given back");
+        let mut harness = Harness::new().await;
+        first(&harness.api, 1, which, || Answer::Cut);
+        assert_eq!(harness.up(&set()).await.len(), 5);
+        assert!(harness.waited_for("trying again"));
+        let before = harness.api.all();
+        assert_eq!(harness.up(&set()).await, Vec::<String>::new());
+        assert_eq!(before, harness.api.all());
+        assert!(harness.api.get(LEASES, "shop", "todo.shop").is_none(), "the lock was given back");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_webhook_is_given_its_time_and_one_that_never_ends_is_given_up() {
-    let stage = Stage::without_sockets().await;
-    first(&stage.api, 1, writes_web, || Answer::Slow(Duration::from_secs(40)));
-    assert_eq!(stage.up(&[deployment(1)]).await, ["Created Deployment/web"]);
-    first(&stage.api, usize::MAX, writes_web, || Answer::Slow(Duration::from_secs(3600)));
-    let fault = stage.try_up(&[deployment(2)], ApplyOptions::default()).await.unwrap_err();
+    let harness = Harness::without_sockets().await;
+    first(&harness.api, 1, writes_web, || Answer::Slow(Duration::from_secs(40)));
+    assert_eq!(harness.up(&[deployment(1)]).await, ["Created Deployment/web"]);
+    first(&harness.api, usize::MAX, writes_web, || Answer::Slow(Duration::from_secs(3600)));
+    let fault = harness.try_up(&[deployment(2)], ApplyOptions::default()).await.unwrap_err();
     assert!(fault.findings[0].message.contains("timed out after 65 s"), "{fault:?}");
 }
 
@@ -140,22 +140,22 @@ async fn a_webhook_is_waited_for_longer_where_its_pods_are_on_the_way() {
     };
     let asks_web = |ask: &Ask| ask.method == "PATCH" && ask.path.ends_with("/web");
 
-    let mut stage = Stage::without_sockets().await;
-    stage.up(&[config("a", json!({}))]).await;
+    let mut harness = Harness::without_sockets().await;
+    harness.up(&[config("a", json!({}))]).await;
     let began = Instant::now();
-    stage.api.answer_with(move |ask| {
+    harness.api.answer_with(move |ask| {
         (asks_web(ask) && began.elapsed() < Duration::from_secs(200)).then(|| refused(500, UNANSWERED))
     });
-    let said = stage.up(&[config("a", json!({})), hook(), deployment(1)]).await;
+    let said = harness.up(&[config("a", json!({})), hook(), deployment(1)]).await;
     assert_eq!(said, ["Created Service/hook", "Created Deployment/web"]);
     assert!(began.elapsed() >= Duration::from_secs(200));
-    assert!(stage.waited_for("failed calling webhook"));
+    assert!(harness.waited_for("failed calling webhook"));
 
     // Somebody else's has half a minute, and what to do is told.
-    let stage = Stage::without_sockets().await;
-    stage.api.answer_with(move |ask| asks_web(ask).then(|| refused(500, UNANSWERED)));
+    let harness = Harness::without_sockets().await;
+    harness.api.answer_with(move |ask| asks_web(ask).then(|| refused(500, UNANSWERED)));
     let began = Instant::now();
-    let fault = stage.try_up(&[deployment(1)], ApplyOptions::default()).await.unwrap_err();
+    let fault = harness.try_up(&[deployment(1)], ApplyOptions::default()).await.unwrap_err();
     assert!(
         fault.findings[0].help.as_ref().unwrap().contains("validatingwebhookconfigurations"),
         "{fault:?}"
@@ -165,24 +165,25 @@ async fn a_webhook_is_waited_for_longer_where_its_pods_are_on_the_way() {
 
 #[tokio::test(start_paused = true)]
 async fn who_writes_while_we_compare_is_compared_with_again() {
-    let mut stage = Stage::without_sockets().await;
-    stage.up(&[config("a", json!({"n": "1"}))]).await;
+    let mut harness = Harness::without_sockets().await;
+    harness.up(&[config("a", json!({"n": "1"}))]).await;
     let compares = |ask: &Ask| ask.method == "PATCH" && ask.query.contains_key("dryRun");
-    first(&stage.api, 2, compares, || {
+    first(&harness.api, 2, compares, || {
         refused(409, "Operation cannot be fulfilled on configmaps \"a\": the object has been modified")
     });
-    let wanted = [config("a", json!({"n": "2"}))];
-    let plan = compare(&stage.run, &stage.target, wanted.to_vec(), &ApplyOptions::default()).await.unwrap();
+    let desired = [config("a", json!({"n": "2"}))];
+    let plan =
+        compare(&harness.run, &harness.target, desired.to_vec(), &ApplyOptions::default()).await.unwrap();
     assert_eq!((plan.differences[0].action, plan.refused.len()), (Action::Change, 0));
-    assert!(stage.waited_for("the object has been modified"));
+    assert!(harness.waited_for("the object has been modified"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_lock_is_taken_away_stops_and_leaves_the_lock_alone() {
-    let stage = Stage::without_sockets().await;
-    stage.up(&[config("a", json!({}))]).await;
-    let api = stage.api.clone();
-    stage.api.answer_with(move |ask| {
+    let harness = Harness::without_sockets().await;
+    harness.up(&[config("a", json!({}))]).await;
+    let api = harness.api.clone();
+    harness.api.answer_with(move |ask| {
         if !writes_web(ask) {
             return None;
         }
@@ -195,47 +196,47 @@ async fn a_run_whose_lock_is_taken_away_stops_and_leaves_the_lock_alone() {
         json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "late"}, "spec": {}}),
     );
     let objects = [config("a", json!({})), deployment(1), late];
-    let fault = stage.try_up(&objects, ApplyOptions::default()).await.unwrap_err();
+    let fault = harness.try_up(&objects, ApplyOptions::default()).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Locked, "{fault:?}");
-    assert!(stage.api.get("apis/networking.k8s.io/v1/ingresses", "shop", "late").is_none());
-    let lease = stage.api.get(LEASES, "shop", "todo.shop").unwrap();
+    assert!(harness.api.get("apis/networking.k8s.io/v1/ingresses", "shop", "late").is_none());
+    let lease = harness.api.get(LEASES, "shop", "todo.shop").unwrap();
     assert_eq!(lease["spec"]["holderIdentity"], "alex@laptop, process 7 #1");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lock_is_renewed_for_as_long_as_the_run_takes() {
-    let stage = Stage::without_sockets().await;
-    stage.up(&[config("a", json!({}))]).await;
-    first(&stage.api, 1, writes_web, || Answer::Slow(Duration::from_secs(60)));
-    let _ = stage.asked();
-    stage.up(&[config("a", json!({})), deployment(1)]).await;
+    let harness = Harness::without_sockets().await;
+    harness.up(&[config("a", json!({}))]).await;
+    first(&harness.api, 1, writes_web, || Answer::Slow(Duration::from_secs(60)));
+    let _ = harness.asked();
+    harness.up(&[config("a", json!({})), deployment(1)]).await;
     let renewals =
-        stage.asked().iter().filter(|line| line.starts_with("PUT") && line.contains("/leases/")).count();
+        harness.asked().iter().filter(|line| line.starts_with("PUT") && line.contains("/leases/")).count();
     assert!(renewals >= 5, "{renewals}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_holds_an_object_back_is_told_while_it_is_waited_for_and_in_the_end() {
-    let mut stage = Stage::without_sockets().await;
+    let mut harness = Harness::without_sockets().await;
     let mut held = config("held", json!({}));
     held.value["metadata"]["finalizers"] = json!(["zoo.io/keeper"]);
-    stage.up(&[held]).await;
+    harness.up(&[held]).await;
     let removing = RemoveOptions { purge: true, ..RemoveOptions::default() };
-    let fault = todo::cluster::remove(&stage.run, &stage.target, &removing).await.unwrap_err();
+    let fault = todo::cluster::remove(&harness.run, &harness.target, &removing).await.unwrap_err();
     assert!(fault.findings[0].message.contains("zoo.io/keeper"), "{fault:?}");
     assert!(fault.findings[0].help.as_ref().unwrap().contains("finalizers"), "{fault:?}");
-    assert!(stage.waited_for("it is held by zoo.io/keeper"));
+    assert!(harness.waited_for("it is held by zoo.io/keeper"));
 }
 
 #[tokio::test]
 async fn a_namespace_that_is_there_after_all_is_not_marked_as_ours() {
-    let stage = Stage::new().await;
-    stage.api.put("api/v1/namespaces", json!({"metadata": {"name": "shop"}}));
+    let harness = Harness::new().await;
+    harness.api.put("api/v1/namespaces", json!({"metadata": {"name": "shop"}}));
     let asks = |ask: &Ask| ask.method == "GET" && ask.path == "/api/v1/namespaces/shop";
     let absent =
         || Answer::Json(404, failure(404, "NotFound", "namespaces \"shop\" not found", &Value::Null));
-    first(&stage.api, 1, asks, absent);
-    assert_eq!(stage.up(&[config("a", json!({}))]).await, ["Created ConfigMap/a"]);
-    let namespace = stage.api.get("api/v1/namespaces", "", "shop").unwrap();
+    first(&harness.api, 1, asks, absent);
+    assert_eq!(harness.up(&[config("a", json!({}))]).await, ["Created ConfigMap/a"]);
+    let namespace = harness.api.get("api/v1/namespaces", "", "shop").unwrap();
     assert!(namespace["metadata"]["annotations"]["todo.dev/created-by"].is_null(), "{namespace}");
 }

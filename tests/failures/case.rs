@@ -30,7 +30,7 @@ pub(crate) struct Terms {
 }
 
 /// A run of `up`.
-pub(crate) struct Told {
+pub(crate) struct RunOutput {
     pub(crate) code: Option<i32>,
     pub(crate) text: String,
     /// Seconds since the Unix epoch.
@@ -62,7 +62,7 @@ impl Case {
     }
 
     /// Runs `todo up` in the folder, in the profile.
-    pub(crate) fn up(&self, program: &Path, profile: &str) -> Told {
+    pub(crate) fn up(&self, program: &Path, profile: &str) -> RunOutput {
         let Output { status, stderr, .. } = Command::new(program)
             .arg("up")
             .args(&self.terms.arguments)
@@ -71,7 +71,7 @@ impl Case {
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        Told { code: status.code(), text: String::from_utf8(stderr).unwrap(), ended: now() }
+        RunOutput { code: status.code(), text: String::from_utf8(stderr).unwrap(), ended: now() }
     }
 
     /// Forgets what an earlier run left; returns when it is gone.
@@ -93,7 +93,7 @@ impl Case {
             None => object["metadata"]["creationTimestamp"].as_str(),
             Some(condition) => {
                 let all = object["status"]["conditions"].as_array()?;
-                all.iter().find(|one| one["type"] == condition)?["lastTransitionTime"].as_str()
+                all.iter().find(|item| item["type"] == condition)?["lastTransitionTime"].as_str()
             }
         });
         let seconds = moments.filter_map(|moment| moment.parse::<jiff::Timestamp>().ok());

@@ -67,9 +67,9 @@ fn written(folder: &Path, arguments: &[&str]) -> BTreeMap<String, String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&folder.display().to_string(), "TREE");
     let mut after = files(folder);
     after.retain(|name, text| before.get(name) != Some(text));
-    let (told, answer) = (text(&output.stderr), text(&output.stdout));
+    let (shown, answer) = (text(&output.stderr), text(&output.stdout));
     let code = output.status.code().unwrap();
-    after.insert("screen.txt".to_owned(), format!("{told}{answer}exit code {code}\n"));
+    after.insert("screen.txt".to_owned(), format!("{shown}{answer}exit code {code}\n"));
     after
 }
 
@@ -101,14 +101,14 @@ fn every_tree_gets_what_is_expected() {
                 std::fs::write(expected.join(file), text).unwrap();
             }
         }
-        let wanted = files(&expected);
-        let names: BTreeSet<&String> = wanted.keys().chain(got.keys()).collect();
-        for file in names.into_iter().filter(|file| wanted.get(*file) != got.get(*file)) {
+        let desired = files(&expected);
+        let names: BTreeSet<&String> = desired.keys().chain(got.keys()).collect();
+        for file in names.into_iter().filter(|file| desired.get(*file) != got.get(*file)) {
             let show = |text: Option<&String>| text.map_or("(no such file)", String::as_str).to_owned();
             wrong.push(format!(
                 "{name}: {file} is\n{}\nand not\n{}",
                 show(got.get(file)),
-                show(wanted.get(file))
+                show(desired.get(file))
             ));
         }
     }
@@ -180,8 +180,8 @@ fn another_way_is_taken_by_its_path_and_a_wrong_one_names_all() {
     let folder = place.path().canonicalize().unwrap();
     copy(&cases().join("several-ways/tree"), &folder);
     let wrong = &written(&folder, &["--from", "phase-4/k9s"])["screen.txt"];
-    for way in ["--from phase-4/k8s", "--from phase-4/helm", "--from phase-4/docker-compose.yml"] {
-        assert!(wrong.contains(way), "{way} is not in:\n{wrong}");
+    for method in ["--from phase-4/k8s", "--from phase-4/helm", "--from phase-4/docker-compose.yml"] {
+        assert!(wrong.contains(method), "{method} is not in:\n{wrong}");
     }
     let taken = written(&folder, &["--from", "phase-4/k8s/"]);
     assert!(taken["deploy.toml"].contains("path = \"phase-4/k8s/backend\""), "{taken:?}");
@@ -192,8 +192,8 @@ fn a_program_gets_one_object() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().canonicalize().unwrap();
     copy(&cases().join("json-manifests/tree"), &folder);
-    let told = written(&folder, &["--yes", "--output", "json"]);
-    let text = told["screen.txt"].strip_suffix("exit code 0\n").unwrap();
+    let after = written(&folder, &["--yes", "--output", "json"]);
+    let text = after["screen.txt"].strip_suffix("exit code 0\n").unwrap();
     let answer: serde_json::Value = serde_json::from_str(text).unwrap();
     assert_eq!(answer["images"][0]["name"], "hello");
     assert_eq!(answer["service"], "hello");

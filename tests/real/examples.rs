@@ -1,7 +1,7 @@
 //! The five folders of `examples/`, each from an empty namespace to its page and back, one after another in one cluster.
 
+use crate::real::harness::Harness;
 use crate::real::http;
-use crate::real::stage::Stage;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,30 +30,30 @@ const EXAMPLES: [Example; 5] = [
 #[test]
 #[ignore = "needs minikube"]
 fn each_example_comes_up_stays_and_goes_with_and_without_its_deploy_toml() {
-    let stage = Stage::of("todo-ex", &["docker", "examples"]);
+    let harness = Harness::of("todo-ex", &["docker", "examples"]);
     for example in &EXAMPLES {
         println!("── {}", example.folder);
         let (project, namespace) = (format!("examples/{}", example.folder), example.namespace.to_owned());
-        let visit = Visit { stage: &stage, example, project, namespace };
+        let visit = Visit { harness: &harness, example, project, namespace };
         visit.prepare();
         visit.comes_up_and_goes();
     }
-    without_their_deploy_toml(&stage);
+    without_their_deploy_toml(&harness);
 }
 
 /// The trees of the examples as their own repositories had them, before anybody wrote a deploy.toml.
-fn without_their_deploy_toml(stage: &Stage) {
+fn without_their_deploy_toml(harness: &Harness) {
     for example in &EXAMPLES {
         println!("── {}", example.folder);
-        alone(stage, example.folder);
-        let written = stage
-            .command(Stage::program())
+        alone(harness, example.folder);
+        let written = harness
+            .command(Harness::program())
             .args(["init", "--yes"])
-            .current_dir(stage.path(example.folder))
+            .current_dir(harness.path(example.folder))
             .output()
             .unwrap();
         assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
-        let path = stage.path(example.folder).join("deploy.toml");
+        let path = harness.path(example.folder).join("deploy.toml");
         let mut toml = std::fs::read_to_string(&path).unwrap();
         if let Some(config) = example.asked_for {
             let name = config.lines().next().unwrap();
@@ -63,16 +63,16 @@ fn without_their_deploy_toml(stage: &Stage) {
         }
         let named = toml.lines().find_map(|line| line.strip_prefix("namespace = "));
         let namespace = named.map_or("default", |named| named.trim_matches('"')).to_owned();
-        let visit = Visit { stage, example, project: example.folder.to_owned(), namespace };
+        let visit = Visit { harness, example, project: example.folder.to_owned(), namespace };
         visit.prepare();
         visit.comes_up_and_goes();
     }
 }
 
 /// Makes an example a tree of its own: its files beside the sources, whose Dockerfiles go where it has others.
-fn alone(stage: &Stage, folder: &str) {
-    let (from, to) = (stage.path(&format!("examples/{folder}")), stage.path(folder));
-    copy(&stage.path("docker"), &to.join("docker"));
+fn alone(harness: &Harness, folder: &str) {
+    let (from, to) = (harness.path(&format!("examples/{folder}")), harness.path(folder));
+    copy(&harness.path("docker"), &to.join("docker"));
     if !["two-charts", "ingress"].contains(&folder) {
         for part in ["backend", "frontend"] {
             std::fs::remove_file(to.join("docker").join(part).join("Dockerfile")).unwrap();
@@ -97,7 +97,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// One project in the cluster of all.
 struct Visit<'a> {
-    stage: &'a Stage,
+    harness: &'a Harness,
     example: &'a Example,
     project: String,
     namespace: String,
@@ -110,12 +110,12 @@ impl Visit<'_> {
         if self.example.folder != "ingress" {
             return;
         }
-        if self.stage.serve_ingresses() {
-            let toml = self.stage.path(&self.project).join("deploy.toml");
+        if self.harness.serve_ingresses() {
+            let toml = self.harness.path(&self.project).join("deploy.toml");
             let text = std::fs::read_to_string(&toml).unwrap();
             std::fs::write(&toml, text.replace("addons = [\"metrics-server\"]\n", "")).unwrap();
         }
-        let node = self.stage.kubectl(&[
+        let node = self.harness.kubectl(&[
             "get",
             "nodes",
             "-o",
@@ -156,19 +156,19 @@ impl Visit<'_> {
     fn todo(&self, arguments: &[&str]) -> Option<i32> {
         let mut all = vec!["--file", &self.project];
         all.extend(arguments);
-        self.stage.todo(&all).code
+        self.harness.todo(&all).code
     }
 
     /// Runs `todo up`, and returns the URL that it printed.
     fn up(&self) -> String {
-        self.stage.todo(&["--file", &self.project, "up"]).url()
+        self.harness.todo(&["--file", &self.project, "up"]).url()
     }
 
     /// Every object of the application and its version.
     fn versions(&self) -> BTreeMap<String, String> {
         let kinds = "deployments,pods,services,configmaps,secrets,persistentvolumeclaims,ingresses,horizontalpodautoscalers";
         let arguments = ["get", kinds, "-n", &self.namespace, "-o", "json", "--ignore-not-found"];
-        let list = self.stage.kubectl(&arguments);
+        let list = self.harness.kubectl(&arguments);
         let list: Value = if list.is_empty() { Value::Null } else { serde_json::from_str(&list).unwrap() };
         let of_it = |object: &&Value| {
             let name = object["metadata"]["name"].as_str().unwrap();

@@ -16,8 +16,8 @@ use crate::real::fidelity::facts::Facts;
 use crate::real::fidelity::facts::Reader;
 use crate::real::fidelity::relay::Relay;
 use crate::real::reports::Profile;
-use crate::rehearsed::stage::Project;
-use crate::rehearsed::stage::Stage;
+use crate::rehearsed::harness::Harness;
+use crate::rehearsed::harness::Project;
 use futures::future::join;
 use kube::Client;
 use kube::Config;
@@ -58,8 +58,8 @@ async fn real(profile: &str) -> Facts {
 }
 
 async fn rehearsed() -> Facts {
-    let stage = Stage::new().await;
-    let file = Kubeconfig::from_yaml(&kubeconfig("mini", stage.address)).unwrap();
+    let harness = Harness::new().await;
+    let file = Kubeconfig::from_yaml(&kubeconfig("mini", harness.address)).unwrap();
     let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
     Box::pin(record(&connected(config), &Reader::of("mini"))).await
 }

@@ -1,8 +1,8 @@
 //! A port-forward in the background: through a new pod, an API server that restarts and a cluster that is stopped, until
 //! `down`. About four minutes.
 
+use crate::real::harness::Harness;
 use crate::real::http;
-use crate::real::stage::Stage;
 use serde_json::Value;
 use std::time::Duration;
 use std::time::Instant;
@@ -12,43 +12,43 @@ const PORT: u16 = 30980;
 #[test]
 #[ignore = "needs minikube"]
 fn a_forward_outlives_its_pod_the_api_server_and_the_cluster_and_ends_with_down() {
-    let stage = Stage::new("todo-forwards");
+    let harness = Harness::new("todo-forwards");
     // Docker publishes the port of a node that it makes; that of one which is there already needs a forward.
-    let _ = stage.up();
-    stage.edit(
+    let _ = harness.up();
+    harness.edit(
         "deploy.toml",
         "[service.todo-frontend]\n",
         &format!("[service.todo-frontend]\nlocal-port = {PORT}\n"),
     );
     // What a script does with the URL: it waits until nobody has the pipe any more.
     let script = r#"url=$("$0" up) && echo "$url""#;
-    let program = Stage::program();
-    let output = stage.command("sh").args(["-c", script]).arg(&program).output().unwrap();
+    let program = Harness::program();
+    let output = harness.command("sh").args(["-c", script]).arg(&program).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("http://"));
-    let first = running(&stage);
+    let first = running(&harness);
     // Another port where this one is taken.
     let url = first["url"].as_str().unwrap().to_owned();
     let answers = |when: &str| answers(&url, when);
     answers("after `up`");
 
-    stage.kubectl(&["delete", "pods", "--all", "-n", "todo-chatbot", "--wait=false"]);
+    harness.kubectl(&["delete", "pods", "--all", "-n", "todo-chatbot", "--wait=false"]);
     answers("after its pods were deleted");
 
-    stage.docker(&["exec", stage.node(), "pkill", "kube-apiserver"]);
+    harness.docker(&["exec", harness.node(), "pkill", "kube-apiserver"]);
     answers("after the API server was killed");
-    assert_eq!(running(&stage)["pid"], first["pid"], "it is the same process all the time");
+    assert_eq!(running(&harness)["pid"], first["pid"], "it is the same process all the time");
 
-    stage.minikube(&["stop"]);
-    let _ = stage.up();
+    harness.minikube(&["stop"]);
+    let _ = harness.up();
     answers("after the cluster was stopped and started");
-    let told = stage.todo(&["up"]);
-    assert_eq!(told.code, Some(0), "{}", told.stderr);
-    assert_eq!(running(&stage)["address"], first["address"]);
+    let run = harness.todo(&["up"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(running(&harness)["address"], first["address"]);
 
-    assert_eq!(stage.todo(&["down"]).code, Some(0));
+    assert_eq!(harness.todo(&["down"]).code, Some(0));
     assert!(http::ask("GET", &url, None).is_err(), "it answers after `down`");
-    assert_eq!(forwards(&stage), Vec::<Value>::new());
+    assert_eq!(forwards(&harness), Vec::<Value>::new());
 }
 
 fn answers(url: &str, when: &str) {
@@ -59,23 +59,23 @@ fn answers(url: &str, when: &str) {
     }
 }
 
-fn forwards(stage: &Stage) -> Vec<Value> {
+fn forwards(harness: &Harness) -> Vec<Value> {
     let until = Instant::now() + Duration::from_secs(90);
-    let told = loop {
-        let told = stage.todo(&["status", "--output", "json"]);
+    let output = loop {
+        let output = harness.todo(&["status", "--output", "json"]);
         // An API server that is starting cannot be asked: `status` says so at once.
-        if told.code != Some(20) || Instant::now() > until {
-            break told;
+        if output.code != Some(20) || Instant::now() > until {
+            break output;
         }
         std::thread::sleep(Duration::from_millis(500));
     };
-    let status: Value = serde_json::from_str(&told.stdout).unwrap();
+    let status: Value = serde_json::from_str(&output.stdout).unwrap();
     status["forwards"].as_array().cloned().unwrap_or_default()
 }
 
 /// The only one, which runs.
-fn running(stage: &Stage) -> Value {
-    let mut all = forwards(stage);
+fn running(harness: &Harness) -> Value {
+    let mut all = forwards(harness);
     assert_eq!(all.len(), 1, "{all:?}");
     assert_eq!(all[0]["running"], true, "{all:?}");
     all.remove(0)

@@ -1,7 +1,7 @@
 //! What must not be green, silent or stuck: a crash loop, a node that dies, fields that others have set.
 
+use crate::real::harness::Harness;
 use crate::real::http;
-use crate::real::stage::Stage;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::process::Stdio;
@@ -26,81 +26,81 @@ spec:
 #[test]
 #[ignore = "needs minikube"]
 fn a_container_that_crashes_again_and_again_is_green_at_no_moment() {
-    let stage = Stage::new("todo-crash");
-    stage.up();
-    let manifest = stage.path("manifests/90-crash.yaml");
+    let harness = Harness::new("todo-crash");
+    harness.up();
+    let manifest = harness.path("manifests/90-crash.yaml");
     std::fs::write(&manifest, CRASHES).unwrap();
-    stage.todo(&["up"]).failed_with(50, &["Deployment/crash", "code 3", "no database"]);
+    harness.todo(&["up"]).failed_with(50, &["Deployment/crash", "code 3", "no database"]);
     // The moments in which it runs are hit by chance: it is looked at more often than it is started.
     for pause in [0, 1, 5, 9, 13, 20] {
         std::thread::sleep(Duration::from_secs(pause));
-        assert_eq!(stage.todo(&["status"]).code, Some(4));
-        stage.todo(&["up"]).failed_with(50, &["Deployment/crash", "code 3"]);
+        assert_eq!(harness.todo(&["status"]).code, Some(4));
+        harness.todo(&["up"]).failed_with(50, &["Deployment/crash", "code 3"]);
     }
     std::fs::remove_file(&manifest).unwrap();
-    stage.up();
-    let told = stage.todo(&["up"]);
+    harness.up();
+    let output = harness.todo(&["up"]);
     assert!(
-        told.took < Duration::from_secs(1),
+        output.took < Duration::from_secs(1),
         "nothing is waited for where nothing crashed: {:?}",
-        told.took
+        output.took
     );
 }
 
 #[test]
 #[ignore = "needs minikube"]
 fn a_node_that_dies_during_the_rollout_is_named_within_15_seconds_and_comes_back() {
-    let stage = Stage::new("todo-dies");
-    http::chat(&stage.up(), "add water the plants");
-    stage.edit("docker/backend/app/api.py", "title=\"Todo Chatbot\"", "title=\"Another Chatbot\"");
-    let mut run = stage.command(Stage::program());
+    let harness = Harness::new("todo-dies");
+    http::chat(&harness.up(), "add water the plants");
+    harness.edit("docker/backend/app/api.py", "title=\"Todo Chatbot\"", "title=\"Another Chatbot\"");
+    let mut run = harness.command(Harness::program());
     let mut child = run.args(["up", "--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();
-    let (mut told, mut killed) = (String::new(), None);
+    let (mut output, mut killed) = (String::new(), None);
     for line in BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap) {
         if killed.is_none() && line.contains(r#""event":"step-started","step":"rollout""#) {
-            stage.docker(&["kill", stage.node()]);
+            harness.docker(&["kill", harness.node()]);
             killed = Some(Instant::now());
         }
-        told.push_str(&line);
-        told.push('\n');
+        output.push_str(&line);
+        output.push('\n');
     }
     let took = killed.expect("the rollout began").elapsed();
-    println!("{told}");
+    println!("{output}");
     assert_eq!(child.wait().unwrap().code(), Some(20));
     assert!(took < Duration::from_secs(15), "{took:?}");
-    assert!(told.contains("has stopped"), "{told}");
-    let url = stage.up();
+    assert!(output.contains("has stopped"), "{output}");
+    let url = harness.up();
     assert_eq!(http::tasks(&url), ["water the plants"]);
 }
 
 /// A change of the backend's Deployment: `kubectl patch --type=json`.
-fn patch(stage: &Stage, operations: &str) {
+fn patch(harness: &Harness, operations: &str) {
     let arguments =
         ["-n", "todo-chatbot", "patch", "deployment/todo-backend", "--type=json", "-p", operations];
-    stage.kubectl(&arguments);
+    harness.kubectl(&arguments);
 }
 
 #[test]
 #[ignore = "needs minikube"]
 fn what_others_have_set_beside_the_manifests_fields_is_told_and_given_up_on_request() {
     const POD: &str = "/spec/template/spec";
-    let stage = Stage::new("todo-beside");
-    stage.up();
+    let harness = Harness::new("todo-beside");
+    harness.up();
     let web = |operations: [(&str, &str, &str); 2]| {
         let operations: Vec<String> = operations
             .iter()
             .map(|(op, path, value)| format!(r#"{{"op":"{op}","path":"{POD}/{path}","value":{value}}}"#))
             .collect();
-        patch(&stage, &format!("[{}]", operations.join(",")));
+        patch(&harness, &format!("[{}]", operations.join(",")));
     };
     let tried = |field: &str| {
-        stage.todo(&["up"]).failed_with(40, &[field, "--force-conflicts", "kubectl"]);
-        stage.todo(&["up", "--force-conflicts"]).url();
-        let told = stage.todo(&["up"]);
-        assert!(told.took < Duration::from_secs(5), "nothing is left to do: {}", told.stderr);
-        told.url();
+        harness.todo(&["up"]).failed_with(40, &[field, "--force-conflicts", "kubectl"]);
+        harness.todo(&["up", "--force-conflicts"]).url();
+        let output = harness.todo(&["up"]);
+        assert!(output.took < Duration::from_secs(5), "nothing is left to do: {}", output.stderr);
+        output.url();
     };
-    stage.kubectl(&["-n", "todo-chatbot", "set", "env", "deploy/todo-backend", "LOG_LEVEL=debug"]);
+    harness.kubectl(&["-n", "todo-chatbot", "set", "env", "deploy/todo-backend", "LOG_LEVEL=debug"]);
     tried("LOG_LEVEL");
     web([
         ("remove", "containers/0/readinessProbe/httpGet", "null"),
@@ -115,15 +115,15 @@ fn what_others_have_set_beside_the_manifests_fields_is_told_and_given_up_on_requ
 
     // What people have changed of the manifest's own fields is taken back, with a note where the API server knows who it was:
     // of `kubectl scale` to 0 it records no manager (seen with v1.35.1).
-    stage.kubectl(&["-n", "todo-chatbot", "scale", "deploy/todo-backend", "--replicas=2"]);
-    let told = stage.todo(&["up"]);
-    assert!(told.stderr.contains("spec.replicas"), "{}", told.stderr);
-    told.url();
-    stage.kubectl(&["-n", "todo-chatbot", "scale", "deploy/todo-backend", "--replicas=0"]);
-    let told = stage.todo(&["up"]);
-    assert!(told.stderr.contains("Deployment/todo-backend changed"), "{}", told.stderr);
-    told.url();
-    stage.kubectl(&[
+    harness.kubectl(&["-n", "todo-chatbot", "scale", "deploy/todo-backend", "--replicas=2"]);
+    let output = harness.todo(&["up"]);
+    assert!(output.stderr.contains("spec.replicas"), "{}", output.stderr);
+    output.url();
+    harness.kubectl(&["-n", "todo-chatbot", "scale", "deploy/todo-backend", "--replicas=0"]);
+    let output = harness.todo(&["up"]);
+    assert!(output.stderr.contains("Deployment/todo-backend changed"), "{}", output.stderr);
+    output.url();
+    harness.kubectl(&[
         "-n",
         "todo-chatbot",
         "patch",
@@ -131,13 +131,13 @@ fn what_others_have_set_beside_the_manifests_fields_is_told_and_given_up_on_requ
         "-p",
         r#"{"spec":{"replicas":0}}"#,
     ]);
-    let told = stage.todo(&["up"]);
-    assert!(told.stderr.contains("spec.replicas"), "{}", told.stderr);
-    told.url();
+    let output = harness.todo(&["up"]);
+    assert!(output.stderr.contains("spec.replicas"), "{}", output.stderr);
+    output.url();
 
     // A default that nobody has set is in nobody's way.
-    stage.edit("manifests/30-backend.yaml", "type: Recreate", "type: RollingUpdate");
-    stage.up();
-    stage.edit("manifests/30-backend.yaml", "type: RollingUpdate", "type: Recreate");
-    stage.up();
+    harness.edit("manifests/30-backend.yaml", "type: Recreate", "type: RollingUpdate");
+    harness.up();
+    harness.edit("manifests/30-backend.yaml", "type: RollingUpdate", "type: Recreate");
+    harness.up();
 }

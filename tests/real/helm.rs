@@ -56,7 +56,7 @@ struct Room {
     namespace: &'static str,
 }
 
-struct Told {
+struct RunOutput {
     code: Option<i32>,
     stdout: String,
     stderr: String,
@@ -111,25 +111,25 @@ impl Room {
         command
     }
 
-    fn todo(&self, arguments: &[&str]) -> Told {
+    fn todo(&self, arguments: &[&str]) -> RunOutput {
         let program = std::env::var_os("TODO_TEST_PROGRAM")
             .map_or_else(|| env!("CARGO_BIN_EXE_todo").into(), PathBuf::from);
         let output = self.command(program.to_str().unwrap()).args(arguments).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let told =
-            Told { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) };
-        println!("$ todo {} → {:?}\n{}{}", arguments.join(" "), told.code, told.stdout, told.stderr);
-        assert!(
-            !told.stderr.contains("hunter2") && !told.stdout.contains("hunter2"),
-            "a secret is on screen"
-        );
-        told
+        let run = RunOutput {
+            code: output.status.code(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        };
+        println!("$ todo {} → {:?}\n{}{}", arguments.join(" "), run.code, run.stdout, run.stderr);
+        assert!(!run.stderr.contains("hunter2") && !run.stdout.contains("hunter2"), "a secret is on screen");
+        run
     }
 
-    fn up(&self) -> Told {
-        let told = self.todo(&["up"]);
-        assert_eq!(told.code, Some(0), "{}", told.stderr);
-        told
+    fn up(&self) -> RunOutput {
+        let output = self.todo(&["up"]);
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        output
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Output {
@@ -208,11 +208,11 @@ fn a_release_of_helms_is_told_and_taken_over_on_request() {
     let installed = room.run("helm", &["install", "web", "chart", "--create-namespace"]);
     assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
     let before = room.uid("deployment/web");
-    let told = room.todo(&["up"]);
-    assert_eq!(told.code, Some(40), "{}", told.stderr);
+    let output = room.todo(&["up"]);
+    assert_eq!(output.code, Some(40), "{}", output.stderr);
     for words in ["Helm has a release `web`", "revision 1, deployed", "todo up --adopt", "mode = \"release\""]
     {
-        assert!(told.stderr.contains(words), "{words:?} is not in {}", told.stderr);
+        assert!(output.stderr.contains(words), "{words:?} is not in {}", output.stderr);
     }
     assert!(!room.names("secrets").contains(&"given".to_owned()), "nothing was written");
 
@@ -248,9 +248,9 @@ fn helm_installs_a_release_of_its_own_with_our_images() {
     room.up();
     assert_eq!(revision(&room), "2");
     room.edit("chart/templates/web.yaml", "sleep 100000", "echo gone; exit 7");
-    let told = room.todo(&["up"]);
-    assert_eq!(told.code, Some(50), "{}", told.stderr);
-    assert!(told.stderr.contains("gone"), "the log is told: {}", told.stderr);
+    let output = room.todo(&["up"]);
+    assert_eq!(output.code, Some(50), "{}", output.stderr);
+    assert!(output.stderr.contains("gone"), "the log is told: {}", output.stderr);
     assert_eq!(room.todo(&["down"]).code, Some(0));
     assert!(room.names("deployments").is_empty());
 }
@@ -266,17 +266,17 @@ fn dependencies_in_folders_are_built_without_a_network_and_mistakes_are_told_wit
     );
     room.write("lib/Chart.yaml", "apiVersion: v2\nname: lib\nversion: 0.1.0\n");
     room.write("lib/templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: of-lib}\n");
-    let told = room.todo(&["plan"]);
-    assert_eq!(told.code, Some(0), "{}", told.stderr);
-    assert!(told.stdout.contains("ConfigMap/of-lib"), "{}", told.stdout);
+    let output = room.todo(&["plan"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(output.stdout.contains("ConfigMap/of-lib"), "{}", output.stdout);
 
     room.write("chart/templates/web.yaml", "a: {{ .Values.no.such }}\n");
-    let told = room.todo(&["plan"]);
-    assert_eq!(told.code, Some(2));
-    assert!(told.stderr.contains("chart/templates/web.yaml:1:"), "{}", told.stderr);
+    let output = room.todo(&["plan"]);
+    assert_eq!(output.code, Some(2));
+    assert!(output.stderr.contains("chart/templates/web.yaml:1:"), "{}", output.stderr);
 
     room.write("local.yaml", "greeting: [\n");
-    let told = room.todo(&["plan"]);
-    assert_eq!(told.code, Some(2));
-    assert!(told.stderr.contains("local.yaml:"), "{}", told.stderr);
+    let output = room.todo(&["plan"]);
+    assert_eq!(output.code, Some(2));
+    assert!(output.stderr.contains("local.yaml:"), "{}", output.stderr);
 }

@@ -1,7 +1,7 @@
 //! Behind an Ingress, past checks, through a port of localhost: how people reach what runs, on a real cluster.
 
+use crate::real::harness::Harness;
 use crate::real::http;
-use crate::real::stage::Stage;
 
 const WEB: &str = "
 apiVersion: v1
@@ -65,20 +65,20 @@ keys = ['DATABASE_URL']
 [service.web]
 ";
 
-fn project(profile: &'static str) -> Stage {
-    let stage = Stage::new(profile);
-    std::fs::create_dir(stage.path("k8s")).unwrap();
-    std::fs::write(stage.path("k8s/web.yaml"), WEB).unwrap();
-    std::fs::write(stage.path("deploy.toml"), PROJECT).unwrap();
-    std::fs::write(stage.path(".env"), "DATABASE_URL=postgres://me:hunter2@127.0.0.1:1/x\n").unwrap();
-    stage
+fn project(profile: &'static str) -> Harness {
+    let harness = Harness::new(profile);
+    std::fs::create_dir(harness.path("k8s")).unwrap();
+    std::fs::write(harness.path("k8s/web.yaml"), WEB).unwrap();
+    std::fs::write(harness.path("deploy.toml"), PROJECT).unwrap();
+    std::fs::write(harness.path(".env"), "DATABASE_URL=postgres://me:hunter2@127.0.0.1:1/x\n").unwrap();
+    harness
 }
 
 #[test]
 #[ignore = "needs minikube"]
 fn checks_before_and_after_the_rollout() {
-    let stage = project("todo-checks");
-    stage.up();
+    let harness = project("todo-checks");
+    harness.up();
     let checks = "[[check]]
 name = 'page'
 service = 'web'
@@ -98,51 +98,55 @@ url = 'http://host.minikube.internal:1/api/tags'
 from = 'cluster'
 required = false
 ";
-    std::fs::write(stage.path("deploy.toml"), format!("{PROJECT}{checks}")).unwrap();
-    stage.edit("k8s/web.yaml", "LEVEL: info", "LEVEL: warn");
-    let told = stage.todo(&["up"]);
-    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    std::fs::write(harness.path("deploy.toml"), format!("{PROJECT}{checks}")).unwrap();
+    harness.edit("k8s/web.yaml", "LEVEL: info", "LEVEL: warn");
+    let output = harness.todo(&["up"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
     assert!(
-        told.stderr.contains("`http://host.minikube.internal:1/api/tags` refuses connections"),
+        output.stderr.contains("`http://host.minikube.internal:1/api/tags` refuses connections"),
         "{}",
-        told.stderr
+        output.stderr
     );
     // Where nothing is to be rolled out, the node is not asked.
-    let told = stage.todo(&["up", "--verbose"]);
-    assert_eq!(told.code, Some(0), "{}", told.stderr);
-    assert!(told.stderr.contains("nothing is to be rolled out"), "{}", told.stderr);
-    assert!(!told.stderr.contains("refuses connections"), "{}", told.stderr);
-    let told = stage.todo(&["check"]);
-    assert_eq!(told.code, Some(0), "{}{}", told.stdout, told.stderr);
+    let output = harness.todo(&["up", "--verbose"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(output.stderr.contains("nothing is to be rolled out"), "{}", output.stderr);
+    assert!(!output.stderr.contains("refuses connections"), "{}", output.stderr);
+    let output = harness.todo(&["check"]);
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
     for words in ["page", "answers 200, with `Welcome`", "accepts connections", "missing"] {
-        assert!(told.stdout.contains(words), "{words:?} is not in:\n{}", told.stdout);
+        assert!(output.stdout.contains(words), "{words:?} is not in:\n{}", output.stdout);
     }
 
     // The database does not answer: said before anything is applied, and never by its value.
     let database =
         "[[check]]\nname = 'database'\nfrom = 'cluster'\ntcp = { secret = 'keys', key = 'DATABASE_URL' }\n";
-    std::fs::write(stage.path("deploy.toml"), format!("{PROJECT}{database}")).unwrap();
-    stage.edit("k8s/web.yaml", "LEVEL: warn", "LEVEL: debug");
-    let told = stage.todo(&["up"]);
-    told.failed_with(10, &["the address in `DATABASE_URL` of the Secret `keys` refuses connections"]);
-    assert!(!told.stderr.contains("hunter2") && !told.stderr.contains("127.0.0.1:1"), "{}", told.stderr);
-    let config = stage.kubectl(&["get", "configmap", "web", "-n", "todo-chatbot", "-o", "yaml"]);
+    std::fs::write(harness.path("deploy.toml"), format!("{PROJECT}{database}")).unwrap();
+    harness.edit("k8s/web.yaml", "LEVEL: warn", "LEVEL: debug");
+    let output = harness.todo(&["up"]);
+    output.failed_with(10, &["the address in `DATABASE_URL` of the Secret `keys` refuses connections"]);
+    assert!(
+        !output.stderr.contains("hunter2") && !output.stderr.contains("127.0.0.1:1"),
+        "{}",
+        output.stderr
+    );
+    let config = harness.kubectl(&["get", "configmap", "web", "-n", "todo-chatbot", "-o", "yaml"]);
     assert!(config.contains("LEVEL: warn"), "{config}");
 
     // With it gone, the changed ConfigMap starts the pods that read it anew, and no others.
-    std::fs::write(stage.path("deploy.toml"), PROJECT).unwrap();
-    let before = (stage.pods("web"), stage.pods("idle"));
-    stage.up();
-    let after = (stage.pods("web"), stage.pods("idle"));
+    std::fs::write(harness.path("deploy.toml"), PROJECT).unwrap();
+    let before = (harness.pods("web"), harness.pods("idle"));
+    harness.up();
+    let after = (harness.pods("web"), harness.pods("idle"));
     assert!(before.0 != after.0 && before.1 == after.1, "{before:?} {after:?}");
-    std::fs::write(stage.path(".env"), "DATABASE_URL=postgres://me:other@127.0.0.1:1/x\n").unwrap();
-    stage.up();
-    assert!(after.0 != stage.pods("web") && after.1 == stage.pods("idle"));
+    std::fs::write(harness.path(".env"), "DATABASE_URL=postgres://me:other@127.0.0.1:1/x\n").unwrap();
+    harness.up();
+    assert!(after.0 != harness.pods("web") && after.1 == harness.pods("idle"));
 
     // An autoscaler's number of replicas stays, and `status` says that there are no metrics.
-    std::fs::write(stage.path("k8s/scaler.yaml"), SCALER).unwrap();
-    stage.up();
-    stage.kubectl(&[
+    std::fs::write(harness.path("k8s/scaler.yaml"), SCALER).unwrap();
+    harness.up();
+    harness.kubectl(&[
         "wait",
         "-n",
         "todo-chatbot",
@@ -150,17 +154,17 @@ required = false
         "--for=jsonpath={.status.readyReplicas}=2",
         "--timeout=90s",
     ]);
-    stage.edit(
+    harness.edit(
         "k8s/web.yaml",
         "matchLabels: {app: idle}}\n",
         "matchLabels: {app: idle}}\n  minReadySeconds: 1\n",
     );
-    stage.up();
-    assert_eq!(stage.pods("idle").len(), 2);
+    harness.up();
+    assert_eq!(harness.pods("idle").len(), 2);
     // Below its minimum it scales without asking for metrics; it asks at its next look.
     let asked = "--for=condition=ScalingActive=False";
-    stage.kubectl(&["wait", "-n", "todo-chatbot", "hpa/idle", asked, "--timeout=90s"]);
-    let status = stage.todo(&["status"]).stdout;
+    harness.kubectl(&["wait", "-n", "todo-chatbot", "hpa/idle", asked, "--timeout=90s"]);
+    let status = harness.todo(&["status"]).stdout;
     assert!(status.contains("of 2 to 3; cpu ? of 70%; there are no metrics"), "{status}");
 }
 
@@ -173,24 +177,24 @@ fn an_ingress_is_served_by_the_controller_that_is_there() {
         );
         return;
     }
-    let stage = project("todo-ingress");
-    stage.up();
-    assert!(stage.serve_ingresses());
+    let harness = project("todo-ingress");
+    harness.up();
+    assert!(harness.serve_ingresses());
 
-    stage.edit("k8s/web.yaml", "type: NodePort, ", "");
-    std::fs::write(stage.path("k8s/ingress.yaml"), INGRESS).unwrap();
-    let hosts = stage.path("hosts");
+    harness.edit("k8s/web.yaml", "type: NodePort, ", "");
+    std::fs::write(harness.path("k8s/ingress.yaml"), INGRESS).unwrap();
+    let hosts = harness.path("hosts");
     std::fs::write(&hosts, "127.0.0.1 localhost\n").unwrap();
     let file = hosts.to_str().unwrap().to_owned();
-    let todo = |arguments: &[&str]| stage.todo_with(arguments, &[("TODO_HOSTS_FILE", &file)]);
-    let told = todo(&["up"]);
-    assert_eq!((told.code, told.stdout.trim()), (Some(0), "http://todo.local/"), "{}", told.stderr);
-    assert!(told.stderr.contains("`todo up --hosts` writes it"), "{}", told.stderr);
-    let status = stage.todo(&["status"]).stdout;
+    let todo = |arguments: &[&str]| harness.todo_with(arguments, &[("TODO_HOSTS_FILE", &file)]);
+    let output = todo(&["up"]);
+    assert_eq!((output.code, output.stdout.trim()), (Some(0), "http://todo.local/"), "{}", output.stderr);
+    assert!(output.stderr.contains("`todo up --hosts` writes it"), "{}", output.stderr);
+    let status = harness.todo(&["status"]).stdout;
     assert!(status.contains("http://todo.local/"), "{status}");
 
-    let told = todo(&["up", "--hosts", "--yes"]);
-    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    let output = todo(&["up", "--hosts", "--yes"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
     let written = std::fs::read_to_string(&hosts).unwrap();
     assert!(written.starts_with("127.0.0.1 localhost\n"), "{written}");
     let line = written.lines().nth(1).unwrap();
@@ -199,7 +203,7 @@ fn an_ingress_is_served_by_the_controller_that_is_there() {
     assert_eq!(http::get(&format!("http://{address}:80/")).0, 404, "without its host nobody answers");
 
     // A class that nobody serves is told before anything is applied.
-    stage.edit("k8s/ingress.yaml", "ingressClassName: nginx", "ingressClassName: alb");
+    harness.edit("k8s/ingress.yaml", "ingressClassName: nginx", "ingressClassName: alb");
     todo(&["up"])
         .failed_with(10, &["no controller is installed for IngressClass `alb`", "k8s/ingress.yaml:6:"]);
 

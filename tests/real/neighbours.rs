@@ -1,7 +1,7 @@
 //! Two projects in one namespace on a real cluster: of one name, of two names, moved, cloned, in a worktree; and an inventory
 //! that somebody has damaged.
 
-use crate::real::stage::Stage;
+use crate::real::harness::Harness;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -9,14 +9,14 @@ use std::process::Output;
 
 const NAMESPACE: &str = "todo-neighbours";
 
-struct Told {
+struct RunOutput {
     code: Option<i32>,
     stderr: String,
     stdout: String,
 }
 
 struct Room {
-    stage: Stage,
+    harness: Harness,
 }
 
 fn app(letter: &str, value: &str) -> String {
@@ -56,7 +56,7 @@ spec:
 
 impl Room {
     fn write(&self, folder: &str, name: Option<&str>, text: &str) {
-        let folder = self.stage.path(folder);
+        let folder = self.harness.path(folder);
         std::fs::create_dir_all(&folder).unwrap();
         let name = name.map(|name| format!("name = '{name}'\n")).unwrap_or_default();
         let toml = format!("namespace = '{NAMESPACE}'\n{name}[[manifests]]\npath = 'app.yaml'\n");
@@ -64,37 +64,37 @@ impl Room {
         std::fs::write(folder.join("app.yaml"), text).unwrap();
     }
 
-    fn todo(&self, folder: &str, arguments: &[&str]) -> Told {
-        let mut command = self.stage.command(Stage::program());
-        let output = command.args(arguments).current_dir(self.stage.path(folder)).output().unwrap();
+    fn todo(&self, folder: &str, arguments: &[&str]) -> RunOutput {
+        let mut command = self.harness.command(Harness::program());
+        let output = command.args(arguments).current_dir(self.harness.path(folder)).output().unwrap();
         let Output { status, stdout, stderr } = output;
-        let told = Told {
+        let run = RunOutput {
             code: status.code(),
             stdout: String::from_utf8(stdout).unwrap(),
             stderr: String::from_utf8(stderr).unwrap(),
         };
-        println!("{folder}: todo {}: {:?}\n{}{}", arguments.join(" "), told.code, told.stderr, told.stdout);
-        told
+        println!("{folder}: todo {}: {:?}\n{}{}", arguments.join(" "), run.code, run.stderr, run.stdout);
+        run
     }
 
     #[track_caller]
-    fn ended(&self, folder: &str, arguments: &[&str], code: i32) -> Told {
-        let told = self.todo(folder, arguments);
-        assert_eq!(told.code, Some(code), "{}", told.stderr);
-        told
+    fn ended(&self, folder: &str, arguments: &[&str], code: i32) -> RunOutput {
+        let output = self.todo(folder, arguments);
+        assert_eq!(output.code, Some(code), "{}", output.stderr);
+        output
     }
 
     fn git(&self, folder: &str, arguments: &[&str]) {
         let mut git = Command::new("git");
         git.args(["-c", "user.name=k", "-c", "user.email=k@example.org"]).args(arguments);
-        let output = git.current_dir(self.stage.path(folder)).output().unwrap();
+        let output = git.current_dir(self.harness.path(folder)).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Everything that is called after `letter`, and the records of the project `name`, by UID and version.
     fn versions(&self, letter: &str, name: &str) -> BTreeMap<String, String> {
         let kinds = "deployments,replicasets,pods,configmaps,secrets,persistentvolumeclaims";
-        let list = self.stage.kubectl(&["get", kinds, "-n", NAMESPACE, "-o", "json"]);
+        let list = self.harness.kubectl(&["get", kinds, "-n", NAMESPACE, "-o", "json"]);
         let list: Value = serde_json::from_str(&list).unwrap();
         let mut found = BTreeMap::new();
         for object in list["items"].as_array().unwrap() {
@@ -112,14 +112,14 @@ impl Room {
     }
 
     fn exists(&self, path: &str) -> bool {
-        self.stage.path(path).exists()
+        self.harness.path(path).exists()
     }
 }
 
 #[test]
 #[ignore = "needs minikube"]
 fn neighbours_in_a_namespace_leave_one_another_alone() {
-    let room = Room { stage: Stage::of("todo-neighbours", &["deploy.toml"]) };
+    let room = Room { harness: Harness::of("todo-neighbours", &["deploy.toml"]) };
     room.write("a", None, &app("a", "1"));
     room.write("b", None, &app("b", "1"));
     room.ended("a", &["up"], 0);
@@ -128,19 +128,19 @@ fn neighbours_in_a_namespace_leave_one_another_alone() {
     another_place(&room);
     damaged(&room);
     room.ended("c", &["down", "--purge"], 0);
-    let left = room.stage.kubectl(&["get", "namespaces", "-o", "name"]);
+    let left = room.harness.kubectl(&["get", "namespaces", "-o", "name"]);
     assert!(!left.contains(NAMESPACE), "{left}");
 }
 
 fn one_name(room: &Room) {
     let before = room.versions("a", NAMESPACE);
     assert!(before.len() > 6, "{before:?}");
-    let (a, b) = (room.stage.path("a"), room.stage.path("b"));
+    let (a, b) = (room.harness.path("a"), room.harness.path("b"));
     for arguments in [&["up"][..], &["plan"], &["down"], &["down", "--purge"], &["unlock"]] {
-        let told = room.ended("b", arguments, 40);
+        let output = room.ended("b", arguments, 40);
         for place in [&a, &b] {
             let place = place.canonicalize().unwrap();
-            assert!(told.stderr.contains(place.to_str().unwrap()), "{}", told.stderr);
+            assert!(output.stderr.contains(place.to_str().unwrap()), "{}", output.stderr);
         }
     }
     let status = room.ended("b", &["status"], 3);
@@ -173,10 +173,10 @@ fn another_place(room: &Room) {
         all.into_iter().filter(|(key, _)| key.starts_with("Pod/")).map(|(key, _)| key).collect()
     };
     let before = pods(room);
-    std::fs::rename(room.stage.path("a"), room.stage.path("moved")).unwrap();
+    std::fs::rename(room.harness.path("a"), room.harness.path("moved")).unwrap();
     assert!(!room.exists("a"));
-    let told = room.ended("moved", &["up"], 0);
-    assert!(told.stderr.contains("project/a on "), "{}", told.stderr);
+    let output = room.ended("moved", &["up"], 0);
+    assert!(output.stderr.contains("project/a on "), "{}", output.stderr);
     assert!(!room.ended("moved", &["up"], 0).stderr.contains("project/a on "), "it is told once");
 
     room.git("moved", &["init", "-q"]);
@@ -211,12 +211,12 @@ fn damaged(room: &Room) {
     let before = pods(room);
     let secret = format!("secret/todo.{NAMESPACE}");
     let patch = r#"{"data":{"inventory":""}}"#;
-    room.stage.kubectl(&["patch", &secret, "-n", NAMESPACE, "--type=merge", "-p", patch]);
+    room.harness.kubectl(&["patch", &secret, "-n", NAMESPACE, "--type=merge", "-p", patch]);
     assert!(room.ended("c", &["status"], 0).stderr.contains("damaged"));
-    let told = room.ended("c", &["up"], 0);
-    assert!(told.stderr.contains(".damaged-"), "{}", told.stderr);
+    let output = room.ended("c", &["up"], 0);
+    assert!(output.stderr.contains(".damaged-"), "{}", output.stderr);
     assert_eq!(pods(room), before, "the salt is the same");
-    room.stage.kubectl(&["delete", &secret, "-n", NAMESPACE]);
+    room.harness.kubectl(&["delete", &secret, "-n", NAMESPACE]);
     room.ended("c", &["up"], 0);
     assert_eq!(pods(room), before, "the newest revision has the salt");
 }

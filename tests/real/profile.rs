@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 use todo::event::EventKind;
@@ -25,13 +24,13 @@ use todo::world::World;
 const PROFILE: &str = "todo-mini";
 const PORT: u16 = 30099;
 
-struct Bench {
+struct Harness {
     folder: tempfile::TempDir,
 }
 
-impl Bench {
-    fn new() -> Bench {
-        let bench = Bench { folder: tempfile::tempdir().unwrap() };
+impl Harness {
+    fn new() -> Harness {
+        let bench = Harness { folder: tempfile::tempdir().unwrap() };
         bench.sh("minikube delete -p todo-mini");
         std::fs::write(
             bench.kubeconfig(),
@@ -58,17 +57,17 @@ impl Bench {
         println!("$ {script}");
         let output =
             Command::new("sh").args(["-ec", script]).env("KUBECONFIG", self.kubeconfig()).output().unwrap();
-        let told =
+        let stdout =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{script}: {told}");
-        told
+        assert!(output.status.success(), "{script}: {stdout}");
+        stdout
     }
 
     /// Runs `ensure`, interrupted after `limit` if one is given.
     async fn ensure(&self, limit: Option<Duration>) -> Result<(Node, Duration), todo::fault::Fault> {
         let (asker, cancel) = Cancel::new();
         let (sink, mut events) = Sink::new();
-        let run = Run { sink, cancel, world: Arc::new(self.world()), verbose: false };
+        let run = Run::new(sink, cancel, self.world());
         let began = Instant::now();
         let telling = tokio::spawn(async move {
             while let Some(event) = events.recv().await {
@@ -87,9 +86,9 @@ impl Bench {
             asker.ask(Kind::Interrupted);
             std::future::pending::<()>().await;
         };
-        let wanted = wanted();
+        let desired = desired();
         let done = tokio::select! {
-            done = run.or_stopped(Box::pin(minikube::ensure(&run, &wanted))) => done,
+            done = run.or_stopped(Box::pin(minikube::ensure(&run, &desired))) => done,
             () = interrupting => unreachable!(),
         };
         drop(run);
@@ -122,21 +121,21 @@ impl Bench {
     async fn state(&self) -> State {
         let (_asker, cancel) = Cancel::new();
         let (sink, _) = Sink::new();
-        let run = Run { sink, cancel, world: Arc::new(self.world()), verbose: false };
+        let run = Run::new(sink, cancel, self.world());
         let began = Instant::now();
-        let state = minikube::look(&run, &wanted()).await.unwrap();
+        let state = minikube::look(&run, &desired()).await.unwrap();
         println!("  look: {:.1?}", began.elapsed());
         state
     }
 }
 
-impl Drop for Bench {
+impl Drop for Harness {
     fn drop(&mut self) {
         self.sh("minikube delete -p todo-mini");
     }
 }
 
-fn wanted() -> project::Minikube {
+fn desired() -> project::Minikube {
     project::Minikube {
         profile: Profile::parse(PROFILE).unwrap(),
         cpus: Some(2),
@@ -154,7 +153,7 @@ fn wanted() -> project::Minikube {
 #[tokio::test]
 #[ignore = "needs minikube"]
 async fn whatever_happened_to_the_profile_it_runs_again_with_its_data() {
-    let bench = Bench::new();
+    let bench = Harness::new();
     assert!(matches!(bench.state().await, State::Absent));
     let node = bench.ensured(Outcome::Created).await;
     assert_eq!(node.published[&PORT].to_string(), format!("127.0.0.1:{PORT}"));
@@ -225,7 +224,7 @@ async fn whatever_happened_to_the_profile_it_runs_again_with_its_data() {
 #[tokio::test]
 #[ignore = "needs minikube"]
 async fn a_profile_that_minikube_forgot_takes_its_volume_over() {
-    let bench = Bench::new();
+    let bench = Harness::new();
     bench.ensured(Outcome::Created).await;
     bench.sh("kubectl --context todo-mini create namespace keep-me");
     // What `minikube delete` leaves when the engine is down.
@@ -243,7 +242,7 @@ async fn a_profile_that_minikube_forgot_takes_its_volume_over() {
 #[tokio::test]
 #[ignore = "needs minikube"]
 async fn whenever_the_start_is_interrupted_the_next_one_goes_on() {
-    let bench = Bench::new();
+    let bench = Harness::new();
     for seconds in [0.3, 3.0, 6.0, 9.0, 12.0, 15.0, 17.0, 19.0, 21.0, 24.0] {
         println!("== interrupted after {seconds} s");
         let Err(fault) = bench.ensure(Some(Duration::from_secs_f64(seconds))).await else { break };
@@ -253,7 +252,7 @@ async fn whenever_the_start_is_interrupted_the_next_one_goes_on() {
     }
 }
 
-impl Bench {
+impl Harness {
     async fn ensured_after_interruption(&self) {
         let (node, _) = self.ensure(None).await.expect("it runs");
         assert_ne!(node.outcome, Outcome::Unchanged);

@@ -1,7 +1,7 @@
 //! What can happen to a cluster overnight: `up` repairs each, and the data is there.
 
+use crate::real::harness::Harness;
 use crate::real::http;
-use crate::real::stage::Stage;
 use serde_json::Value;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -13,106 +13,106 @@ use std::process::Stdio;
 #[test]
 #[ignore = "needs minikube"]
 fn whatever_happened_to_the_cluster_up_repairs_it() {
-    let stage = Stage::new("todo-repairs");
-    let url = stage.up();
+    let harness = Harness::new("todo-repairs");
+    let url = harness.up();
     http::chat(&url, "add water the plants");
-    let current = stage.kubectl(&["config", "current-context"]);
-    assert_eq!(current.trim(), stage.node(), "there was no kubeconfig, so no current context to keep");
-    let cluster = stage.cluster();
+    let current = harness.kubectl(&["config", "current-context"]);
+    assert_eq!(current.trim(), harness.node(), "there was no kubeconfig, so no current context to keep");
+    let cluster = harness.cluster();
     let still_there = |what: &str| {
-        let url = stage.up();
+        let url = harness.up();
         assert_eq!(http::tasks(&url), ["water the plants"], "after {what}");
-        assert_eq!(stage.cluster(), cluster, "after {what} it is another cluster");
+        assert_eq!(harness.cluster(), cluster, "after {what} it is another cluster");
     };
 
-    nothing_is_started_for_a_file_that_cannot_be_read(&stage);
+    nothing_is_started_for_a_file_that_cannot_be_read(&harness);
     still_there("files that could not be read");
 
-    stage.node_runs("docker rm --force $(docker ps --quiet --filter name=k8s_kube-apiserver)");
+    harness.node_runs("docker rm --force $(docker ps --quiet --filter name=k8s_kube-apiserver)");
     still_there("the API server crashed");
 
-    stage.node_runs(
+    harness.node_runs(
         "systemctl stop kubelet; docker rm --force $(docker ps --quiet --filter name=k8s_kube-apiserver)",
     );
     still_there("the kubelet was stopped");
 
-    stage.docker(&["restart", stage.node()]);
+    harness.docker(&["restart", harness.node()]);
     still_there("the node was restarted");
 
-    stage.minikube(&["stop"]);
-    assert_eq!(stage.todo(&["status"]).code, Some(3), "a stopped cluster runs nothing");
+    harness.minikube(&["stop"]);
+    assert_eq!(harness.todo(&["status"]).code, Some(3), "a stopped cluster runs nothing");
     still_there("minikube stop");
 
-    stage.minikube(&["pause"]);
+    harness.minikube(&["pause"]);
     still_there("minikube pause");
 
-    stage.docker(&["pause", stage.node()]);
+    harness.docker(&["pause", harness.node()]);
     still_there("docker pause");
 
-    stage.docker(&["rm", "--force", stage.node()]);
+    harness.docker(&["rm", "--force", harness.node()]);
     still_there("the node's container was removed");
 
-    stage.cut_the_power();
+    harness.cut_the_power();
     still_there("a power cut");
 
-    std::fs::remove_file(stage.path("../kubeconfig")).unwrap();
+    std::fs::remove_file(harness.path("../kubeconfig")).unwrap();
     still_there("the kubeconfig was lost");
 
-    stage.docker(&["rm", "--force", "--volumes", stage.node()]);
-    stage.docker(&["volume", "rm", stage.node()]);
-    let told = stage.todo(&["up"]);
-    assert!(told.stderr.contains("volume"), "that the data is gone is told: {}", told.stderr);
-    assert_eq!(http::tasks(&told.url()), Vec::<String>::new());
+    harness.docker(&["rm", "--force", "--volumes", harness.node()]);
+    harness.docker(&["volume", "rm", harness.node()]);
+    let output = harness.todo(&["up"]);
+    assert!(output.stderr.contains("volume"), "that the data is gone is told: {}", output.stderr);
+    assert_eq!(http::tasks(&output.url()), Vec::<String>::new());
 }
 
 #[test]
 #[ignore = "needs minikube"]
 fn whenever_it_is_interrupted_the_next_up_goes_on() {
-    let stage = Stage::new("todo-interrupted");
+    let harness = Harness::new("todo-interrupted");
     for moment in [
         r#""event":"progress","step":"minikube""#,
         r#""event":"step-started","step":"image""#,
         r#""event":"progress","step":"image""#,
         r#""event":"step-started","step":"rollout""#,
     ] {
-        let told = interrupted_at(&stage, moment);
-        let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+        let output = interrupted_at(&harness, moment);
+        let last: Value = serde_json::from_str(output.lines().last().unwrap()).unwrap();
         assert_eq!((&last["event"], &last["code"]), (&"run-failed".into(), &130.into()), "{moment}: {last}");
         assert!(last["hints"].to_string().contains("todo up"), "it says how to go on: {last}");
     }
-    assert_eq!(http::get(&stage.up()).0, 200);
+    assert_eq!(http::get(&harness.up()).0, 200);
 }
 
 /// Every command fails alike, and the cluster stays what it is.
-fn nothing_is_started_for_a_file_that_cannot_be_read(stage: &Stage) {
-    let cluster = stage.cluster();
-    let kubeconfig = stage.path("../kubeconfig");
-    let profile = minikube_folder().join("profiles").join(stage.node());
+fn nothing_is_started_for_a_file_that_cannot_be_read(harness: &Harness) {
+    let cluster = harness.cluster();
+    let kubeconfig = harness.path("../kubeconfig");
+    let profile = minikube_folder().join("profiles").join(harness.node());
     for file in [kubeconfig, profile.join("config.json"), profile.join("client.crt")] {
         let good = std::fs::read(&file).unwrap();
         let aside = file.with_extension("aside");
         std::fs::rename(&file, &aside).unwrap();
         for bad in [&b"{{{{ not yaml"[..], b"\xff\xfe{\0", b"kind: Pod\napiVersion: v1\n", b"\n"] {
             std::fs::write(&file, bad).unwrap();
-            all_fail(stage, &file);
+            all_fail(harness, &file);
         }
         std::fs::remove_file(&file).unwrap();
         std::fs::create_dir(&file).unwrap();
-        all_fail(stage, &file);
+        all_fail(harness, &file);
         std::fs::remove_dir(&file).unwrap();
         std::os::unix::fs::symlink("nowhere", &file).unwrap();
-        all_fail(stage, &file);
+        all_fail(harness, &file);
         std::fs::remove_file(&file).unwrap();
         std::fs::rename(&aside, &file).unwrap();
         assert_eq!(std::fs::read(&file).unwrap(), good);
-        assert_eq!(stage.cluster(), cluster, "{}", file.display());
+        assert_eq!(harness.cluster(), cluster, "{}", file.display());
     }
 }
 
-fn all_fail(stage: &Stage, file: &Path) {
+fn all_fail(harness: &Harness, file: &Path) {
     let shown = file.parent().unwrap().canonicalize().unwrap().join(file.file_name().unwrap());
     for command in ["up", "status", "plan", "down"] {
-        stage.todo(&[command]).failed_with(20, &[shown.to_str().unwrap()]);
+        harness.todo(&[command]).failed_with(20, &[shown.to_str().unwrap()]);
     }
 }
 
@@ -122,10 +122,10 @@ fn minikube_folder() -> PathBuf {
 }
 
 /// Runs `up`, interrupts it at the first event that says `moment`, and returns all that it told.
-fn interrupted_at(stage: &Stage, moment: &str) -> String {
-    let mut command = stage.command(Stage::program());
+fn interrupted_at(harness: &Harness, moment: &str) -> String {
+    let mut command = harness.command(Harness::program());
     let mut child = command.args(["up", "--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut told = String::new();
+    let mut output = String::new();
     let mut asked = false;
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
@@ -134,10 +134,10 @@ fn interrupted_at(stage: &Stage, moment: &str) -> String {
             let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
             assert!(kill.success());
         }
-        told.push_str(&line);
-        told.push('\n');
+        output.push_str(&line);
+        output.push('\n');
     }
-    assert!(asked, "{moment} never came:\n{told}");
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{told}");
-    told
+    assert!(asked, "{moment} never came:\n{output}");
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{output}");
+    output
 }

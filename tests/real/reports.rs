@@ -25,11 +25,11 @@ fn every_failure_is_told_as_expected() {
                 loop {
                     let Some(case) = cases.lock().unwrap().next() else { return };
                     case.forget(&profile.name);
-                    let told = case.up(&program(), &profile.name);
-                    let report = report(&told.text);
-                    println!("== {}: {:?}\n{report}", case.name, told.code);
-                    if told.code != Some(case.terms.code) {
-                        wrong.lock().unwrap().push(format!("{}: exit code {:?}", case.name, told.code));
+                    let output = case.up(&program(), &profile.name);
+                    let report = report(&output.text);
+                    println!("== {}: {:?}\n{report}", case.name, output.code);
+                    if output.code != Some(case.terms.code) {
+                        wrong.lock().unwrap().push(format!("{}: exit code {:?}", case.name, output.code));
                     } else if let Err(difference) = compare(&case, &report) {
                         wrong.lock().unwrap().push(format!("{}: {difference}", case.name));
                     }
@@ -63,9 +63,9 @@ pub(crate) fn compare(case: &Case, report: &str) -> Result<(), String> {
     let mut nearest = (0, "there is no expected.txt".to_owned());
     for name in ["expected.txt", "expected-offline.txt"] {
         let Ok(expected) = std::fs::read_to_string(case.folder.join(name)) else { continue };
-        let (wanted, told): (Vec<&str>, Vec<&str>) =
+        let (wanted, actual): (Vec<&str>, Vec<&str>) =
             (expected.trim_end().lines().collect(), report.lines().collect());
-        let differs = first_difference(&wanted, &told);
+        let differs = first_difference(&wanted, &actual);
         let Some((line, at)) = differs else { return Ok(()) };
         if line >= nearest.0 {
             let shown = |lines: &[&str], at: usize| {
@@ -73,7 +73,12 @@ pub(crate) fn compare(case: &Case, report: &str) -> Result<(), String> {
             };
             nearest = (
                 line,
-                format!("{name}:{}: expected {}, told {}", line + 1, shown(&wanted, line), shown(&told, at)),
+                format!(
+                    "{name}:{}: expected {}, told {}",
+                    line + 1,
+                    shown(&wanted, line),
+                    shown(&actual, at)
+                ),
             );
         }
     }
@@ -81,26 +86,26 @@ pub(crate) fn compare(case: &Case, report: &str) -> Result<(), String> {
 }
 
 /// The first expected line that is not met, and the line that is there instead.
-fn first_difference(wanted: &[&str], told: &[&str]) -> Option<(usize, usize)> {
+fn first_difference(wanted: &[&str], actual: &[&str]) -> Option<(usize, usize)> {
     let mut at = 0;
     for (line, expected) in wanted.iter().enumerate() {
         if *expected == MORE {
             let next = wanted.get(line + 1);
-            let is_next = |told: &str| next.is_some_and(|next| matches(next, told));
-            while told.get(at).is_some_and(|told| told.starts_with("  | ") && !is_next(told)) {
+            let is_next = |actual: &str| next.is_some_and(|next| matches(next, actual));
+            while actual.get(at).is_some_and(|actual| actual.starts_with("  | ") && !is_next(actual)) {
                 at += 1;
             }
-        } else if told.get(at).is_some_and(|told| matches(expected, told)) {
+        } else if actual.get(at).is_some_and(|actual| matches(expected, actual)) {
             at += 1;
         } else {
             return Some((line, at));
         }
     }
-    (at < told.len()).then_some((wanted.len(), at))
+    (at < actual.len()).then_some((wanted.len(), at))
 }
 
 /// Whether a line is as expected; words in angle brackets stand for what differs from run to run.
-fn matches(expected: &str, told: &str) -> bool {
+fn matches(expected: &str, actual: &str) -> bool {
     let mut pattern = String::from("^");
     let mut rest = expected;
     while let Some((before, word, after)) = placeholder(rest) {
@@ -110,7 +115,7 @@ fn matches(expected: &str, told: &str) -> bool {
     }
     pattern.push_str(&regex::escape(rest));
     pattern.push('$');
-    Regex::new(&pattern).unwrap().is_match(told)
+    Regex::new(&pattern).unwrap().is_match(actual)
 }
 
 fn placeholder(text: &str) -> Option<(&str, &'static str, &str)> {

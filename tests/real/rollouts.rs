@@ -3,8 +3,8 @@
 //! While kube-proxy writes its rules, the port refuses connections or loses them. `TODO_TEST_ROLLOUTS` says how many rollouts of
 //! each server; 5 are enough to see that it works, 50 on a busy machine to believe it.
 
+use crate::real::harness::Harness;
 use crate::real::http;
-use crate::real::stage::Stage;
 use std::time::Duration;
 
 const PROFILE: &str = "todo-rollouts";
@@ -43,36 +43,36 @@ fn objects(nginx: usize, python: usize) -> String {
 }
 
 /// Writes a revision of the project that opens one of the servers.
-fn write(stage: &Stage, opened: &str, nginx: usize, python: usize) {
-    std::fs::write(stage.path("k8s/all.yaml"), objects(nginx, python)).unwrap();
-    std::fs::write(stage.path("deploy.toml"), format!("{PROJECT}[service.{opened}]\n")).unwrap();
+fn write(harness: &Harness, opened: &str, nginx: usize, python: usize) {
+    std::fs::write(harness.path("k8s/all.yaml"), objects(nginx, python)).unwrap();
+    std::fs::write(harness.path("deploy.toml"), format!("{PROJECT}[service.{opened}]\n")).unwrap();
 }
 
 #[test]
 #[ignore = "needs minikube"]
 fn every_rollout_of_one_replica_ends_with_the_nodes_url() {
     let rollouts = std::env::var("TODO_TEST_ROLLOUTS").map_or(5, |count| count.parse::<usize>().unwrap());
-    let stage = Stage::new(PROFILE);
-    std::fs::create_dir(stage.path("k8s")).unwrap();
-    write(&stage, "nginx", 0, 0);
-    let first = stage.up();
+    let harness = Harness::new(PROFILE);
+    std::fs::create_dir(harness.path("k8s")).unwrap();
+    write(&harness, "nginx", 0, 0);
+    let first = harness.up();
     let node = first.strip_prefix("http://").and_then(|rest| rest.split(':').next()).unwrap().to_owned();
     assert!(!node.starts_with("127."), "the node's address cannot be reached from here: {first}");
     let mut took = Vec::new();
     for run in 1..=rollouts {
         for (opened, node_port) in [("nginx", 30981), ("python", 30982)] {
             let (nginx, python) = if opened == "nginx" { (run, run - 1) } else { (run, run) };
-            write(&stage, opened, nginx, python);
-            let told = stage.todo(&["up"]);
-            assert_eq!(told.url(), format!("http://{node}:{node_port}/"), "{opened} {run}");
-            assert!(told.took < LONGEST, "{opened} {run}: {:?}", told.took);
-            assert_eq!(http::get(&told.url()).0, 200, "{opened} {run}");
-            took.push(told.took);
+            write(&harness, opened, nginx, python);
+            let output = harness.todo(&["up"]);
+            assert_eq!(output.url(), format!("http://{node}:{node_port}/"), "{opened} {run}");
+            assert!(output.took < LONGEST, "{opened} {run}: {:?}", output.took);
+            assert_eq!(http::get(&output.url()).0, 200, "{opened} {run}");
+            took.push(output.took);
         }
     }
     took.sort();
     if let [fastest, .., slowest] = took.as_slice() {
         println!("{} rollouts, from {fastest:.1?} to {slowest:.1?}", took.len());
     }
-    assert_eq!(stage.todo(&["status"]).code, Some(0));
+    assert_eq!(harness.todo(&["status"]).code, Some(0));
 }

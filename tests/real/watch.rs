@@ -1,7 +1,7 @@
 //! `todo watch` on a real cluster: from a save to the page that is served.
 
+use crate::real::harness::Harness;
 use crate::real::http;
-use crate::real::stage::Stage;
 use rustix::process::Pid;
 use rustix::process::Signal;
 use rustix::process::kill_process;
@@ -24,8 +24,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn start(stage: &Stage) -> Watch {
-        let mut command = stage.command(Stage::program());
+    pub(crate) fn start(harness: &Harness) -> Watch {
+        let mut command = harness.command(Harness::program());
         let mut child = command.args(["watch", "--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Watch { child, lines }
@@ -121,60 +121,60 @@ impl Drop for Watch {
 #[test]
 #[ignore = "needs minikube"]
 fn what_is_saved_is_served_and_a_failure_ends_nothing() {
-    let stage = Stage::lent_or("todo-watched", "tests/fixtures/watch");
-    let mut watch = Watch::start(&stage);
+    let harness = Harness::lent_or("todo-watched", "tests/fixtures/watch");
+    let mut watch = Watch::start(&harness);
     let first = watch.round();
     assert_eq!(first["event"], "round-finished");
     let url = first["url"].as_str().unwrap().to_owned();
     assert!(http::get(&url).1.contains("version 1"));
 
-    stage.edit("index.html", "version 1", "version 2");
+    harness.edit("index.html", "version 1", "version 2");
     assert_eq!(watch.round()["event"], "round-finished");
     http::get_until(&url, "version 2");
 
-    stage.edit("Dockerfile", "COPY", "COPPY");
+    harness.edit("Dockerfile", "COPY", "COPPY");
     assert_eq!(watch.round()["event"], "round-failed");
     assert!(http::get(&url).1.contains("version 2"), "what is deployed stays");
-    stage.edit("Dockerfile", "COPPY", "COPY");
+    harness.edit("Dockerfile", "COPPY", "COPY");
     assert_eq!(watch.round()["event"], "round-finished");
 
     let pid = Pid::from_raw(watch.child.id().try_into().unwrap()).unwrap();
     kill_process(pid, Signal::INT).unwrap();
     assert_eq!(watch.child.wait().unwrap().code(), Some(0));
     assert!(http::get(&url).1.contains("version 2"), "the application keeps running");
-    commands_run_in_the_container(&stage);
-    files_go_in_and_come_out(&stage);
+    commands_run_in_the_container(&harness);
+    files_go_in_and_come_out(&harness);
 }
 
-fn commands_run_in_the_container(stage: &Stage) {
-    let told = stage.todo(&["exec", "page", "--", "sh", "-c", "echo out; echo err >&2; exit 7"]);
-    assert_eq!((told.code, told.stdout.as_str(), told.stderr.as_str()), (Some(7), "out\n", "err\n"));
+fn commands_run_in_the_container(harness: &Harness) {
+    let output = harness.todo(&["exec", "page", "--", "sh", "-c", "echo out; echo err >&2; exit 7"]);
+    assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (Some(7), "out\n", "err\n"));
     // Without a name it is the only workload, without a command a shell, which reads what is piped to it.
-    let mut command = stage.command(Stage::program());
+    let mut command = harness.command(Harness::program());
     let mut shell = command.arg("exec").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     shell.stdin.take().unwrap().write_all(b"echo in the shell\nexit 3\n").unwrap();
     let ended = shell.wait_with_output().unwrap();
     assert_eq!((ended.status.code(), &ended.stdout[..]), (Some(3), &b"in the shell\n"[..]));
-    let missing = stage.todo(&["exec", "page", "--", "no-such-program"]);
+    let missing = harness.todo(&["exec", "page", "--", "no-such-program"]);
     assert!(missing.stderr.contains("[program-not-in-image]"), "{}", missing.stderr);
-    let unknown = stage.todo(&["exec", "pgae", "--", "true"]);
+    let unknown = harness.todo(&["exec", "pgae", "--", "true"]);
     assert!(unknown.stderr.contains("did you mean `page`?"), "{}", unknown.stderr);
 }
 
-fn files_go_in_and_come_out(stage: &Stage) {
-    let folder = stage.path("tree");
+fn files_go_in_and_come_out(harness: &Harness) {
+    let folder = harness.path("tree");
     std::fs::create_dir_all(folder.join("below")).unwrap();
     std::fs::write(folder.join("below/bytes"), [0, 10, 13, 255]).unwrap();
     std::os::unix::fs::symlink("below/bytes", folder.join("link")).unwrap();
-    let (here, back) = (folder.to_str().unwrap(), stage.path("back"));
+    let (here, back) = (folder.to_str().unwrap(), harness.path("back"));
     for (arguments, code) in [
         (["cp", here, "page:/tmp"], 0),
         (["cp", "page:/tmp/tree", back.to_str().unwrap()], 0),
         (["cp", "page:/tmp/none", back.to_str().unwrap()], 50),
         (["cp", here, back.to_str().unwrap()], 2),
     ] {
-        let told = stage.todo(&arguments);
-        assert_eq!(told.code, Some(code), "{arguments:?}: {}", told.stderr);
+        let output = harness.todo(&arguments);
+        assert_eq!(output.code, Some(code), "{arguments:?}: {}", output.stderr);
     }
     assert_eq!(std::fs::read(back.join("below/bytes")).unwrap(), [0, 10, 13, 255]);
     assert_eq!(std::fs::read_link(back.join("link")).unwrap().to_str(), Some("below/bytes"));

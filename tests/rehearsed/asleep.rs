@@ -1,6 +1,6 @@
 //! Workloads that stand still because they are asked to, and gates that nothing opens: told as that, and soon.
 
-use crate::rehearsed::stage::Stage;
+use crate::rehearsed::harness::Harness;
 use std::time::Duration;
 
 const PROJECT: &str = "name = \"shop\"\nnamespace = \"shop\"\n\n[[manifests]]\npath = \"manifests\"\n";
@@ -40,26 +40,29 @@ async fn what_stands_still_is_told_by_its_cause() {
         ("replicas: 1", "", PROBE, 9090, 60, "port-not-listening", 25),
         ("replicas: 1", "", PROBE, 8080, 0, "", 60),
     ] {
-        let stage = Stage::new().await;
-        stage.write("deploy.toml", PROJECT);
-        stage.write("manifests/web.yaml", &manifests(spec, pod, container, target));
-        let told = stage.todo(&["up"]).await;
+        let harness = Harness::new().await;
+        harness.write("deploy.toml", PROJECT);
+        harness.write("manifests/web.yaml", &manifests(spec, pod, container, target));
+        let output = harness.todo(&["up"]).await;
         let name = format!("{spec} {pod} {container} {target}");
-        assert_eq!(told.code, code, "{name}: {told:#?}");
-        assert!(cause.is_empty() || told.report.contains(&format!("error[{cause}]")), "{name}: {told:#?}");
-        assert!(!told.report.contains("selector-mismatch"), "{name}: {told:#?}");
-        assert!(told.took < Duration::from_secs(within), "{name}: {told:#?}");
+        assert_eq!(output.code, code, "{name}: {output:#?}");
+        assert!(
+            cause.is_empty() || output.report.contains(&format!("error[{cause}]")),
+            "{name}: {output:#?}"
+        );
+        assert!(!output.report.contains("selector-mismatch"), "{name}: {output:#?}");
+        assert!(output.took < Duration::from_secs(within), "{name}: {output:#?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn down_says_that_there_is_nothing_to_go_back_to() {
-    let stage = Stage::new().await;
-    stage.write("deploy.toml", PROJECT);
-    stage.write("manifests/web.yaml", &manifests("replicas: 1", "", "", 8080));
-    assert_eq!(stage.todo(&["up"]).await.code, 0);
-    let told = stage.todo(&["down"]).await;
-    assert!(told.done.iter().any(|done| done == "Removed revisions"), "{told:#?}");
-    let again = stage.todo(&["down"]).await;
+    let harness = Harness::new().await;
+    harness.write("deploy.toml", PROJECT);
+    harness.write("manifests/web.yaml", &manifests("replicas: 1", "", "", 8080));
+    assert_eq!(harness.todo(&["up"]).await.code, 0);
+    let output = harness.todo(&["down"]).await;
+    assert!(output.done.iter().any(|done| done == "Removed revisions"), "{output:#?}");
+    let again = harness.todo(&["down"]).await;
     assert!(!again.done.iter().any(|done| done == "Removed revisions"), "{again:#?}");
 }

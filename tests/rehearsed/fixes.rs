@@ -1,7 +1,7 @@
 //! What `todo doctor` finds that it can put right, and what `--fix` makes of it.
 
-use crate::rehearsed::stage::Stage;
-use crate::rehearsed::stage::Told;
+use crate::rehearsed::harness::Harness;
+use crate::rehearsed::harness::RunOutput;
 use serde_json::Value;
 use serde_json::json;
 use todo::flow::Answer;
@@ -22,38 +22,38 @@ fn lock(process: u32, start: &str) -> Value {
     })
 }
 
-fn rows(told: &Told) -> Vec<String> {
-    assert_eq!(told.code, 0, "{told:#?}");
-    let Some(Answer::Listing(list)) = &told.answer else { panic!("{told:#?}") };
+fn rows(output: &RunOutput) -> Vec<String> {
+    assert_eq!(output.code, 0, "{output:#?}");
+    let Some(Answer::Listing(list)) = &output.answer else { panic!("{output:#?}") };
     list.rows.iter().map(|row| row.join(" ")).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_lock_of_a_run_that_has_ended_is_released_when_that_is_agreed_to() {
-    let stage = Stage::new().await;
-    stage.write(
+    let harness = Harness::new().await;
+    harness.write(
         "deploy.toml",
         "name = \"shop\"\nnamespace = \"shop\"\n\n[[manifests]]\npath = \"manifests\"\n",
     );
-    stage.write("manifests/a.yaml", CONFIG);
-    assert_eq!(stage.todo(&["up"]).await.code, 0);
-    let is_held = || stage.cluster.api().get(LEASES, "shop", "todo.shop").is_some();
+    harness.write("manifests/a.yaml", CONFIG);
+    assert_eq!(harness.todo(&["up"]).await.code, 0);
+    let is_held = || harness.cluster.api().get(LEASES, "shop", "todo.shop").is_some();
     let is_offered =
-        |told: &Told| rows(told).iter().any(|row| row.contains("is locked by a run that has ended"));
+        |output: &RunOutput| rows(output).iter().any(|row| row.contains("is locked by a run that has ended"));
 
     let process = std::fs::read_to_string("/proc/1/stat").unwrap();
     let start = process.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
-    stage.cluster.api().put(LEASES, lock(1, start));
-    assert!(!is_offered(&stage.todo(&["doctor", "--fix", "--yes"]).await) && is_held(), "it runs");
+    harness.cluster.api().put(LEASES, lock(1, start));
+    assert!(!is_offered(&harness.todo(&["doctor", "--fix", "--yes"]).await) && is_held(), "it runs");
 
-    let mut lease = stage.cluster.api().get(LEASES, "shop", "todo.shop").unwrap();
+    let mut lease = harness.cluster.api().get(LEASES, "shop", "todo.shop").unwrap();
     lease["metadata"]["annotations"] = lock(u32::MAX - 1, "1")["metadata"]["annotations"].clone();
-    stage.cluster.api().put(LEASES, lease);
-    assert!(is_offered(&stage.todo(&["doctor"]).await) && is_held());
-    assert!(is_offered(&stage.todo(&["doctor", "--fix"]).await) && is_held(), "nobody could be asked");
-    let told = stage.todo(&["doctor", "--fix", "--yes"]).await;
-    assert!(rows(&told).iter().any(|row| row.starts_with("fixed ")), "{told:#?}");
-    assert!(told.report.contains("fix-available"), "it is shown before it is done: {told:#?}");
+    harness.cluster.api().put(LEASES, lease);
+    assert!(is_offered(&harness.todo(&["doctor"]).await) && is_held());
+    assert!(is_offered(&harness.todo(&["doctor", "--fix"]).await) && is_held(), "nobody could be asked");
+    let output = harness.todo(&["doctor", "--fix", "--yes"]).await;
+    assert!(rows(&output).iter().any(|row| row.starts_with("fixed ")), "{output:#?}");
+    assert!(output.report.contains("fix-available"), "it is shown before it is done: {output:#?}");
     assert!(!is_held());
-    assert!(!is_offered(&stage.todo(&["doctor"]).await));
+    assert!(!is_offered(&harness.todo(&["doctor"]).await));
 }

@@ -1,7 +1,7 @@
 //! Objects and namespaces that somebody deletes, and finalizers that nobody takes away.
 
-use crate::rehearsed::stage::Stage;
-use crate::rehearsed::stage::Told;
+use crate::rehearsed::harness::Harness;
+use crate::rehearsed::harness::RunOutput;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
@@ -25,18 +25,18 @@ const NEVER: &str = "example.test/never";
 /// Whoever has run that long has waited for a finalizer as long as for a controller that works.
 const SOON: Duration = Duration::from_secs(4 * 60);
 
-async fn deployed(name: &str) -> (Stage, Client) {
-    let stage = Stage::new().await;
+async fn deployed(name: &str) -> (Harness, Client) {
+    let harness = Harness::new().await;
     let held = format!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: {name}, finalizers: [{NEVER}] }}\ndata: {{ a: '1' }}\n"
     );
-    stage.write("deploy.toml", PROJECT);
-    stage.write("manifests/kept.yaml", KEPT);
-    stage.write("manifests/held.yaml", &held);
-    assert_eq!(stage.todo(&["up"]).await.code, 0);
-    let file = Kubeconfig::from_yaml(&kubeconfig("mini", stage.address)).unwrap();
+    harness.write("deploy.toml", PROJECT);
+    harness.write("manifests/kept.yaml", KEPT);
+    harness.write("manifests/held.yaml", &held);
+    assert_eq!(harness.todo(&["up"]).await.code, 0);
+    let file = Kubeconfig::from_yaml(&kubeconfig("mini", harness.address)).unwrap();
     let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
-    (stage, Client::try_from(config).unwrap())
+    (harness, Client::try_from(config).unwrap())
 }
 
 async fn free(client: &Client, name: &str) {
@@ -46,65 +46,65 @@ async fn free(client: &Client, name: &str) {
 }
 
 #[track_caller]
-fn names(told: &Told, words: &[&str]) {
-    assert_eq!(told.code, 40, "{told:#?}");
-    assert!(told.took < SOON, "{told:#?}");
+fn names(output: &RunOutput, words: &[&str]) {
+    assert_eq!(output.code, 40, "{output:#?}");
+    assert!(output.took < SOON, "{output:#?}");
     for word in words {
-        assert!(told.report.contains(word), "{word} is not in {told:#?}");
+        assert!(output.report.contains(word), "{word} is not in {output:#?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_pruned_and_held_is_named_each_time_until_it_is_free() {
-    let (stage, client) = deployed("held").await;
-    std::fs::remove_file(stage.project.folder.path().join("manifests/held.yaml")).unwrap();
+    let (harness, client) = deployed("held").await;
+    std::fs::remove_file(harness.project.folder.path().join("manifests/held.yaml")).unwrap();
     for _ in 0..2 {
-        names(&stage.todo(&["up"]).await, &["ConfigMap/held", NEVER]);
+        names(&harness.todo(&["up"]).await, &["ConfigMap/held", NEVER]);
     }
     free(&client, "held").await;
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_wanted_and_being_deleted_is_named_and_made_again() {
-    let (stage, client) = deployed("held").await;
+    let (harness, client) = deployed("held").await;
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "shop");
     let _ = maps.delete("held", &DeleteParams::default()).await.unwrap();
-    names(&stage.todo(&["up"]).await, &["ConfigMap/held", NEVER, "manifests/held.yaml"]);
+    names(&harness.todo(&["up"]).await, &["ConfigMap/held", NEVER, "manifests/held.yaml"]);
     free(&client, "held").await;
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
     assert!(maps.get("held").await.is_ok_and(|map| map.metadata.deletion_timestamp.is_none()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_down_cannot_delete_is_named_each_time_until_it_is_free() {
     for arguments in [&["down"][..], &["down", "--purge"]] {
-        let (stage, client) = deployed("held").await;
+        let (harness, client) = deployed("held").await;
         for _ in 0..2 {
-            names(&stage.todo(arguments).await, &["ConfigMap/held", NEVER]);
+            names(&harness.todo(arguments).await, &["ConfigMap/held", NEVER]);
         }
         free(&client, "held").await;
-        let told = stage.todo(arguments).await;
-        assert_eq!(told.code, 0, "{told:#?}");
+        let output = harness.todo(arguments).await;
+        assert_eq!(output.code, 0, "{output:#?}");
         let namespaces: Api<Namespace> = Api::all(client);
-        assert!(namespaces.get_opt("shop").await.unwrap().is_none(), "{told:#?}");
+        assert!(namespaces.get_opt("shop").await.unwrap().is_none(), "{output:#?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_that_is_being_deleted_is_waited_for_and_what_holds_it_is_named() {
-    let (stage, client) = deployed("held").await;
+    let (harness, client) = deployed("held").await;
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let _ = namespaces.delete("shop", &DeleteParams::default()).await.unwrap();
-    let told = stage.todo(&["plan"]).await;
-    assert!(told.report.contains("Namespace/shop") && told.report.contains(NEVER), "{told:#?}");
-    names(&stage.todo(&["up"]).await, &["`shop`", NEVER]);
-    names(&stage.todo(&["down"]).await, &["ConfigMap/held", NEVER]);
+    let output = harness.todo(&["plan"]).await;
+    assert!(output.report.contains("Namespace/shop") && output.report.contains(NEVER), "{output:#?}");
+    names(&harness.todo(&["up"]).await, &["`shop`", NEVER]);
+    names(&harness.todo(&["down"]).await, &["ConfigMap/held", NEVER]);
     free(&client, "held").await;
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
     let maps: Api<ConfigMap> = Api::namespaced(client, "shop");
     assert!(maps.get("kept").await.is_ok() && maps.get("held").await.is_ok());
 }

@@ -1,6 +1,6 @@
 //! Kinds beside Deployments, what the server refuses, and the ports of the node.
 
-use crate::rehearsed::stage::Stage;
+use crate::rehearsed::harness::Harness;
 use serde_json::Value;
 use serde_json::json;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use tokio::time::Instant;
 
 const PROJECT: &str = "name = \"kinds\"\nnamespace = \"kinds\"\n\n[[manifests]]\npath = \"manifests\"\n";
 
-pub(super) async fn stage(manifests: &str) -> Stage {
-    let stage = Stage::new().await;
-    stage.write("deploy.toml", PROJECT);
-    stage.write("manifests/all.yaml", manifests);
-    stage
+pub(super) async fn harness(manifests: &str) -> Harness {
+    let harness = Harness::new().await;
+    harness.write("deploy.toml", PROJECT);
+    harness.write("manifests/all.yaml", manifests);
+    harness
 }
 
-pub(super) fn get(stage: &Stage, collection: &str, name: &str) -> Value {
-    stage.cluster.api().get(collection, "kinds", name).unwrap_or_default()
+pub(super) fn get(harness: &Harness, collection: &str, name: &str) -> Value {
+    harness.cluster.api().get(collection, "kinds", name).unwrap_or_default()
 }
 
 const ALL: &str = r#"apiVersion: v1
@@ -83,52 +83,52 @@ spec: { hard: { pods: "20" } }
 
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_workload_comes_up_and_is_unchanged_then() {
-    let stage = stage(ALL).await;
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
-    assert_eq!(get(&stage, "apis/apps/v1/statefulsets", "database")["status"]["readyReplicas"], 2);
-    assert_eq!(stage.cluster.volumes().len(), 2);
-    assert_eq!(get(&stage, "apis/apps/v1/daemonsets", "agent")["status"]["numberAvailable"], 1);
-    assert_eq!(get(&stage, "apis/batch/v1/jobs", "migrate")["status"]["succeeded"], 1);
-    assert_eq!(get(&stage, "api/v1/resourcequotas", "quota")["status"]["used"]["pods"], "3");
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
+    let harness = harness(ALL).await;
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
+    assert_eq!(get(&harness, "apis/apps/v1/statefulsets", "database")["status"]["readyReplicas"], 2);
+    assert_eq!(harness.cluster.volumes().len(), 2);
+    assert_eq!(get(&harness, "apis/apps/v1/daemonsets", "agent")["status"]["numberAvailable"], 1);
+    assert_eq!(get(&harness, "apis/batch/v1/jobs", "migrate")["status"]["succeeded"], 1);
+    assert_eq!(get(&harness, "api/v1/resourcequotas", "quota")["status"]["used"]["pods"], "3");
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
     // Pods that have just started are watched by the next run, too, which writes nothing.
-    let written = |one: &&String| !one.starts_with("Unchanged") && !one.starts_with("Ready");
-    assert_eq!(told.done.iter().filter(written).count(), 0, "{told:#?}");
+    let written = |text: &&String| !text.starts_with("Unchanged") && !text.starts_with("Ready");
+    assert_eq!(output.done.iter().filter(written).count(), 0, "{output:#?}");
 
-    stage.write("manifests/all.yaml", &ALL.replace("postgres:16", "nginx:2").replace("nginx:1", "nginx:2"));
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
+    harness.write("manifests/all.yaml", &ALL.replace("postgres:16", "nginx:2").replace("nginx:1", "nginx:2"));
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
     for pod in ["database-0", "database-1"] {
-        assert_eq!(get(&stage, "api/v1/pods", pod)["spec"]["containers"][0]["image"], "nginx:2");
+        assert_eq!(get(&harness, "api/v1/pods", pod)["spec"]["containers"][0]["image"], "nginx:2");
     }
-    let told = stage.todo(&["down", "--purge"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
+    let output = harness.todo(&["down", "--purge"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
     assert!(
-        stage.cluster.objects().keys().all(|key| !key.contains("kinds")),
+        harness.cluster.objects().keys().all(|key| !key.contains("kinds")),
         "{:?}",
-        stage.cluster.objects().keys()
+        harness.cluster.objects().keys()
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_has_changed_is_run_anew_and_a_selector_is_not_changed() {
-    let stage = stage(ALL).await;
-    assert_eq!(stage.todo(&["up"]).await.code, 0);
-    let before = get(&stage, "apis/batch/v1/jobs", "migrate")["metadata"]["uid"].clone();
-    stage.write("manifests/all.yaml", &ALL.replace("echo done; exit 0", "echo again; exit 0"));
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
-    assert_ne!(get(&stage, "apis/batch/v1/jobs", "migrate")["metadata"]["uid"], before);
+    let harness = harness(ALL).await;
+    assert_eq!(harness.todo(&["up"]).await.code, 0);
+    let before = get(&harness, "apis/batch/v1/jobs", "migrate")["metadata"]["uid"].clone();
+    harness.write("manifests/all.yaml", &ALL.replace("echo done; exit 0", "echo again; exit 0"));
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
+    assert_ne!(get(&harness, "apis/batch/v1/jobs", "migrate")["metadata"]["uid"], before);
 
-    stage.write("manifests/all.yaml", &ALL.replace("app: agent", "app: other"));
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 40, "{told:#?}");
+    harness.write("manifests/all.yaml", &ALL.replace("app: agent", "app: other"));
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 40, "{output:#?}");
     assert!(
-        told.report.contains("spec.selector") && told.report.contains("field is immutable"),
+        output.report.contains("spec.selector") && output.report.contains("field is immutable"),
         "{}",
-        told.report
+        output.report
     );
 }
 
@@ -149,38 +149,43 @@ spec:
 
 #[tokio::test(start_paused = true)]
 async fn a_node_port_answers_at_the_nodes_address_and_nobody_else_may_have_it() {
-    let stage = stage(OPEN).await;
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
-    opened(&stage, 30123).await;
+    let harness = harness(OPEN).await;
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
+    opened(&harness, 30123).await;
     let answer = ask("127.77.0.1:30123", "web", "/").await;
     assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("A rehearsal."), "{answer}");
 
     let taken = "apiVersion: v1\nkind: Service\nmetadata: { name: other }\nspec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, nodePort: 30123 }] }\n";
-    stage.write("manifests/other.yaml", taken);
-    let told = stage.todo(&["up"]).await;
-    assert_ne!(told.code, 0);
-    assert!(told.report.contains("30123"), "{}", told.report);
+    harness.write("manifests/other.yaml", taken);
+    let output = harness.todo(&["up"]).await;
+    assert_ne!(output.code, 0);
+    assert!(output.report.contains("30123"), "{}", output.report);
 
-    stage.cluster.stop();
+    harness.cluster.stop();
     tokio::task::yield_now().await;
-    assert_eq!(stage.cluster.open_ports().len(), 0);
+    assert_eq!(harness.cluster.open_ports().len(), 0);
 }
 
 /// A container need not declare its ports, so a Service may lead to any of them.
 #[tokio::test(start_paused = true)]
 async fn a_service_may_lead_to_a_port_where_no_port_is_declared() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { type: NodePort, selector: { app: web }, ports: [{ port: 9090, nodePort: 30990 }] }\n";
-    let stage = stage(&format!("{service}{}", deployment("web", 1, "nginx:1", ""))).await;
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
+    let harness = harness(&format!("{service}{}", deployment("web", 1, "nginx:1", ""))).await;
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
 }
 
 /// Waits until kube-proxy has opened a port of the node, which it does within a second or so.
-async fn opened(stage: &Stage, port: u16) {
+async fn opened(harness: &Harness, port: u16) {
     let until = Instant::now() + Duration::from_secs(3);
-    while !stage.cluster.open_ports().contains(&port) {
-        assert!(Instant::now() < until, "{:?} {:?}", stage.cluster.open_ports(), stage.cluster.shut_ports());
+    while !harness.cluster.open_ports().contains(&port) {
+        assert!(
+            Instant::now() < until,
+            "{:?} {:?}",
+            harness.cluster.open_ports(),
+            harness.cluster.shut_ports()
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -240,7 +245,7 @@ spec:
 
 #[tokio::test(start_paused = true)]
 async fn an_ingress_controller_answers_with_whom_the_rules_name() {
-    let stage = stage(
+    let harness = harness(
         &[
             ROUTES.to_owned(),
             deployment("controller", 1, "controller:1", "{ containerPort: 80, hostPort: 18188 }"),
@@ -250,10 +255,10 @@ async fn an_ingress_controller_answers_with_whom_the_rules_name() {
         .concat(),
     )
     .await;
-    stage.write("deploy.toml", &format!("{PROJECT}[service.web]\n"));
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
-    opened(&stage, 30188).await;
+    harness.write("deploy.toml", &format!("{PROJECT}[service.web]\n"));
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
+    opened(&harness, 30188).await;
     for at in ["127.77.0.1:30188", "127.77.0.1:18188"] {
         for (host, path, status) in [
             ("web.test", "/", 200),
@@ -271,8 +276,8 @@ async fn an_ingress_controller_answers_with_whom_the_rules_name() {
 
 #[tokio::test(start_paused = true)]
 async fn a_field_that_somebody_else_has_set_is_a_conflict() {
-    let stage = stage(OPEN).await;
-    assert_eq!(stage.todo(&["up"]).await.code, 0);
+    let harness = harness(OPEN).await;
+    assert_eq!(harness.todo(&["up"]).await.code, 0);
     let ask = simulator::request::Ask {
         method: "PATCH".to_owned(),
         path: "/apis/apps/v1/namespaces/kinds/deployments/web".to_owned(),
@@ -280,20 +285,20 @@ async fn a_field_that_somebody_else_has_set_is_a_conflict() {
         content: "application/merge-patch+json".to_owned(),
         body: json!({"spec": {"replicas": 3}}),
     };
-    let _ = stage.cluster.api().answer(&ask);
+    let _ = harness.cluster.api().answer(&ask);
     tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(get(&stage, "apis/apps/v1/deployments", "web")["status"]["readyReplicas"], 3);
-    stage.write(
+    assert_eq!(get(&harness, "apis/apps/v1/deployments", "web")["status"]["readyReplicas"], 3);
+    harness.write(
         "manifests/all.yaml",
         &OPEN.replace("  selector: { matchLabels", "  replicas: 2\n  selector: { matchLabels"),
     );
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 40, "{told:#?}");
-    assert!(told.report.contains("argocd"), "{}", told.report);
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 40, "{output:#?}");
+    assert!(output.report.contains("argocd"), "{}", output.report);
 }
 
 /// What `kubectl` with this field manager does to the Deployment `web`: a merge patch.
-pub(super) fn patched(stage: &Stage, manager: &str, patch: Value) {
+pub(super) fn patched(harness: &Harness, manager: &str, patch: Value) {
     let ask = simulator::request::Ask {
         method: "PATCH".to_owned(),
         path: "/apis/apps/v1/namespaces/kinds/deployments/web".to_owned(),
@@ -301,17 +306,21 @@ pub(super) fn patched(stage: &Stage, manager: &str, patch: Value) {
         content: "application/merge-patch+json".to_owned(),
         body: patch,
     };
-    let _ = stage.cluster.api().answer(&ask);
+    let _ = harness.cluster.api().answer(&ask);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_people_have_changed_of_the_manifests_fields_is_taken_back_with_a_note() {
-    let stage =
-        stage(&OPEN.replace("  selector: { matchLabels", "  replicas: 1\n  selector: { matchLabels")).await;
-    assert_eq!(stage.todo(&["up"]).await.code, 0);
-    patched(&stage, "kubectl-edit", json!({"spec": {"replicas": 3}}));
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
-    assert!(told.report.contains("spec.replicas") && told.report.contains("kubectl-edit"), "{}", told.report);
-    assert_eq!(get(&stage, "apis/apps/v1/deployments", "web")["spec"]["replicas"], 1);
+    let harness =
+        harness(&OPEN.replace("  selector: { matchLabels", "  replicas: 1\n  selector: { matchLabels")).await;
+    assert_eq!(harness.todo(&["up"]).await.code, 0);
+    patched(&harness, "kubectl-edit", json!({"spec": {"replicas": 3}}));
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
+    assert!(
+        output.report.contains("spec.replicas") && output.report.contains("kubectl-edit"),
+        "{}",
+        output.report
+    );
+    assert_eq!(get(&harness, "apis/apps/v1/deployments", "web")["spec"]["replicas"], 1);
 }

@@ -1,6 +1,6 @@
 //! What a NodePort does while the pods behind it are replaced, and what `todo` makes of it.
 
-use crate::rehearsed::stage::Stage;
+use crate::rehearsed::harness::Harness;
 use serde_json::Value;
 use serde_json::json;
 use simulator::request::Ask;
@@ -48,17 +48,17 @@ spec:
     )
 }
 
-async fn deployed(node_port: u16) -> Stage {
-    let stage = Stage::new().await;
-    stage.write("deploy.toml", PROJECT);
-    stage.write("manifests/web.yaml", &web(node_port));
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
-    stage
+async fn deployed(node_port: u16) -> Harness {
+    let harness = Harness::new().await;
+    harness.write("deploy.toml", PROJECT);
+    harness.write("manifests/web.yaml", &web(node_port));
+    let output = harness.todo(&["up"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
+    harness
 }
 
 /// Changes the Deployment as `kubectl patch` does.
-fn patch(stage: &Stage, spec: &Value) {
+fn patch(harness: &Harness, spec: &Value) {
     let ask = Ask {
         method: "PATCH".to_owned(),
         path: "/apis/apps/v1/namespaces/web/deployments/web".to_owned(),
@@ -66,15 +66,15 @@ fn patch(stage: &Stage, spec: &Value) {
         content: "application/merge-patch+json".to_owned(),
         body: json!({ "spec": spec }),
     };
-    let _ = stage.cluster.api().answer(&ask);
+    let _ = harness.cluster.api().answer(&ask);
 }
 
 /// Replaces the pod, and waits until the Deployment says that it is done.
-async fn roll(stage: &Stage, run: u32) {
-    patch(stage, &json!({"template": {"metadata": {"annotations": {"run": run.to_string()}}}}));
+async fn roll(harness: &Harness, run: u32) {
+    patch(harness, &json!({"template": {"metadata": {"annotations": {"run": run.to_string()}}}}));
     let until = Instant::now() + Duration::from_secs(60);
     loop {
-        let deployment = stage.cluster.api().get("apis/apps/v1/deployments", "web", "web").unwrap();
+        let deployment = harness.cluster.api().get("apis/apps/v1/deployments", "web", "web").unwrap();
         let status = &deployment["status"];
         let counts = ["replicas", "updatedReplicas", "availableReplicas"].map(|count| status[count] == 1);
         let seen = status["observedGeneration"] == deployment["metadata"]["generation"];
@@ -87,13 +87,13 @@ async fn roll(stage: &Stage, run: u32) {
 }
 
 /// Asks for the URL as `up` does on a node whose address can be reached.
-async fn url(stage: &Stage) -> VerifiedUrl {
+async fn url(harness: &Harness) -> VerifiedUrl {
     let (sink, _events) = Sink::new();
     let (_asker, cancel) = Cancel::new();
-    let world = World::fake("/", [("A", "b")]).into();
-    let run = Run { sink, cancel, world, verbose: false };
-    let project = load(&stage.project.folder.path().join("deploy.toml")).unwrap();
-    let server = kube::Config::new(format!("http://{}", stage.address).parse().unwrap());
+    let world = World::fake("/", [("A", "b")]);
+    let run = Run::new(sink, cancel, world);
+    let project = load(&harness.project.folder.path().join("deploy.toml")).unwrap();
+    let server = kube::Config::new(format!("http://{}", harness.address).parse().unwrap());
     let client = kube::Client::try_from(server).unwrap();
     let namespace = Namespace::parse("web").unwrap();
     let reach = Reach { address: Some([127, 77, 0, 1].into()), ..Reach::default() };
@@ -120,10 +120,10 @@ async fn meets(node_port: u16) -> &'static str {
 #[tokio::test(start_paused = true)]
 async fn a_rollout_of_one_replica_never_loses_the_nodes_address() {
     let node_port = 30131;
-    let stage = deployed(node_port).await;
+    let harness = deployed(node_port).await;
     let mut gaps = 0;
     for run in 1..=25 {
-        roll(&stage, run).await;
+        roll(&harness, run).await;
         // The worst moment to ask is the one at which the old pod has gone.
         let until = Instant::now() + Duration::from_millis(1_500);
         let mut met = meets(node_port).await;
@@ -132,9 +132,9 @@ async fn a_rollout_of_one_replica_never_loses_the_nodes_address() {
             met = meets(node_port).await;
         }
         gaps += u32::from(met != "an answer");
-        let verified = url(&stage).await;
-        let wanted = format!("http://127.77.0.1:{node_port}/");
-        assert_eq!((verified.url, verified.notes), (wanted, Vec::new()), "{run}");
+        let verified = url(&harness).await;
+        let desired = format!("http://127.77.0.1:{node_port}/");
+        assert_eq!((verified.url, verified.notes), (desired, Vec::new()), "{run}");
         assert!(verified.forward.is_none(), "{run}");
     }
     assert!(gaps > 0, "kube-proxy's delay is not rehearsed");
@@ -144,10 +144,10 @@ async fn a_rollout_of_one_replica_never_loses_the_nodes_address() {
 #[tokio::test(start_paused = true)]
 async fn a_node_port_follows_its_pods_as_late_as_kube_proxy() {
     let node_port = 30133;
-    let stage = deployed(node_port).await;
+    let harness = deployed(node_port).await;
     let mut met = Vec::new();
     for run in 1..=10 {
-        roll(&stage, run).await;
+        roll(&harness, run).await;
         let until = Instant::now() + Duration::from_secs(2);
         while Instant::now() < until {
             met.push(meets(node_port).await);
@@ -158,7 +158,7 @@ async fn a_node_port_follows_its_pods_as_late_as_kube_proxy() {
     let lost = if cfg!(target_os = "linux") { "nothing" } else { "a refusal" };
     assert!(met.contains(&lost), "{met:?}");
     // Without a pod the rules reject.
-    patch(&stage, &json!({"replicas": 0}));
+    patch(&harness, &json!({"replicas": 0}));
     let until = Instant::now() + Duration::from_secs(5);
     while meets(node_port).await != "a refusal" {
         assert!(Instant::now() < until);

@@ -140,7 +140,7 @@ fn watched(edits: impl AsyncFnOnce(&mut Case)) {
         host.pretend(&project);
         let (sink, events) = Sink::new();
         let (asker, cancel) = Cancel::new();
-        let run = Run { sink, cancel, world: Arc::new(host.world()), verbose: false };
+        let run = Run::new(sink, cancel, host.world());
         let cli::Command::Watch(flags) = Cli::try_parse_from(["todo", "watch"]).unwrap().command else {
             panic!()
         };

@@ -1,6 +1,6 @@
 //! The archive of `todo doctor --bundle`.
 
-use crate::binary::Place;
+use crate::binary::Fixture;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use std::io::Read;
@@ -12,16 +12,16 @@ fn no_secret_is_in_the_archive_for_a_report() {
     let encoded = STANDARD_NO_PAD.encode(SECRET);
     let project =
         format!("# {SECRET} {encoded}\n[[manifests]]\npath = 'k8s'\n[secret.s]\nenv-file = '.env'\n");
-    let place = Place::new(&[
+    let fixture = Fixture::new(&[
         ("deploy.toml", project.as_str()),
         (".env", &format!("TOKEN={SECRET}\n")),
         ("k8s/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"),
     ]);
     // A machine without minikube: the archive is written all the same.
-    let told = place.todo(&["doctor", "--bundle", "report.tar.gz"]);
-    assert_eq!(told.code, Some(10), "{}", told.stderr);
-    assert!(told.stderr.contains("report.tar.gz"), "{}", told.stderr);
-    let bytes = std::fs::read(place.path("report.tar.gz")).unwrap();
+    let output = fixture.todo(&["doctor", "--bundle", "report.tar.gz"]);
+    assert_eq!(output.code, Some(10), "{}", output.stderr);
+    assert!(output.stderr.contains("report.tar.gz"), "{}", output.stderr);
+    let bytes = std::fs::read(fixture.path("report.tar.gz")).unwrap();
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(bytes.as_slice()));
     let mut names = Vec::new();
     for entry in archive.entries().unwrap() {
@@ -32,6 +32,6 @@ fn no_secret_is_in_the_archive_for_a_report() {
         names.push(entry.path().unwrap().display().to_string());
     }
     assert!(names.iter().any(|name| name.ends_with("/deploy.toml")), "{names:?}");
-    let again = place.todo(&["doctor", "--bundle", "report.tar.gz"]);
+    let again = fixture.todo(&["doctor", "--bundle", "report.tar.gz"]);
     assert_eq!(again.code, Some(2), "a file that is there is not written over: {}", again.stderr);
 }

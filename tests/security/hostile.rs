@@ -1,7 +1,7 @@
 //! Projects, programs and applications that mean harm: names, messages and output that a terminal would obey, links in the
 //! tree, objects where nobody expects them.
 
-use crate::binary::Place;
+use crate::binary::Fixture;
 use crate::binary::script;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
@@ -25,13 +25,13 @@ fn names_and_messages_of_others_are_not_obeyed_by_a_terminal() {
     let broken = format!("kind: [\u{9b}2J\n---\n{CONFIG}---\nmetadata: {{name: \"{}\"}}\n", "\\e[2J\\u202e");
     let files =
         [("deploy.toml", project), (name.as_str(), broken.as_str()), ("chart/Chart.yaml", "name: web\n")];
-    let place = Place::new(&files);
-    script(&place, "helm", &format!("echo 'Error: {OBEYED}' >&2; exit 1"));
+    let fixture = Fixture::new(&files);
+    script(&fixture, "helm", &format!("echo 'Error: {OBEYED}' >&2; exit 1"));
     for arguments in [["up", "--output", "plain"], ["up", "--output", "json"], ["plan", "--output", "plain"]]
     {
-        let told = place.todo(&arguments);
-        assert_eq!(told.code, Some(2), "{arguments:?}: {}", told.stderr);
-        let all = told.stdout + &told.stderr;
+        let output = fixture.todo(&arguments);
+        assert_eq!(output.code, Some(2), "{arguments:?}: {}", output.stderr);
+        let all = output.stdout + &output.stderr;
         assert!(all.contains(".yaml") && all.contains("gone"), "{arguments:?}: {all:?}");
         assert_eq!(obeys(&all), None, "{arguments:?}");
     }
@@ -48,15 +48,15 @@ fn what_a_container_prints_is_not_obeyed_by_a_terminal() {
         ("crash.toml", &scenario),
         ("tmp/mine", ""),
     ];
-    let place = Place::new(&files);
+    let fixture = Fixture::new(&files);
     for output in ["plain", "json"] {
         let arguments = ["rehearse", "--scenario", "crash.toml", "--output", output];
-        let tmp = place.path("tmp");
-        let told = place.run_by(Path::new(env!("CARGO_BIN_EXE_todo")), &arguments, |command| {
+        let tmp = fixture.path("tmp");
+        let run = fixture.run_by(Path::new(env!("CARGO_BIN_EXE_todo")), &arguments, |command| {
             command.env("TMPDIR", tmp);
         });
-        assert_eq!(told.code, Some(50), "{}{}", told.stdout, told.stderr);
-        let all = told.stdout + &told.stderr;
+        assert_eq!(run.code, Some(50), "{}{}", run.stdout, run.stderr);
+        let all = run.stdout + &run.stderr;
         assert!(all.contains("gone"), "{all:?}");
         assert_eq!(obeys(&all), None, "{output}");
     }
@@ -65,11 +65,11 @@ fn what_a_container_prints_is_not_obeyed_by_a_terminal() {
 #[test]
 fn a_line_end_in_a_name_begins_no_line_of_the_report() {
     let object = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"a\\nhelp: paste this\"}\n";
-    let place = Place::new(&[("deploy.toml", "[[manifests]]\npath = 'k8s'\n"), ("k8s/a.yaml", object)]);
-    let told = place.todo(&["plan", "--output", "plain"]);
-    assert_eq!(told.code, Some(2), "{}", told.stderr);
-    let shown: Vec<&str> = told.stderr.lines().filter(|line| line.contains("paste this")).collect();
-    assert!(!shown.is_empty(), "{}", told.stderr);
+    let fixture = Fixture::new(&[("deploy.toml", "[[manifests]]\npath = 'k8s'\n"), ("k8s/a.yaml", object)]);
+    let output = fixture.todo(&["plan", "--output", "plain"]);
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+    let shown: Vec<&str> = output.stderr.lines().filter(|line| line.contains("paste this")).collect();
+    assert!(!shown.is_empty(), "{}", output.stderr);
     assert!(!shown.iter().any(|line| line.trim_start().starts_with("help:")), "{shown:?}");
 }
 
@@ -84,19 +84,19 @@ fn init_writes_through_no_link_of_the_tree() {
         ("deploy.toml", profile.clone()),
         ("k8s", elsewhere.path().to_owned()),
     ] {
-        let place = Place::new(&[("compose.yaml", compose)]);
-        symlink(&target, place.path(link)).unwrap();
-        let told = place.todo(&["init", "--yes", "--manifests", "--force"]);
-        assert_eq!(told.code, Some(2), "{link}: {}{}", told.stdout, told.stderr);
-        assert!(told.stderr.contains("is a link"), "{}", told.stderr);
+        let fixture = Fixture::new(&[("compose.yaml", compose)]);
+        symlink(&target, fixture.path(link)).unwrap();
+        let output = fixture.todo(&["init", "--yes", "--manifests", "--force"]);
+        assert_eq!(output.code, Some(2), "{link}: {}{}", output.stdout, output.stderr);
+        assert!(output.stderr.contains("is a link"), "{}", output.stderr);
         let left: Vec<_> =
             elsewhere.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, [".profile"], "{link}");
         assert_eq!(std::fs::read_to_string(&profile).unwrap(), "mine");
     }
-    let place = Place::new(&[("compose.yaml", compose)]);
-    let told = place.todo(&["init", "--yes", "--manifests"]);
-    assert_eq!(told.code, Some(0), "without a link it is written: {}", told.stderr);
+    let fixture = Fixture::new(&[("compose.yaml", compose)]);
+    let output = fixture.todo(&["init", "--yes", "--manifests"]);
+    assert_eq!(output.code, Some(0), "without a link it is written: {}", output.stderr);
 }
 
 #[test]
@@ -106,10 +106,10 @@ fn the_cache_is_its_owners_alone() {
         ("k8s/a.yaml", CONFIG),
         ("web/Dockerfile", "FROM debian:12\nUSER 1\n"),
     ];
-    let place = Place::new(&files);
-    let told = place.todo(&["up"]);
-    assert_eq!(told.code, Some(10), "{}", told.stderr);
-    let mode = place.path(".cache/todo").metadata().unwrap().permissions().mode();
+    let fixture = Fixture::new(&files);
+    let output = fixture.todo(&["up"]);
+    assert_eq!(output.code, Some(10), "{}", output.stderr);
+    let mode = fixture.path(".cache/todo").metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
 
@@ -122,16 +122,17 @@ fn the_folder_of_a_rehearsal_is_its_owners_alone() {
         ("rendered.yaml", CONFIG),
         ("tmp/mine", ""),
     ];
-    let place = Place::new(&files);
-    let (tmp, rendered, told) = (place.path("tmp"), place.path("rendered.yaml"), place.path("told"));
-    let look = format!("/usr/bin/stat -c '%a' {}/todo-rehearsal-*[0-9] >> {}", tmp.display(), told.display());
+    let fixture = Fixture::new(&files);
+    let (tmp, rendered, output) = (fixture.path("tmp"), fixture.path("rendered.yaml"), fixture.path("told"));
+    let look =
+        format!("/usr/bin/stat -c '%a' {}/todo-rehearsal-*[0-9] >> {}", tmp.display(), output.display());
     let helm =
         format!("case \"$1\" in version) echo v3.18.0 ;; template) /bin/cat {} ;; esac", rendered.display());
-    script(&place, "helm", &format!("{look}\n{helm}"));
-    let ended = place.run_by(Path::new(env!("CARGO_BIN_EXE_todo")), &["rehearse"], |command| {
+    script(&fixture, "helm", &format!("{look}\n{helm}"));
+    let ended = fixture.run_by(Path::new(env!("CARGO_BIN_EXE_todo")), &["rehearse"], |command| {
         command.env("TMPDIR", tmp);
     });
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let modes = std::fs::read_to_string(told).unwrap();
+    let modes = std::fs::read_to_string(output).unwrap();
     assert!(!modes.is_empty() && modes.lines().all(|mode| mode == "700"), "{modes}");
 }

@@ -2,8 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "the program under test is started here")]
 
-use crate::binary::Place;
-use crate::binary::Told;
+use crate::binary::Fixture;
+use crate::binary::RunOutput;
 use rustix::process::Pid;
 use rustix::process::Signal;
 use rustix::process::kill_process;
@@ -22,8 +22,8 @@ const SOON: Duration = Duration::from_secs(10);
 const MANIFESTS: &str = "[[manifests]]\npath = 'k8s'\n";
 const OBJECT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
 
-fn fifo(place: &Place, name: &str) {
-    let path = place.path(name);
+fn fifo(fixture: &Fixture, name: &str) {
+    let path = fixture.path(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let _ = std::fs::remove_file(&path);
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
@@ -31,14 +31,14 @@ fn fifo(place: &Place, name: &str) {
 }
 
 /// The program as it waits for its input.
-fn start(place: &Place, arguments: &[&str]) -> Child {
+fn start(fixture: &Fixture, arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_todo"))
         .args(arguments)
         .env_clear()
-        .env("HOME", place.path("home"))
-        .env("PATH", place.path("bin"))
-        .env("DOCKER_HOST", format!("unix://{}", place.path("no.sock").display()))
-        .current_dir(place.path("."))
+        .env("HOME", fixture.path("home"))
+        .env("PATH", fixture.path("bin"))
+        .env("DOCKER_HOST", format!("unix://{}", fixture.path("no.sock").display()))
+        .current_dir(fixture.path("."))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -78,8 +78,8 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 /// What it says without any help from outside, in [`SOON`].
-fn told(place: &Place, arguments: &[&str]) -> (Option<i32>, String) {
-    ended(start(place, arguments), &arguments.join(" "))
+fn run(fixture: &Fixture, arguments: &[&str]) -> (Option<i32>, String) {
+    ended(start(fixture, arguments), &arguments.join(" "))
 }
 
 #[test]
@@ -95,18 +95,18 @@ fn a_special_file_is_refused_wherever_a_file_is_read() {
         ("token", section("[image.web]\ncontext = 'c'\nsecrets = { t = { file = 'token' } }\n")),
     ] {
         for device in [false, true] {
-            let place = Place::new(&[
+            let fixture = Fixture::new(&[
                 ("deploy.toml", project.as_str()),
                 ("k8s/a.yaml", OBJECT),
                 ("c/Dockerfile", "FROM scratch\nCOPY a /a\n"),
                 ("c/a", "a"),
             ]);
-            fifo(&place, name);
+            fifo(&fixture, name);
             if device {
-                std::fs::remove_file(place.path(name)).unwrap();
-                std::os::unix::fs::symlink("/dev/zero", place.path(name)).unwrap();
+                std::fs::remove_file(fixture.path(name)).unwrap();
+                std::os::unix::fs::symlink("/dev/zero", fixture.path(name)).unwrap();
             }
-            let (code, stderr) = told(&place, &["up"]);
+            let (code, stderr) = run(&fixture, &["up"]);
             let what = if device { "a device" } else { "FIFO" };
             // `up` finds neither minikube nor an engine here.
             assert!(matches!(code, Some(2 | 10)), "{name}: {code:?} {stderr}");
@@ -118,15 +118,15 @@ fn a_special_file_is_refused_wherever_a_file_is_read() {
 
 #[test]
 fn special_files_in_place_of_the_project_a_dump_and_a_scenario_are_refused() {
-    let place = Place::new(&[("deploy.toml", MANIFESTS), ("k8s/a.yaml", OBJECT)]);
-    fifo(&place, "pipe");
+    let fixture = Fixture::new(&[("deploy.toml", MANIFESTS), ("k8s/a.yaml", OBJECT)]);
+    fifo(&fixture, "pipe");
     for arguments in [
         &["explain", "pipe"][..],
         &["explain", "/dev/zero"],
         &["plan", "--file", "pipe"],
         &["rehearse", "--scenario", "pipe"],
     ] {
-        let (code, stderr) = told(&place, arguments);
+        let (code, stderr) = run(&fixture, arguments);
         assert_eq!(code, Some(2), "{arguments:?}: {stderr}");
         assert!(stderr.contains("only regular files are read"), "{arguments:?}: {stderr}");
     }
@@ -135,7 +135,7 @@ fn special_files_in_place_of_the_project_a_dump_and_a_scenario_are_refused() {
 #[test]
 fn the_settings_of_other_programs_may_be_anything_and_hold_nobody_up() {
     let project = format!("{MANIFESTS}[image.web]\ncontext = 'c'\n");
-    let place = Place::new(&[
+    let fixture = Fixture::new(&[
         ("deploy.toml", project.as_str()),
         ("k8s/a.yaml", OBJECT),
         ("c/Dockerfile", "FROM scratch\nCOPY a /a\n"),
@@ -149,43 +149,43 @@ fn the_settings_of_other_programs_may_be_anything_and_hold_nobody_up() {
         ".git/index",
         "c/pipe",
     ] {
-        fifo(&place, name);
+        fifo(&fixture, name);
     }
     for arguments in [&["plan"][..], &["status"], &["doctor"], &["down"]] {
-        let (code, stderr) = told(&place, arguments);
+        let (code, stderr) = run(&fixture, arguments);
         assert!(code.is_some_and(|code| code != 1), "{arguments:?}: {code:?} {stderr}");
     }
 }
 
 #[test]
 fn init_opens_nothing_that_is_not_a_file() {
-    let place = Place::new(&[("package.json", "{}"), ("Dockerfile", "FROM scratch\n")]);
+    let fixture = Fixture::new(&[("package.json", "{}"), ("Dockerfile", "FROM scratch\n")]);
     for name in ["compose.yaml", "k8s/a.yaml", "sub/Dockerfile", ".env", "Chart.yaml"] {
-        fifo(&place, name);
+        fifo(&fixture, name);
     }
-    let (code, stderr) = told(&place, &["init", "--yes"]);
+    let (code, stderr) = run(&fixture, &["init", "--yes"]);
     assert!(code.is_some(), "{stderr}");
 }
 
 #[test]
 fn standard_input_that_never_ends_is_refused_in_little_memory() {
-    let place = Place::new(&[]);
+    let fixture = Fixture::new(&[]);
     // 1 GiB of addresses: far less than what is read without a limit.
     let script = format!("ulimit -v 1048576; exec {} explain - </dev/zero", env!("CARGO_BIN_EXE_todo"));
-    let told: Told = place.run_by(Path::new("/bin/sh"), &["-c", &script], |_| ());
-    assert_eq!(told.code, Some(2), "{}", told.stderr);
-    assert!(told.stderr.contains("it is larger than 64 MiB"), "{}", told.stderr);
+    let output: RunOutput = fixture.run_by(Path::new("/bin/sh"), &["-c", &script], |_| ());
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+    assert!(output.stderr.contains("it is larger than 64 MiB"), "{}", output.stderr);
 }
 
 #[test]
 fn the_first_signal_ends_a_run_that_waits_for_its_input() {
-    let place = Place::new(&[]);
+    let fixture = Fixture::new(&[]);
     for (kind, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
         // A signal that was ignored at the start stays ignored: a shell starts background jobs without SIGINT.
         if is_ignored(kind) {
             continue;
         }
-        let mut child = start(&place, &["explain", "-"]);
+        let mut child = start(&fixture, &["explain", "-"]);
         // More than a pipe holds: once it is written, the program reads.
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(&vec![b'#'; 1 << 20]).unwrap();
@@ -199,8 +199,8 @@ fn the_first_signal_ends_a_run_that_waits_for_its_input() {
 /// What is read is as much as may be read, and takes far longer than [`SOON`] to make sense of.
 #[test]
 fn the_first_signal_ends_a_run_that_computes() {
-    let place = Place::new(&[]);
-    let mut child = start(&place, &["explain", "-"]);
+    let fixture = Fixture::new(&[]);
+    let mut child = start(&fixture, &["explain", "-"]);
     let rule = "status.l.all(a, status.l.all(b, a + b > 0))";
     let list = vec!["1"; 700].join(",");
     let object = format!(
@@ -221,10 +221,10 @@ fn a_rule_that_would_take_for_ever_is_told_and_the_rest_is_judged() {
         "kind: Foo\napiVersion: a/v1\nmetadata:\n  name: x\n  annotations:\n    todo.dev/ready: \"status.l.all(a, status.l.all(b, \
          status.l.all(c, status.l.all(d, a+b+c+d >= 0))))\"\nstatus: {{l: [{list}]}}\n---\n{OBJECT}"
     );
-    let place = Place::new(&[("dump.yaml", text.as_str())]);
-    let told = place.todo(&["explain", "dump.yaml", "--output", "json"]);
-    assert_eq!(told.code, Some(0), "{}", told.stderr);
-    let verdicts: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    let fixture = Fixture::new(&[("dump.yaml", text.as_str())]);
+    let output = fixture.todo(&["explain", "dump.yaml", "--output", "json"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let verdicts: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(
         (&verdicts[0]["health"], &verdicts[0]["reason"]),
         (&"failed".into(), &"RuleTooExpensive".into())
@@ -242,28 +242,28 @@ fn a_text_that_grows_when_it_is_read_is_refused() {
         ("nested.json", format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000))),
         ("many.yaml", format!("a: [{}]\n", "1,".repeat(1_100_000))),
     ] {
-        let place = Place::new(&[("deploy.toml", MANIFESTS), (&format!("k8s/{name}"), text.as_str())]);
-        let told = place.todo(&["plan"]);
-        assert_eq!(told.code, Some(2), "{name}: {}", told.stderr);
-        assert!(told.stderr.contains(name), "{name}: {}", told.stderr);
+        let fixture = Fixture::new(&[("deploy.toml", MANIFESTS), (&format!("k8s/{name}"), text.as_str())]);
+        let output = fixture.todo(&["plan"]);
+        assert_eq!(output.code, Some(2), "{name}: {}", output.stderr);
+        assert!(output.stderr.contains(name), "{name}: {}", output.stderr);
     }
 }
 
 #[test]
 fn a_killed_rehearsal_leaves_nothing_once_another_has_run() {
-    let place = Place::new(&[("deploy.toml", MANIFESTS), ("k8s/a.yaml", OBJECT), ("tmp/mine", "")]);
+    let fixture = Fixture::new(&[("deploy.toml", MANIFESTS), ("k8s/a.yaml", OBJECT), ("tmp/mine", "")]);
     let listed = || -> Vec<String> {
-        let names = place.path("tmp").read_dir().unwrap();
+        let names = fixture.path("tmp").read_dir().unwrap();
         names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     };
-    let tmp = place.path("tmp");
+    let tmp = fixture.path("tmp");
     let mut killed = Command::new(env!("CARGO_BIN_EXE_todo"))
         // Its time goes so slowly that it is still there when it is killed.
         .args(["rehearse", "--speed", "0.1"])
         .env_clear()
-        .env("HOME", place.path("home"))
+        .env("HOME", fixture.path("home"))
         .env("TMPDIR", &tmp)
-        .current_dir(place.path("."))
+        .current_dir(fixture.path("."))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -277,9 +277,9 @@ fn a_killed_rehearsal_leaves_nothing_once_another_has_run() {
     killed.kill().unwrap();
     killed.wait().unwrap();
     assert!(listed().len() > 1, "it left its folder");
-    let told = place.run_by(Path::new(env!("CARGO_BIN_EXE_todo")), &["rehearse"], |command| {
+    let output = fixture.run_by(Path::new(env!("CARGO_BIN_EXE_todo")), &["rehearse"], |command| {
         command.env("TMPDIR", &tmp);
     });
-    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
     assert_eq!(listed(), ["mine"]);
 }

@@ -1,7 +1,7 @@
 //! Everything that is printed, by every command, in every way of telling: no form of a secret value is in it.
 
-use crate::binary::Told;
-use crate::rehearsed::stage::Stage;
+use crate::binary::RunOutput;
+use crate::rehearsed::harness::Harness;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -104,7 +104,7 @@ impl Faults for Talks {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the program under test is started here")]
-fn todo(folder: &Path, arguments: &[&str]) -> Told {
+fn todo(folder: &Path, arguments: &[&str]) -> RunOutput {
     let output = Command::new(env!("CARGO_BIN_EXE_todo"))
         .args(arguments)
         .env_clear()
@@ -118,17 +118,17 @@ fn todo(folder: &Path, arguments: &[&str]) -> Told {
         .output()
         .unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Told { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    RunOutput { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_command_prints_any_form_of_a_secret_value() {
     let lines: Vec<String> = [NEEDLE, FOREIGN].iter().flat_map(|value| forms(value)).collect();
-    let stage = Stage::with(7, Arc::new(Talks(lines.clone()))).await;
-    stage.write("deploy.toml", &project());
-    stage.write("manifests/web.yaml", &manifests());
-    stage.write(".env", &format!("KEY='{NEEDLE}'\nIMAGE_TAG={NAMED}\n"));
-    stage.write("dump.json", &dump(&lines));
+    let harness = Harness::with(7, Arc::new(Talks(lines.clone()))).await;
+    harness.write("deploy.toml", &project());
+    harness.write("manifests/web.yaml", &manifests());
+    harness.write(".env", &format!("KEY='{NEEDLE}'\nIMAGE_TAG={NAMED}\n"));
+    harness.write("dump.json", &dump(&lines));
     let foreign = serde_json::json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "foreign", "namespace": "shop"},
         "data": {"url": STANDARD.encode(format!("postgres://me:{FOREIGN}@db/x"))},
@@ -142,10 +142,10 @@ async fn no_command_prints_any_form_of_a_secret_value() {
     };
     let namespace =
         serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
-    let _ = stage.cluster.api().answer(&create("/api/v1/namespaces", namespace));
-    let _ = stage.cluster.api().answer(&create("/api/v1/namespaces/shop/secrets", foreign));
+    let _ = harness.cluster.api().answer(&create("/api/v1/namespaces", namespace));
+    let _ = harness.cluster.api().answer(&create("/api/v1/namespaces/shop/secrets", foreign));
 
-    let folder = stage.project.folder.path().to_owned();
+    let folder = harness.project.folder.path().to_owned();
     let runs: [(&[&str], &[i32]); 16] = [
         (&["plan"], &[0]),
         (&["up", "--timeout", "60s", "--verbose"], &[50]),
@@ -169,15 +169,15 @@ async fn no_command_prints_any_form_of_a_secret_value() {
             let (folder, arguments) = (folder.clone(), [arguments, &["--output", output]].concat());
             let shown = format!("{arguments:?}");
             let owned: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-            let told = tokio::task::spawn_blocking(move || {
+            let running = tokio::task::spawn_blocking(move || {
                 let arguments: Vec<&str> = owned.iter().map(String::as_str).collect();
                 todo(&folder, &arguments)
             });
-            let told = told.await.unwrap();
-            let all = format!("{}\n{}", told.stdout, told.stderr);
+            let running = running.await.unwrap();
+            let all = format!("{}\n{}", running.stdout, running.stderr);
             let is_code =
                 |code: i32| if codes.is_empty() { code > 1 || code == 0 } else { codes.contains(&code) };
-            assert!(told.code.is_some_and(is_code), "{shown}: {:?} {all}", told.code);
+            assert!(running.code.is_some_and(is_code), "{shown}: {:?} {all}", running.code);
             assert!(!all.contains("panicked"), "{shown}: {all}");
             for value in [NEEDLE, NAMED, FOREIGN] {
                 assert_eq!(leaks(&all, value), None, "{shown}: {value} in {all}");

@@ -1,7 +1,7 @@
 //! Values of a project's secrets: where they are not, however a run ends and however it is told.
 
-use crate::binary::Place;
-use crate::binary::Told;
+use crate::binary::Fixture;
+use crate::binary::RunOutput;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::path::Path;
@@ -15,7 +15,7 @@ const VALUES: [&str; 5] = [
     "{\"token\":\"s3cr3t-t0ken\"}",
 ];
 
-fn project() -> Place {
+fn project() -> Fixture {
     let env: Vec<String> =
         VALUES.iter().enumerate().map(|(index, value)| format!("K{index}='{value}'")).collect();
     // What a program prints that was given all of them.
@@ -29,7 +29,7 @@ fn project() -> Place {
     let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  \
                template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:\n      - name: web\n        image: nginx:1\n        \
                envFrom: [{secretRef: {name: keys}}]\n";
-    Place::new(&[
+    Fixture::new(&[
         ("deploy.toml", "[[manifests]]\npath = 'k8s'\n[secret.keys]\nenv-file = '.env'\n"),
         ("k8s/web.yaml", web),
         (".env", &env.join("\n")),
@@ -38,27 +38,31 @@ fn project() -> Place {
     ])
 }
 
-fn rehearse(place: &Place, arguments: &[&str]) -> Told {
-    let tmp = place.path("tmp");
-    place.run_by(Path::new(env!("CARGO_BIN_EXE_todo")), &[&["rehearse"], arguments].concat(), |command| {
+fn rehearse(fixture: &Fixture, arguments: &[&str]) -> RunOutput {
+    let tmp = fixture.path("tmp");
+    fixture.run_by(Path::new(env!("CARGO_BIN_EXE_todo")), &[&["rehearse"], arguments].concat(), |command| {
         command.env("TMPDIR", tmp).env("TODO_LOG", "trace");
     })
 }
 
 #[test]
 fn a_run_tells_no_value_of_a_secret_in_any_way_of_telling() {
-    let place = project();
+    let fixture = project();
     for (arguments, code) in [
         (&["--output", "plain", "--verbose"][..], 0),
         (&["--output", "json"], 0),
         (&["--scenario", "crash.toml", "--output", "plain", "--verbose"], 50),
         (&["--scenario", "crash.toml", "--output", "json", "--verbose"], 50),
     ] {
-        let told = rehearse(&place, arguments);
+        let output = rehearse(&fixture, arguments);
         // The log is written in each of them.
-        assert!(told.stderr.contains("todo::requests: ") && told.stderr.contains("TRACE"), "{}", told.stderr);
-        let all = told.stdout + &told.stderr;
-        assert_eq!(told.code, Some(code), "{arguments:?}: {all}");
+        assert!(
+            output.stderr.contains("todo::requests: ") && output.stderr.contains("TRACE"),
+            "{}",
+            output.stderr
+        );
+        let all = output.stdout + &output.stderr;
+        assert_eq!(output.code, Some(code), "{arguments:?}: {all}");
         for value in VALUES {
             for part in value.lines().map(str::to_owned).chain([STANDARD.encode(value)]) {
                 assert!(!all.contains(&part), "{arguments:?}: {part} in {all}");
@@ -70,7 +74,7 @@ fn a_run_tells_no_value_of_a_secret_in_any_way_of_telling() {
 
 #[test]
 fn a_mistake_beside_a_secret_does_not_quote_it() {
-    let place = project();
+    let fixture = project();
     for (env, code) in [
         ("K0=hunter2\nhunter2\n", 2),
         ("K0='hunter2\n", 2),
@@ -78,11 +82,11 @@ fn a_mistake_beside_a_secret_does_not_quote_it() {
         // A warning; then there is no Docker engine.
         ("K0=hunter2\nK0=hunter2\n", 10),
     ] {
-        std::fs::write(place.path(".env"), env).unwrap();
+        std::fs::write(fixture.path(".env"), env).unwrap();
         for output in ["plain", "json"] {
-            let told = place.todo(&["up", "--verbose", "--output", output]);
-            let all = told.stdout + &told.stderr;
-            assert_eq!(told.code, Some(code), "{all}");
+            let run = fixture.todo(&["up", "--verbose", "--output", output]);
+            let all = run.stdout + &run.stderr;
+            assert_eq!(run.code, Some(code), "{all}");
             assert!(all.contains(".env") && !all.contains("hunter2") && !all.contains("ter2"), "{all}");
         }
     }

@@ -1,6 +1,6 @@
 //! Standard output that cannot be written, readers that leave, signals that were ignored when the program began.
 
-use crate::binary::Place;
+use crate::binary::Fixture;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -10,8 +10,8 @@ use std::process::Stdio;
 const PROJECT: &str = "[[manifests]]\npath = 'k8s'\n";
 const OBJECT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
 
-fn place() -> Place {
-    Place::new(&[("deploy.toml", PROJECT), ("k8s/a.yaml", OBJECT), ("tmp/mine", "")])
+fn fixture() -> Fixture {
+    Fixture::new(&[("deploy.toml", PROJECT), ("k8s/a.yaml", OBJECT), ("tmp/mine", "")])
 }
 
 fn program() -> &'static Path {
@@ -35,62 +35,62 @@ const COMMANDS: [&[&str]; 9] = [
 #[cfg(target_os = "linux")]
 fn an_answer_that_cannot_be_written_is_no_success() {
     for arguments in COMMANDS {
-        let place = place();
-        std::fs::write(place.path("tmp/Dockerfile"), "FROM nginx:1\nEXPOSE 80\n").unwrap();
-        let usual = place.run_by(program(), arguments, |command| tmp(command, &place));
+        let fixture = fixture();
+        std::fs::write(fixture.path("tmp/Dockerfile"), "FROM nginx:1\nEXPOSE 80\n").unwrap();
+        let usual = fixture.run_by(program(), arguments, |command| tmp(command, &fixture));
         assert_eq!(usual.code, Some(0), "{arguments:?}: {}{}", usual.stdout, usual.stderr);
-        let _ = std::fs::remove_file(place.path("tmp/deploy.toml"));
-        let told = place.run_by(program(), arguments, |command| {
-            tmp(command, &place);
+        let _ = std::fs::remove_file(fixture.path("tmp/deploy.toml"));
+        let output = fixture.run_by(program(), arguments, |command| {
+            tmp(command, &fixture);
             command.stdout(File::options().write(true).open("/dev/full").unwrap());
         });
-        assert_eq!(told.code, Some(1), "{arguments:?}: {}", told.stderr);
-        assert!(told.stderr.contains("No space left on device"), "{arguments:?}: {}", told.stderr);
+        assert_eq!(output.code, Some(1), "{arguments:?}: {}", output.stderr);
+        assert!(output.stderr.contains("No space left on device"), "{arguments:?}: {}", output.stderr);
     }
 }
 
-fn tmp(command: &mut Command, place: &Place) {
-    command.env("TMPDIR", place.path("tmp"));
+fn tmp(command: &mut Command, fixture: &Fixture) {
+    command.env("TMPDIR", fixture.path("tmp"));
 }
 
 #[test]
 fn a_reader_who_has_left_ends_nothing_and_is_not_told() {
     for arguments in COMMANDS {
-        let place = place();
-        std::fs::write(place.path("tmp/Dockerfile"), "FROM nginx:1\nEXPOSE 80\n").unwrap();
-        let told = place.run_by(program(), arguments, |command| {
-            tmp(command, &place);
+        let fixture = fixture();
+        std::fs::write(fixture.path("tmp/Dockerfile"), "FROM nginx:1\nEXPOSE 80\n").unwrap();
+        let output = fixture.run_by(program(), arguments, |command| {
+            tmp(command, &fixture);
             let (reader, writer) = std::io::pipe().unwrap();
             drop(reader);
             command.stdout(writer);
         });
-        assert_eq!(told.code, Some(0), "{arguments:?}: {}", told.stderr);
+        assert_eq!(output.code, Some(0), "{arguments:?}: {}", output.stderr);
         assert!(
-            !told.stderr.contains("error") && !told.stderr.contains("panic"),
+            !output.stderr.contains("error") && !output.stderr.contains("panic"),
             "{arguments:?}: {}",
-            told.stderr
+            output.stderr
         );
     }
 }
 
 #[test]
 fn a_report_that_nobody_can_read_changes_no_exit_code() {
-    let place = place();
+    let fixture = fixture();
     for (arguments, code) in [(&["up"][..], 10), (&["--no-such"], 2), (&["rehearse"], 0), (&["check"], 0)] {
-        let told = place.run_by(program(), arguments, |command| {
-            tmp(command, &place);
+        let output = fixture.run_by(program(), arguments, |command| {
+            tmp(command, &fixture);
             let (reader, writer) = std::io::pipe().unwrap();
             drop(reader);
             command.stderr(writer);
         });
-        assert_eq!(told.code, Some(code), "{arguments:?}");
+        assert_eq!(output.code, Some(code), "{arguments:?}");
         #[cfg(target_os = "linux")]
         {
-            let told = place.run_by(program(), arguments, |command| {
-                tmp(command, &place);
+            let output = fixture.run_by(program(), arguments, |command| {
+                tmp(command, &fixture);
                 command.stderr(File::options().write(true).open("/dev/full").unwrap());
             });
-            assert_eq!(told.code, Some(code), "{arguments:?}");
+            assert_eq!(output.code, Some(code), "{arguments:?}");
         }
     }
 }
@@ -100,11 +100,11 @@ fn a_report_that_nobody_can_read_changes_no_exit_code() {
 #[cfg(target_os = "linux")]
 #[expect(clippy::disallowed_methods, reason = "the program under test is started here")]
 fn signalled(signal: &str) -> std::process::ExitStatus {
-    let place = place();
+    let fixture = fixture();
     let mut child = Command::new("/bin/sh")
         .args(["-c", &format!("trap '' {signal}; exec \"$0\" explain -")])
         .arg(program())
-        .current_dir(place.path(""))
+        .current_dir(fixture.path(""))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

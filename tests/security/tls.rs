@@ -178,7 +178,7 @@ async fn only_the_profiles_own_api_server_is_spoken_to() {
         std::fs::write(&file, text).unwrap();
         let world = World::fake(folder.path(), [("HOME", folder.path())]);
         let (_asker, cancel) = Cancel::new();
-        let run = Run { sink: Sink::new().0, cancel, world: Arc::new(world), verbose: false };
+        let run = Run::new(Sink::new().0, cancel, world);
         let (namespace, project) = (Namespace::parse("shop").unwrap(), ProjectName::parse("shop").unwrap());
         let origin = Arc::new(Origin::locate(&run.world, &folder.path().join("deploy.toml")));
         let target = Target::connect(&run, &file, "mini", namespace, project, origin).await.unwrap();

@@ -52,9 +52,9 @@ pub enum EntryKind {
 
 /// The order of `fsutil: ComparePath`: a folder, then what is in it, then its next sibling.
 #[must_use]
-pub fn compare(one: &str, other: &str) -> Ordering {
+pub fn compare(text: &str, other: &str) -> Ordering {
     let key = |byte: u8| if byte == b'/' { 0 } else { byte };
-    one.bytes().map(key).cmp(other.bytes().map(key))
+    text.bytes().map(key).cmp(other.bytes().map(key))
 }
 
 impl Entry {

@@ -239,9 +239,9 @@ pub fn why(before: &Inputs, now: &Inputs) -> Vec<String> {
             let next = paths.get(index + 1).copied().unwrap_or_default();
             !(paths[index].ends_with('/') && next.starts_with(paths[index]))
         };
-        let told: Vec<&str> =
+        let changes: Vec<&str> =
             (0..paths.len()).filter(|index| says(*index)).map(|index| paths[index]).collect();
-        sentence(grouped(&told), how)
+        sentence(grouped(&changes), how)
     }));
     why
 }

@@ -188,8 +188,9 @@ impl Dockerfile {
     pub fn step(&self, name: &str) -> Option<&Instruction> {
         let (place, text) = name.strip_prefix('[')?.split_once("] ")?;
         let counted = self.counted(place, text);
-        let says = |one: &&Instruction| {
-            let written = [one.keyword.as_str(), &one.flags.join(" "), &one.rest].join(" ");
+        let says = |instruction: &&Instruction| {
+            let written =
+                [instruction.keyword.as_str(), &instruction.flags.join(" "), &instruction.rest].join(" ");
             written.split_whitespace().eq(text.split_whitespace())
         };
         counted.filter(says).or_else(|| self.instructions.iter().rfind(says)).or(counted)

@@ -307,9 +307,11 @@ mod tests {
     use super::read;
     use super::words;
 
-    fn told(text: &str) -> Vec<(String, String, usize, usize)> {
+    fn spans(text: &str) -> Vec<(String, String, usize, usize)> {
         let instructions = read(text).instructions.into_iter();
-        instructions.map(|one| (one.keyword, one.rest, one.first, one.last)).collect()
+        instructions
+            .map(|instruction| (instruction.keyword, instruction.rest, instruction.first, instruction.last))
+            .collect()
     }
 
     #[test]
@@ -322,14 +324,14 @@ mod tests {
             ("CMD", "[\"<<X\"]", 12, 12),
         ]
         .map(|(keyword, rest, first, last)| (keyword.to_owned(), rest.to_owned(), first, last));
-        assert_eq!(told(text), expected);
+        assert_eq!(spans(text), expected);
         assert_eq!(read(text).syntax, Some(("docker/dockerfile:1".to_owned(), 1)));
     }
 
     #[test]
     fn the_escape_character_can_be_a_backtick() {
-        assert_eq!(told("# escape=`\r\nRUN a `\r\n b\r\nRUN c \\\r\n").len(), 2);
-        assert_eq!(told("RUN a\\\\\nRUN b").len(), 2);
+        assert_eq!(spans("# escape=`\r\nRUN a `\r\n b\r\nRUN c \\\r\n").len(), 2);
+        assert_eq!(spans("RUN a\\\\\nRUN b").len(), 2);
         assert_eq!(read("# escape=x\nFROM a").wrong.len(), 1);
     }
 
@@ -341,10 +343,10 @@ mod tests {
             "RUN echo \"<<EOF\"\nRUN y",
             "ENV a=<<EOF\nRUN y",
         ] {
-            assert_eq!(told(text).len(), 2, "{text}");
+            assert_eq!(spans(text).len(), 2, "{text}");
         }
         assert_eq!(read("RUN <<EOF\nx").wrong.len(), 1);
-        assert_eq!(told("RUN << EOF cat\nRUN\nEOF\nRUN z").len(), 2);
+        assert_eq!(spans("RUN << EOF cat\nRUN\nEOF\nRUN z").len(), 2);
     }
 
     #[test]

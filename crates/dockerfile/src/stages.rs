@@ -197,12 +197,12 @@ impl<'a> Reader<'a> {
                     continue;
                 }
             };
-            let told = self.wrong.len();
+            let before = self.wrong.len();
             let base = self.base(base, line);
             // Names of stages are compared in lower case (`dockerfile2llb: findStateByName`).
             let lower = base.to_lowercase();
             let parent = self.stages.iter().rposition(|stage| stage.name.as_ref() == Some(&lower));
-            if parent.is_none() && self.wrong.len() == told {
+            if parent.is_none() && self.wrong.len() == before {
                 self.check_image(&base, line);
             }
             self.stages.push(Stage { name, base, parent, body: at + 1..at + 1, line, needed: false });

@@ -91,7 +91,7 @@ pub struct Replicas {
     /// Ready ones, of the wanted revision where the kind tells.
     pub ready: i64,
     /// Wanted ones.
-    pub wanted: i64,
+    pub desired: i64,
 }
 
 /// What one look at an object says.
@@ -144,8 +144,8 @@ impl HealthStatus {
 
     /// With the pods of a workload.
     #[must_use]
-    pub fn replicas(mut self, ready: i64, wanted: i64) -> HealthStatus {
-        self.replicas = Some(Replicas { ready, wanted });
+    pub fn replicas(mut self, ready: i64, desired: i64) -> HealthStatus {
+        self.replicas = Some(Replicas { ready, desired });
         self
     }
 
@@ -153,7 +153,7 @@ impl HealthStatus {
     pub fn is_paused_too_early(&self) -> bool {
         self.health == Health::Paused
             && self.reason == PAUSED
-            && self.replicas.is_some_and(|replicas| replicas.ready < replicas.wanted)
+            && self.replicas.is_some_and(|replicas| replicas.ready < replicas.desired)
     }
 
     /// With something worth saying.
@@ -217,14 +217,14 @@ pub fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
         return terminating::compute(object, context);
     }
     let ours = builtin(object);
-    let wanted = context.generation.max(live::number(object, "/metadata/generation"));
+    let desired = context.generation.max(live::number(object, "/metadata/generation"));
     let observed = live::number(object, "/status/observedGeneration");
     let counted = ours && COUNTED.contains(&live::kind(object));
-    match (wanted, observed) {
-        (Some(wanted), Some(observed)) if observed < wanted => {
+    match (desired, observed) {
+        (Some(desired), Some(observed)) if observed < desired => {
             return HealthStatus::progressing(
                 "GenerationNotObserved",
-                format!("its controller has not seen generation {wanted} yet"),
+                format!("its controller has not seen generation {desired} yet"),
             );
         }
         (Some(_), None) if counted => {
@@ -336,28 +336,28 @@ fn builtin(object: &Value) -> bool {
 }
 
 /// `1 of 2 pods ready`, and nothing odd for the other numbers.
-fn ready_of(ready: i64, wanted: i64) -> String {
-    let pods = if wanted == 1 { "pod" } else { "pods" };
-    format!("{ready} of {wanted} {pods} ready")
+fn ready_of(ready: i64, desired: i64) -> String {
+    let pods = if desired == 1 { "pod" } else { "pods" };
+    format!("{ready} of {desired} {pods} ready")
 }
 
 /// What a workload's pods still lack: to be ready, or to be so for `minReadySeconds`.
-fn starting(ready: i64, available: i64, wanted: i64) -> String {
-    if ready >= wanted && available < wanted {
-        format!("{available} of {wanted} pods ready for long enough")
+fn starting(ready: i64, available: i64, desired: i64) -> String {
+    if ready >= desired && available < desired {
+        format!("{available} of {desired} pods ready for long enough")
     } else {
-        ready_of(ready, wanted)
+        ready_of(ready, desired)
     }
 }
 
 /// What there is to say of a workload whose pods are changed by whoever deletes them.
-fn on_delete(updated: i64, wanted: i64) -> String {
-    if updated >= wanted {
+fn on_delete(updated: i64, desired: i64) -> String {
+    if updated >= desired {
         return "pods change only when they are deleted".to_owned();
     }
-    let old = wanted - updated;
+    let old = desired - updated;
     format!(
-        "{old} of {wanted} {} of an older template, until deleted",
+        "{old} of {desired} {} of an older template, until deleted",
         if old == 1 { "pod is" } else { "pods are" }
     )
 }

@@ -68,14 +68,14 @@ fn health_is_as_the_tables_say() {
         let object_health = status::compute(&case.object, known);
         let name = format!("{table}: {}", case.name);
         assert_eq!(object_health.health.to_string(), case.health, "{name}: {object_health:?}");
-        for (wanted, is) in [
+        for (desired, is) in [
             (&case.reason, Some(&object_health.reason)),
             (&case.message, Some(&object_health.message)),
             (&case.note, object_health.note.as_ref()),
         ] {
             assert!(
-                wanted.is_none() || wanted.as_ref() == is,
-                "{name}: wanted {wanted:?}, got {object_health:?}"
+                desired.is_none() || desired.as_ref() == is,
+                "{name}: wanted {desired:?}, got {object_health:?}"
             );
         }
     }

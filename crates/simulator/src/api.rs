@@ -182,7 +182,7 @@ impl Api {
 
     fn tell(&self) {
         let version = self.lock().memory.version;
-        self.news.send_if_modified(|told| std::mem::replace(told, version) != version);
+        self.news.send_if_modified(|announced| std::mem::replace(announced, version) != version);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

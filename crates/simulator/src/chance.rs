@@ -66,12 +66,12 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_history() {
-        let told = |seed| {
+        let history = |seed| {
             let mut chance = Chance::new(seed);
             (chance.word(5), chance.uid(), chance.between(3, 9))
         };
-        assert_eq!(told(7), told(7));
-        assert_ne!(told(7), told(8));
-        assert_eq!(told(7).1.len(), 36);
+        assert_eq!(history(7), history(7));
+        assert_ne!(history(7), history(8));
+        assert_eq!(history(7).1.len(), 36);
     }
 }

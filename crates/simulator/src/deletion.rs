@@ -30,7 +30,7 @@ impl Memory {
             "Orphan" => Some(ORPHAN),
             _ => None,
         };
-        if let Some(asked) = asked.filter(|asked| !finalizers.iter().any(|one| one == asked)) {
+        if let Some(asked) = asked.filter(|asked| !finalizers.iter().any(|finalizer| finalizer == asked)) {
             finalizers.push(json!(asked));
         }
         let stays = !finalizers.is_empty() || grace > 0 || at.plural == "namespaces";

@@ -109,18 +109,18 @@ fn walk(value: &Value, field: &str, path: &mut Path, found: &mut BTreeSet<Path>)
 pub(crate) fn value<'a>(object: &'a Value, path: &[String]) -> Option<&'a Value> {
     path.iter().try_fold(object, |here, step| match step.split_at_checked(2)? {
         ("f:", name) => here.get(name),
-        (_, wanted) => {
-            let wanted: Value = serde_json::from_str(wanted).ok()?;
-            here.as_array()?.iter().find(|item| is_keyed(item, &wanted))
+        (_, desired) => {
+            let desired: Value = serde_json::from_str(desired).ok()?;
+            here.as_array()?.iter().find(|item| is_keyed(item, &desired))
         }
     })
 }
 
-fn is_keyed(item: &Value, wanted: &Value) -> bool {
-    wanted.as_object().is_some_and(|keys| {
+fn is_keyed(item: &Value, desired: &Value) -> bool {
+    desired.as_object().is_some_and(|keys| {
         keys.iter().all(|(name, value)| {
             item.get(name).unwrap_or(if name == "protocol" {
-                wanted.get(name).unwrap_or(value)
+                desired.get(name).unwrap_or(value)
             } else {
                 &Value::Null
             }) == value
@@ -138,8 +138,8 @@ pub(crate) fn remove(object: &mut Value, path: &[String]) {
             fields.remove(name);
         }
         Value::Array(items) => {
-            if let Ok(wanted) = serde_json::from_str(name) {
-                items.retain(|item| !is_keyed(item, &wanted));
+            if let Ok(desired) = serde_json::from_str(name) {
+                items.retain(|item| !is_keyed(item, &desired));
             }
         }
         _ => {}
@@ -157,9 +157,9 @@ pub(crate) fn remove(object: &mut Value, path: &[String]) {
 fn value_mut<'a>(object: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
     path.iter().try_fold(object, |here, step| match step.split_at_checked(2)? {
         ("f:", name) => here.get_mut(name),
-        (_, wanted) => {
-            let wanted: Value = serde_json::from_str(wanted).ok()?;
-            here.as_array_mut()?.iter_mut().find(|item| is_keyed(item, &wanted))
+        (_, desired) => {
+            let desired: Value = serde_json::from_str(desired).ok()?;
+            here.as_array_mut()?.iter_mut().find(|item| is_keyed(item, &desired))
         }
     })
 }
@@ -177,8 +177,8 @@ pub(crate) fn merge(live: &mut Value, body: &Value, field: &str) {
         (Value::Array(old), Value::Array(new)) => match keys(field, new) {
             Some(keys) => {
                 for item in new {
-                    let wanted = serde_json::from_str(&key(item, keys)[2..]).unwrap_or(Value::Null);
-                    match old.iter_mut().find(|old| is_keyed(old, &wanted)) {
+                    let desired = serde_json::from_str(&key(item, keys)[2..]).unwrap_or(Value::Null);
+                    match old.iter_mut().find(|old| is_keyed(old, &desired)) {
                         Some(old) => merge(old, item, ""),
                         None => old.push(item.clone()),
                     }

@@ -155,7 +155,7 @@ impl Memory {
             .filter(|event| event.collection == watched.collection)
             .filter(|event| {
                 let namespace = text(&event.object["metadata"]["namespace"]);
-                watched.namespace.as_ref().is_none_or(|wanted| *wanted == namespace)
+                watched.namespace.as_ref().is_none_or(|desired| *desired == namespace)
                     && selects(&event.object, &watched.labels, &watched.fields)
             })
             .map(|event| json!({"type": event.what, "object": event.object}))

@@ -25,12 +25,12 @@ pub(crate) fn refused(conflicts: &[(&String, &Path)]) -> Value {
         for (who, path) in conflicts {
             by_manager.entry(who).or_default().push(path);
         }
-        let mut told = Vec::new();
+        let mut messages = Vec::new();
         for (who, paths) in by_manager {
-            told.push(format!("conflicts with {who}:"));
-            told.extend(paths.iter().map(|path| format!("- {}", fieldset::shown(path))));
+            messages.push(format!("conflicts with {who}:"));
+            messages.extend(paths.iter().map(|path| format!("- {}", fieldset::shown(path))));
         }
-        format!("Apply failed with {} conflicts: {}", conflicts.len(), told.join("\n"))
+        format!("Apply failed with {} conflicts: {}", conflicts.len(), messages.join("\n"))
     };
     failure(409, "Conflict", &message, &Value::Array(causes))
 }

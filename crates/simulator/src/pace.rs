@@ -30,7 +30,7 @@ pub struct Pace(Arc<Heard>);
 
 #[derive(Debug, Default)]
 struct Heard {
-    said: AtomicU64,
+    heartbeats: AtomicU64,
     /// How many things are under way that take real time.
     real: AtomicUsize,
 }
@@ -58,7 +58,7 @@ impl Drop for Real {
 impl Pace {
     /// Something was said over a socket.
     pub fn heard(&self) {
-        self.0.said.fetch_add(1, Ordering::Relaxed);
+        self.0.heartbeats.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Something takes real time from now on.
@@ -91,14 +91,14 @@ impl Pace {
                 let time = std::mem::take(&mut owed);
                 let _ = tokio::task::spawn_blocking(move || std::thread::sleep(time)).await;
             }
-            let said = self.0.said.load(Ordering::Relaxed);
-            if said == before && !real {
+            let heartbeats = self.0.heartbeats.load(Ordering::Relaxed);
+            if heartbeats == before && !real {
                 quiet += 1;
                 if quiet > QUIET {
                     step = (step * 2).min(FAR);
                 }
             } else {
-                (step, quiet, before) = (NEAR, 0, said);
+                (step, quiet, before) = (NEAR, 0, heartbeats);
             }
         }
     }

@@ -42,8 +42,8 @@ pub(crate) fn shown(milli: i128) -> String {
     let whole = milli / 1000;
     ["Ti", "Gi", "Mi", "Ki"]
         .iter()
-        .find_map(|wanted| {
-            let (unit, times) = UNITS.iter().find(|(unit, _)| unit == wanted)?;
+        .find_map(|desired| {
+            let (unit, times) = UNITS.iter().find(|(unit, _)| unit == desired)?;
             (whole > 0 && whole % times == 0).then(|| format!("{}{unit}", whole / times))
         })
         .unwrap_or_else(|| whole.to_string())

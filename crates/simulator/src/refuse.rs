@@ -32,14 +32,15 @@ impl Cause {
 /// 422: what is written is wrong. `Deployment.apps "web" is invalid: spec.replicas: …`.
 pub(crate) fn invalid(at: &Where, kind: &str, causes: &[Cause]) -> Answer {
     let kind_and_group = if at.group.is_empty() { kind.to_owned() } else { format!("{kind}.{}", at.group) };
-    let told: Vec<String> =
+    let messages: Vec<String> =
         causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
-    let told = if let [one] = told.as_slice() { one.clone() } else { format!("[{}]", told.join(", ")) };
+    let messages =
+        if let [one] = messages.as_slice() { one.clone() } else { format!("[{}]", messages.join(", ")) };
     let causes: Vec<Value> = causes
         .iter()
         .map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}))
         .collect();
-    let message = format!("{kind_and_group} \"{}\" is invalid: {told}", at.name);
+    let message = format!("{kind_and_group} \"{}\" is invalid: {messages}", at.name);
     let details = json!({"name": at.name, "group": at.group, "kind": kind, "causes": causes});
     Answer::Json(422, status(422, "Invalid", &message, &details))
 }

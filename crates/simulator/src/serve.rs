@@ -116,20 +116,20 @@ where
             ask.query.insert("as".to_owned(), form.to_owned());
         }
     }
-    let mut said = api.answer(&ask);
-    if let Answer::Slow(time) = said {
+    let mut result = api.answer(&ask);
+    if let Answer::Slow(time) = result {
         tokio::time::sleep(time).await;
-        said = api.answer_plainly(&ask);
+        result = api.answer_plainly(&ask);
     }
-    match said {
+    match result {
         Answer::Json(code, value) => {
-            let mut told = answer(code, whole(text(&value)))?;
+            let mut response = answer(code, whole(text(&value)))?;
             if let Some(kind) = unusual(&value) {
-                told.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
+                response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
             }
-            Ok(told)
+            Ok(response)
         }
-        Answer::Watch(watched) => answer(200, StreamBody::new(told(api, watched)).boxed_unsync()),
+        Answer::Watch(watched) => answer(200, StreamBody::new(stream(api, watched)).boxed_unsync()),
         Answer::Cut => match api.answer_plainly(&ask) {
             Answer::Json(code, value) => answer(code, half(&text(&value))),
             _ => Err(std::io::Error::other("hung up")),
@@ -178,7 +178,7 @@ fn answer(code: u16, body: Body) -> std::io::Result<Response<Body>> {
 }
 
 /// The events of a watch, a line each.
-fn told(api: Api, watched: Watched) -> impl Stream<Item = std::io::Result<Frame<Bytes>>> + Send {
+fn stream(api: Api, watched: Watched) -> impl Stream<Item = std::io::Result<Frame<Bytes>>> + Send {
     let end = Instant::now() + Duration::from_secs(watched.seconds);
     let news = api.news();
     let (first, after) = api.start(&watched);

@@ -38,7 +38,7 @@ impl Memory {
     /// for those who ask so.
     pub(crate) fn discover(&self, path: &str, aggregated: bool) -> Answer {
         let path = path.trim_end_matches('/');
-        let told = match path {
+        let document = match path {
             "/version" => version(),
             "/readyz" | "/livez" | "/healthz" => Value::String("ok".to_owned()),
             "/api" if aggregated => self.aggregated(true),
@@ -47,13 +47,13 @@ impl Memory {
             "/apis" => self.groups(),
             _ => return self.of_version(path.trim_start_matches("/apis/").trim_start_matches("/api/")),
         };
-        Answer::Json(200, told)
+        Answer::Json(200, document)
     }
 
-    fn of_version(&self, wanted: &str) -> Answer {
+    fn of_version(&self, desired: &str) -> Answer {
         let resources: Vec<Value> = self
             .kinds()
-            .filter(|kind| kind.api_version() == wanted)
+            .filter(|kind| kind.api_version() == desired)
             .map(|kind| {
                 json!({"name": kind.plural, "kind": kind.name, "singularName": kind.name.to_lowercase(),
                     "namespaced": kind.namespaced, "verbs": VERBS})
@@ -62,7 +62,7 @@ impl Memory {
         if resources.is_empty() {
             return Answer::Json(404, Value::String("404 page not found".to_owned()));
         }
-        let list = json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": wanted,
+        let list = json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": desired,
             "resources": resources});
         Answer::Json(200, list)
     }

@@ -51,8 +51,8 @@ fn list<'a>(at: &Where, version: u64, found: impl Iterator<Item = &'a Value>, na
             json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
         } else {
             let fields = object.as_object().into_iter().flatten();
-            let told = fields.filter(|(name, _)| !["apiVersion", "kind"].contains(&name.as_str()));
-            told.map(|(name, value)| (name.clone(), value.clone())).collect()
+            let rest = fields.filter(|(name, _)| !["apiVersion", "kind"].contains(&name.as_str()));
+            rest.map(|(name, value)| (name.clone(), value.clone())).collect()
         });
     }
     let (kind, version_of_kind) = if names {
@@ -220,10 +220,10 @@ impl Memory {
             return refused;
         }
         let manager = ask.text("fieldManager");
-        let wanted = fieldset::fields(&ask.body);
+        let desired = fieldset::fields(&ask.body);
         let mut next = live.cloned().unwrap_or_else(|| json!({"metadata": {}}));
         let others = owners(&next, |entry| !(entry["manager"] == manager && entry["operation"] == "Apply"));
-        let conflicts: Vec<(&String, &Path)> = wanted
+        let conflicts: Vec<(&String, &Path)> = desired
             .iter()
             .filter(|path| fieldset::value(&next, path) != fieldset::value(&ask.body, path))
             .filter(|path| !path.last().is_some_and(|last| last.starts_with("k:")))
@@ -239,12 +239,12 @@ impl Memory {
         fieldset::merge(&mut next, &ask.body, "");
         // An item goes before its fields: without those that are its keys it is not found.
         let gone = before
-            .difference(&wanted)
+            .difference(&desired)
             .filter(|path| !others.iter().any(|(_, owned)| owned.iter().any(|o| o.starts_with(path))));
         for path in gone {
             fieldset::remove(&mut next, path);
         }
-        own(&mut next, manager, "Apply", &wanted, &self.stamp());
+        own(&mut next, manager, "Apply", &desired, &self.stamp());
         next["metadata"]["name"] = json!(at.name);
         let created = live.is_none();
         match self.write(at, ask, live, next) {

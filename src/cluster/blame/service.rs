@@ -70,7 +70,7 @@ mod tests {
     use serde_json::Value;
     use serde_json::json;
 
-    fn told(spec: &Value, ports: &Value) -> Option<(String, Vec<String>)> {
+    fn mismatch(spec: &Value, ports: &Value) -> Option<(String, Vec<String>)> {
         let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "todo"}, "spec": spec});
         let snapshot = Snapshot::from_objects(&[json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "front", "namespace": "todo"},
@@ -86,21 +86,21 @@ mod tests {
         let ports = json!([{"name": "http", "containerPort": 8080}]);
         for target in [json!(8080), json!("http")] {
             let spec = json!({"selector": {"app": "front"}, "ports": [{"port": 80, "targetPort": target}]});
-            assert_eq!(told(&spec, &ports), None);
+            assert_eq!(mismatch(&spec, &ports), None);
         }
         assert_eq!(
-            told(&json!({"ports": [{"port": 80}]}), &ports),
+            mismatch(&json!({"ports": [{"port": 80}]}), &ports),
             None,
             "no selector: somebody else fills it"
         );
         let undeclared = json!({"selector": {"app": "front"}, "ports": [{"port": 80}]});
-        assert_eq!(told(&undeclared, &json!([])), None, "a number needs no declaration");
+        assert_eq!(mismatch(&undeclared, &json!([])), None, "a number needs no declaration");
     }
 
     #[test]
     fn a_selector_that_matches_nothing() {
         let (message, evidence) =
-            told(&json!({"selector": {"app": "frnot"}, "ports": [{"port": 80}]}), &json!([])).unwrap();
+            mismatch(&json!({"selector": {"app": "frnot"}, "ports": [{"port": 80}]}), &json!([])).unwrap();
         assert_eq!(message, "its selector `app=frnot` matches no pod");
         assert_eq!(evidence, ["Deployment/front: app=front,tier=ui"]);
     }

@@ -60,20 +60,20 @@ pub(crate) const TAIL: usize = 20;
 
 /// The whole finding.
 pub(crate) fn finding(symptom: &Symptom, inputs: &Inputs<'_>) -> Finding {
-    let told = diagnose(symptom, inputs);
+    let diagnosis = diagnose(symptom, inputs);
     let mut finding = code::code(symptom, inputs)
-        .error(told.message)
+        .error(diagnosis.message)
         .about(live::id(inputs.subject).to_string())
-        .help(told.help)
+        .help(diagnosis.help)
         .data(data::data(symptom, inputs));
     if let Some(applied) = inputs.applied {
-        finding = finding.at(applied.place_of(told.pointer.as_deref().unwrap_or_default()).clone());
+        finding = finding.at(applied.place_of(diagnosis.pointer.as_deref().unwrap_or_default()).clone());
     }
     let mut evidence: Vec<String> = Vec::new();
     if !symptom.message.is_empty() && !finding.message.contains(core(&symptom.message)) {
         evidence.push(format!("{}: {}", symptom.reason, symptom.message));
     }
-    evidence.extend(told.evidence);
+    evidence.extend(diagnosis.evidence);
     if let Some(pod) = inputs.pod.filter(|pod| newest::is_old(inputs.subject, pod)) {
         let (name, namespace) = (live::name(pod), live::namespace(pod));
         evidence.push(format!(
@@ -85,7 +85,7 @@ pub(crate) fn finding(symptom: &Symptom, inputs: &Inputs<'_>) -> Finding {
     }
     let tail = inputs.tail.unwrap_or_default();
     evidence.extend(tail[tail.len().saturating_sub(TAIL)..].iter().cloned());
-    for (reason, message) in said(inputs) {
+    for (reason, message) in quoted(inputs) {
         // `Error: ErrImagePull`, and once more what the container's status says already.
         let cause = message.split_once("\": ").map_or(message, |(_, cause)| cause);
         let repeats =
@@ -103,7 +103,7 @@ fn core(message: &str) -> &str {
 }
 
 /// The last warnings about the pod, without those that only repeat that it is restarted.
-fn said<'a>(inputs: &Inputs<'a>) -> Vec<(&'a str, &'a str)> {
+fn quoted<'a>(inputs: &Inputs<'a>) -> Vec<(&'a str, &'a str)> {
     let of = inputs.pod.unwrap_or(inputs.subject);
     let all = inputs.snapshot.events(live::uid(of));
     let mounted = is_mounted(of);

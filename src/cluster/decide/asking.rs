@@ -4,9 +4,9 @@ use crate::cluster::foreign::Sets;
 use crate::cluster::refusal;
 use crate::cluster::request::report_waiting;
 use crate::cluster::retry::ExpectedObjects;
-use crate::cluster::retry::patience;
 use crate::cluster::retry::retry_for;
-use crate::cluster::survey::Wanted;
+use crate::cluster::retry::time_limit;
+use crate::cluster::survey::Desired;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::How;
@@ -26,12 +26,12 @@ pub(super) struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    pub(super) async fn dry_run(&self, wanted: &Wanted, body: &Value, how: How) -> Result<Value, Failure> {
-        let told = report_waiting(self.run, Step::Apply, &wanted.id.to_string());
+    pub(super) async fn dry_run(&self, desired: &Desired, body: &Value, how: How) -> Result<Value, Failure> {
+        let waiting = report_waiting(self.run, Step::Apply, &desired.id.to_string());
         // A webhook of the set has no pods before the set is written, so it is not waited for.
-        let patience = |failure: &Failure| patience(failure).filter(|_| !self.expected.explain(failure));
-        let ask = || self.wire.apply(&wanted.kind, wanted.namespace(), MANAGER, body, how);
-        retry_for(patience, told, ask).await
+        let time_limit = |failure: &Failure| time_limit(failure).filter(|_| !self.expected.explain(failure));
+        let ask = || self.wire.apply(&desired.kind, desired.namespace(), MANAGER, body, how);
+        retry_for(time_limit, waiting, ask).await
     }
 }
 

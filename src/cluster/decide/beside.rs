@@ -6,11 +6,11 @@ use crate::cluster::conflict::is_person;
 use crate::cluster::decide::asking::Asking;
 use crate::cluster::decide::asking::is_final;
 use crate::cluster::decide::asking::preflight;
-use crate::cluster::decided::Decided;
-use crate::cluster::decided::Todo;
 use crate::cluster::diff::names_secret;
 use crate::cluster::leftover;
 use crate::cluster::leftover::Leftover;
+use crate::cluster::planned::PlannedAction;
+use crate::cluster::planned::PlannedWrite;
 use crate::event::Code;
 use crate::event::Finding;
 use kube::core::Status;
@@ -20,26 +20,26 @@ use serde_json::json;
 /// The fields that are in the way, if that is why the server refuses the object.
 pub(super) async fn found(
     asking: &Asking<'_>,
-    decided: &Decided,
+    planned: &PlannedWrite,
     live: &Value,
     status: &Status,
 ) -> Option<Vec<Leftover>> {
     if status.code != 422 {
         return None;
     }
-    let found = leftover::leftovers(&decided.body, live, status);
+    let found = leftover::leftovers(&planned.body, live, status);
     if found.is_empty() {
         return None;
     }
     // A name that is taken is noticed only after the object was found to be valid.
-    let (kind, namespace) = (&decided.wanted.kind, decided.wanted.namespace());
-    let alone = asking.wire.create(kind, namespace, &preflight(&decided.body), true).await;
+    let (kind, namespace) = (&planned.desired.kind, planned.desired.namespace());
+    let alone = asking.wire.create(kind, namespace, &preflight(&planned.body), true).await;
     alone.err().is_none_or(|failure| !is_final(&failure)).then_some(found)
 }
 
 /// Lets them go with the write, or tells whose they are. What nobody has set is a default, and goes unasked.
 pub(super) fn release(
-    decided: &mut Decided,
+    planned: &mut PlannedWrite,
     live: &Value,
     status: &Status,
     found: &[Leftover],
@@ -47,9 +47,9 @@ pub(super) fn release(
 ) -> Result<(), Vec<Finding>> {
     let theirs = || found.iter().filter(|leftover| !leftover.managers.is_empty());
     if !force && theirs().next().is_some() {
-        return Err(theirs().map(|leftover| describe(decided, leftover, status)).collect());
+        return Err(theirs().map(|leftover| describe(planned, leftover, status)).collect());
     }
-    let object = &decided.wanted.object;
+    let object = &planned.desired.object;
     let notes: Vec<Finding> = theirs()
         .map(|leftover| {
             let message = format!("`{}` of {} is removed", leftover.field(), whose(leftover));
@@ -57,9 +57,9 @@ pub(super) fn release(
             note.about(object.id().to_string()).at(object.place_of(&leftover.beside).clone())
         })
         .collect();
-    decided.notes.extend(notes);
-    decided.migrate = leftover::claim(live, decided.migrate.as_ref(), found);
-    decided.todo = Todo::Change;
+    planned.notes.extend(notes);
+    planned.migrate = leftover::claim(live, planned.migrate.as_ref(), found);
+    planned.todo = PlannedAction::Change;
     Ok(())
 }
 
@@ -67,16 +67,16 @@ fn whose(leftover: &Leftover) -> String {
     format!("`{}`", leftover.managers.join("`, `"))
 }
 
-fn describe(decided: &Decided, leftover: &Leftover, status: &Status) -> Finding {
-    let object = &decided.wanted.object;
+fn describe(planned: &PlannedWrite, leftover: &Leftover, status: &Status) -> Finding {
+    let object = &planned.desired.object;
     let field = leftover.field();
     let quiet = object.kind() == "Secret" || names_secret(&field);
-    let said = status
+    let conditions = status
         .details
         .iter()
         .flat_map(|details| &details.causes)
         .map(|cause| format!("`{}`: {}", cause.field, cause.message));
-    let evidence: Vec<String> = if quiet { Vec::new() } else { said.collect() };
+    let evidence: Vec<String> = if quiet { Vec::new() } else { conditions.collect() };
     Code::FieldLeftover
         .error(format!(
             "`{field}` was set by {}, and the API server refuses it together with what the manifest sets",
@@ -87,13 +87,13 @@ fn describe(decided: &Decided, leftover: &Leftover, status: &Status) -> Finding 
         .evidence(evidence)
         .help(format!(
             "remove it with `todo up --force-conflicts`, or by hand: `{}`",
-            undo(decided, leftover)
+            undo(planned, leftover)
         ))
 }
 
 /// The command that takes the field out.
-fn undo(decided: &Decided, leftover: &Leftover) -> String {
-    let id = &decided.wanted.id;
+fn undo(planned: &PlannedWrite, leftover: &Leftover) -> String {
+    let id = &planned.desired.id;
     let namespace = id.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
     let object = format!("{}/{}", id.kind.to_lowercase(), id.name);
     if let Some(variable) =

@@ -2,23 +2,23 @@
 
 use crate::cluster::conflict;
 use crate::cluster::conflict::Conflict;
-use crate::cluster::decided::Decided;
 use crate::cluster::diff::names_secret;
 use crate::cluster::field;
+use crate::cluster::planned::PlannedWrite;
 use crate::cluster::refusal;
 use crate::event::Code;
 use crate::event::Finding;
 use serde_json::Value;
 
 pub(super) fn resolve(
-    decided: &mut Decided,
+    planned: &mut PlannedWrite,
     conflicts: Vec<Conflict>,
     live: &Value,
     autoscaled: bool,
     force: bool,
 ) -> Result<(), Vec<Finding>> {
     let decision = conflict::decide(conflicts, autoscaled, force);
-    let object = &decided.wanted.object;
+    let object = &planned.desired.object;
     let at = |field: &str| object.place_of(&field::pointer(&object.value, field)).clone();
     if !decision.stop.is_empty() {
         return Err(decision
@@ -46,10 +46,10 @@ pub(super) fn resolve(
             .collect());
     }
     for conflict in &decision.leave {
-        field::remove(&mut decided.body, &conflict.field);
+        field::remove(&mut planned.body, &conflict.field);
     }
     // Force is for the whole request, so what is left to others goes out first.
-    decided.force = decision.leave.is_empty() && !decision.take.is_empty() || decided.force;
+    planned.force = decision.leave.is_empty() && !decision.take.is_empty() || planned.force;
     let note = |conflict: &Conflict, what: &str| {
         let mut note =
             Code::FieldConflict.warning(format!("`{}` {what} `{}`", conflict.field, conflict.manager));
@@ -64,6 +64,6 @@ pub(super) fn resolve(
         Vec::new()
     };
     let notes: Vec<Finding> = left.chain(taken).collect();
-    decided.notes.extend(notes);
+    planned.notes.extend(notes);
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 fn healths(text: &str) -> Vec<String> {
     let (dump, _) = Dump::read(text, Path::new("dump.yaml")).unwrap();
     let explained = explain(dump, "2026-06-01T00:00:00Z".parse().unwrap());
-    let healths = explained.into_iter().map(|one| one.object_health);
+    let healths = explained.into_iter().map(|item| item.object_health);
     healths
         .map(|object_health| {
             format!("{} {} {}", object_health.object, object_health.health, object_health.reason)
@@ -63,12 +63,12 @@ fn an_object_that_is_there_twice_is_judged_once_as_it_was_last() {
     let one = |version: &str, phase: &str| {
         pod("web", &format!(", resourceVersion: \"{version}\""), &format!("status: {{phase: {phase}}}"))
     };
-    for (text, wanted) in [
+    for (text, desired) in [
         (list(&[one("7", "Failed"), one("9", "Succeeded")]), "Pod/web ready Completed"),
         (list(&[one("9", "Failed"), one("7", "Succeeded")]), "Pod/web failed Failed"),
         (list(&[one("", "Failed"), one("", "Succeeded")]), "Pod/web ready Completed"),
     ] {
-        assert_eq!(healths(&text), [wanted], "{text}");
+        assert_eq!(healths(&text), [desired], "{text}");
     }
 }
 
@@ -90,7 +90,7 @@ fn a_deployment_finds_its_pods_without_its_replica_sets() {
         )
     };
     let well = "status: {phase: Running, conditions: [{type: Ready, status: \"True\"}]}";
-    for (items, wanted) in [
+    for (items, desired) in [
         // Its pod crashes; so does a pod of an older template; another Deployment's pod does.
         (
             [pod("new", &of("web", "9c", "2"), CRASHES), pod("old", &of("web", "6f", "1"), well)],
@@ -107,7 +107,7 @@ fn a_deployment_finds_its_pods_without_its_replica_sets() {
     ] {
         let [one, two] = items;
         let text = list(&[deployment("apps/v1"), one, two]);
-        assert_eq!(first(&text), format!("Deployment/web {wanted}"), "{text}");
+        assert_eq!(first(&text), format!("Deployment/web {desired}"), "{text}");
     }
 }
 
@@ -127,13 +127,13 @@ fn a_dump_of_another_day_is_judged_at_its_own_time() {
             "- {{apiVersion: v1, kind: Event, metadata: {{name: e}}, lastTimestamp: \"2026-01-01T10:00:{second}Z\"}}\n"
         )
     };
-    for (items, wanted) in [
+    for (items, desired) in [
         (vec![pod("web", "", waits), heard("03")], "progressing"),
         (vec![pod("web", "", waits), heard("59")], "failed"),
         // Nothing is newer than the problem: it may have lasted for any time.
         (vec![pod("web", "", waits)], "failed"),
     ] {
-        assert_eq!(first(&list(&items)), format!("Pod/web {wanted} Unschedulable"), "{items:?}");
+        assert_eq!(first(&list(&items)), format!("Pod/web {desired} Unschedulable"), "{items:?}");
     }
 }
 

@@ -11,8 +11,8 @@ use crate::cluster::once;
 use crate::cluster::request::report_waiting;
 use crate::cluster::request::uid_of;
 use crate::cluster::request::unreadable;
+use crate::cluster::survey::Desired;
 use crate::cluster::survey::Survey;
-use crate::cluster::survey::Wanted;
 use crate::cluster::survey::recover;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Wire;
@@ -37,7 +37,7 @@ pub(crate) async fn record_intended(
     wire: &Wire,
     survey: &Survey,
     first: Inventory,
-    wanted: &[Wanted],
+    desired: &[Desired],
     charts: bool,
 ) -> fault::Result<Stored> {
     let (mut inventory, before) = match &survey.stored {
@@ -45,13 +45,13 @@ pub(crate) async fn record_intended(
         None => (first, None),
     };
     let part_of = json!(target.part_of());
-    inventory.extend(wanted.iter().map(|wanted| {
-        let live = survey.live(&wanted.id);
+    inventory.extend(desired.iter().map(|desired| {
+        let live = survey.live(&desired.id);
         Entry {
             uid: live.map(|live| uid_of(live).to_owned()),
             adopted: live.is_some_and(|live| live["metadata"]["labels"][PART_OF] != part_of)
                 && !made_by_us(live),
-            ..Entry::new(wanted.id.clone(), &wanted.kind)
+            ..Entry::new(desired.id.clone(), &desired.kind)
         }
     }));
     // Members that the list has lost are ours all the same.
@@ -93,8 +93,8 @@ pub(crate) async fn store(
         inventory.deployed = Some(deployed.or_fault(Code::InternalError, fault::Kind::Internal, doing)?);
         secret = made(&inventory)?;
     }
-    let told = report_waiting(run, Step::Apply, "inventory");
-    let written = once::put(wire, &kind, namespace, &secret, told)
+    let waiting = report_waiting(run, Step::Apply, "inventory");
+    let written = once::put(wire, &kind, namespace, &secret, waiting)
         .await
         .map_err(|failure| unreadable(failure, "cannot write the inventory"))?;
     Ok(Stored { inventory, secret: written })

@@ -34,8 +34,8 @@ fn body(pod: Value) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template": {"spec": pod}}})
 }
 
-fn told(found: &[Leftover]) -> Vec<String> {
-    found.iter().map(|one| format!("{} {}", one.field(), one.managers.join(","))).collect()
+fn fields(found: &[Leftover]) -> Vec<String> {
+    found.iter().map(|item| format!("{} {}", item.field(), item.managers.join(","))).collect()
 }
 
 const POD: &str = "spec.template.spec";
@@ -73,7 +73,7 @@ fn the_value_of_another_manager_beside_our_value_from_is_found_wherever_it_is() 
     );
     let found = leftovers(&written, &there, &status);
     assert_eq!(
-        told(&found),
+        fields(&found),
         [format!("{POD}.containers[name=\"web\"].env[name=\"LEVEL\"].value kubectl-set")]
     );
     assert_eq!(found[0].pointer(), "/spec/template/spec/containers/0/env/1/value");
@@ -198,9 +198,9 @@ fn every_other_pair_that_the_server_refuses_is_found() {
             format!("{POD}.containers[name=\"web\"].volumeMounts[mountPath=\"/cache\"] kubectl-patch"),
         ),
     ];
-    for (name, (field, message), written, there, wanted) in cases {
+    for (name, (field, message), written, there, desired) in cases {
         let found = leftovers(&body(written), &there, &refusal(&field, message));
-        assert_eq!(told(&found), [wanted], "{name}");
+        assert_eq!(fields(&found), [desired], "{name}");
         assert!(claim(&there, None, &found).is_some(), "{name}");
     }
 }
@@ -216,7 +216,7 @@ fn a_default_belongs_to_nobody_and_is_claimed_as_one() {
         "Forbidden: may not be specified when strategy `type` is 'Recreate'",
     );
     let found = leftovers(&written, &there, &status);
-    assert_eq!(told(&found), ["spec.strategy.rollingUpdate "]);
+    assert_eq!(fields(&found), ["spec.strategy.rollingUpdate "]);
     let patch = claim(&there, None, &found).unwrap();
     assert_eq!(
         patch[0]["value"][0]["fieldsV1"],

@@ -26,9 +26,9 @@ pub(super) fn is_gone(mark: &str) -> bool {
 
 /// Whether the process that began at `start` runs no more, by what the kernel tells of whoever has its number now. It may
 /// tell nothing of one that runs: where `/proc` hides processes (`proc(5)`: `hidepid`), it hides those that leave no core.
-fn is_over(told: Option<&str>, exists: impl FnOnce() -> bool, start: &str) -> bool {
-    match told {
-        Some(told) => began(told) != Some(start),
+fn is_over(stat: Option<&str>, exists: impl FnOnce() -> bool, start: &str) -> bool {
+    match stat {
+        Some(stat) => began(stat) != Some(start),
         None => !exists(),
     }
 }
@@ -62,9 +62,9 @@ fn exists(_process: u32) -> bool {
 }
 
 /// When a process started, in ticks since the boot (`proc(5)`: `stat`, field 22); a zombie runs no more.
-fn began(told: &str) -> Option<&str> {
+fn began(stat: &str) -> Option<&str> {
     // Its name may hold anything, brackets and blanks too.
-    let (_, fields) = told.rsplit_once(')')?;
+    let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace();
     let state = fields.next()?;
     fields.nth(18).filter(|_| state != "Z")

@@ -52,12 +52,12 @@ fn entries(names: &str, kept: bool) -> Vec<Entry> {
     names.split_whitespace().map(entry).collect()
 }
 
-fn wanted(names: &str) -> Wants {
-    let mut wanted = Wants::default();
+fn desired(names: &str) -> Wants {
+    let mut desired = Wants::default();
     for (kind, name) in names.split_whitespace().filter_map(|name| name.split_once('/')) {
-        wanted.add("", kind, name);
+        desired.add("", kind, name);
     }
-    wanted
+    desired
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn whose_it_is_follows_from_the_place_and_where_that_is_in_doubt_from_the_
     for (from, listed, wants, expected) in table {
         let (deployed, entries) = (from.map(deployed), entries(listed, false));
         let known = Known { deployed: deployed.as_ref(), entries: &entries, charts: false };
-        let found = match owner(&here, known, wants.map(wanted).as_ref()) {
+        let found = match owner(&here, known, wants.map(desired).as_ref()) {
             Owner::Us { record: true, .. } => record,
             Owner::Us { .. } => us,
             Owner::Undecided => undecided,
@@ -100,13 +100,13 @@ async fn whose_it_is_follows_from_the_place_and_where_that_is_in_doubt_from_the_
 async fn claims_that_a_stateful_set_has_made_are_wanted_with_it() {
     let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"},
         "spec": {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]}});
-    let wanted = Wants::from_objects(&[Object::made(set, Place::file("a.yaml"))]);
+    let desired = Wants::from_objects(&[Object::made(set, Place::file("a.yaml"))]);
     let here = target("/here");
     for (claim, expected) in [("data-db-0", true), ("data-db-x", false), ("data-web-0", false)] {
         let entries = entries(&format!("PersistentVolumeClaim/{claim}"), true);
         let deployed = deployed("/gone");
         let known = Known { deployed: Some(&deployed), entries: &entries, charts: false };
-        assert_eq!(matches!(owner(&here, known, Some(&wanted)), Owner::Us { .. }), expected, "{claim}");
+        assert_eq!(matches!(owner(&here, known, Some(&desired)), Owner::Us { .. }), expected, "{claim}");
     }
 }
 
@@ -121,11 +121,11 @@ async fn a_refusal_names_both_places_and_the_ways_on_and_adopt_is_one() {
     for doing in [Doing::Up, Doing::Down, Doing::Using] {
         let fault = permit(&here, known, None, false, doing).unwrap_err();
         assert_eq!(fault.kind.exit_code(), 40);
-        let told = format!("{:?} {:?}", fault.findings, fault.hints);
+        let all = format!("{:?} {:?}", fault.findings, fault.hints);
         // As `{:?}` shows it, with backslashes twice.
         let escaped = there.escape_debug().to_string();
         for word in [escaped.as_str(), "/src/here on box", "ConfigMap/a", "name = \\\"here\\\"", "--adopt"] {
-            assert!(told.contains(word), "{word} is not in {told}");
+            assert!(all.contains(word), "{word} is not in {all}");
         }
     }
     let permit = permit(&here, known, None, true, Doing::Up).unwrap();

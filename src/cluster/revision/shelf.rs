@@ -56,7 +56,7 @@ impl<'a> Shelf<'a> {
     /// The heads with their numbers, the oldest first.
     pub(super) async fn heads(&self) -> fault::Result<Vec<(u64, Value)>> {
         let selector = format!("{OF}={},!{PART}", self.target.project);
-        let listed = retry(self.told(), || self.wire.list(&self.secrets, Some(self.home()), &selector));
+        let listed = retry(self.waiting(), || self.wire.list(&self.secrets, Some(self.home()), &selector));
         let heads = listed.await.map_err(|failure| unreadable(failure, "cannot read the revisions"))?;
         let mut numbered: Vec<(u64, Value)> =
             heads.into_iter().filter_map(|head| Some((number(&head)?, head))).collect();
@@ -67,7 +67,7 @@ impl<'a> Shelf<'a> {
     /// The number of the newest head, and its git revision; without what is in it.
     pub(super) async fn newest(&self) -> fault::Result<Option<(u64, Option<String>)>> {
         let selector = format!("{OF}={},!{PART}", self.target.project);
-        let listed = retry(self.told(), || self.wire.names(&self.secrets, Some(self.home()), &selector));
+        let listed = retry(self.waiting(), || self.wire.names(&self.secrets, Some(self.home()), &selector));
         let heads = listed.await.map_err(|failure| unreadable(failure, "cannot read the revisions"))?;
         let numbered = heads.iter().filter_map(|head| Some((number(head)?, git(head))));
         Ok(numbered.max_by_key(|(number, _)| *number))
@@ -83,7 +83,7 @@ impl<'a> Shelf<'a> {
         let mut packed = piece(head).or_fault(Code::RevisionDamaged, Kind::Apply, doing)?;
         for part in 1..=parts {
             let name = format!("{name}.p{part}");
-            let found = retry(self.told(), || self.wire.get(&self.secrets, Some(self.home()), &name));
+            let found = retry(self.waiting(), || self.wire.get(&self.secrets, Some(self.home()), &name));
             let found = found.await.map_err(|failure| unreadable(failure, "cannot read a revision"))?;
             let found = found.with_context(|| format!("the Secret `{name}` is gone"));
             packed.extend(found.and_then(|part| piece(&part)).or_fault(
@@ -137,7 +137,7 @@ impl<'a> Shelf<'a> {
     /// Returns how many revisions went.
     pub(super) async fn keep_only(&self, keep: &[u64]) -> fault::Result<usize> {
         let selector = format!("{OF}={}", self.target.project);
-        let listed = retry(self.told(), || self.wire.names(&self.secrets, Some(self.home()), &selector));
+        let listed = retry(self.waiting(), || self.wire.names(&self.secrets, Some(self.home()), &selector));
         let mut found = listed.await.map_err(|failure| unreadable(failure, "cannot read the revisions"))?;
         found.retain(|secret| number(secret).is_some_and(|number| !keep.contains(&number)));
         // Without its head nobody takes the parts for a revision.
@@ -154,7 +154,7 @@ impl<'a> Shelf<'a> {
                     Propagation::Background,
                 )
             };
-            retry(self.told(), gone)
+            retry(self.waiting(), gone)
                 .await
                 .map_err(|failure| unreadable(failure, "cannot remove an old revision"))?;
         }
@@ -162,7 +162,7 @@ impl<'a> Shelf<'a> {
     }
 
     async fn create(&self, secret: &Value) -> Result<(), Failure> {
-        once::put(self.wire, &self.secrets, Some(self.home()), secret, self.told()).await.map(drop)
+        once::put(self.wire, &self.secrets, Some(self.home()), secret, self.waiting()).await.map(drop)
     }
 
     fn secret(&self, number: u64, part: Option<usize>, piece: &[u8]) -> Value {
@@ -183,7 +183,7 @@ impl<'a> Shelf<'a> {
         self.target.namespace.as_str()
     }
 
-    fn told(&self) -> impl Fn(String) + use<> {
+    fn waiting(&self) -> impl Fn(String) + use<> {
         report_waiting(self.run, Step::Apply, "revision")
     }
 }

@@ -1,7 +1,7 @@
 //! What the tracker asks for beside the watches: logs of runs that ended, the nodes, the StorageClasses.
 
-use crate::cluster::rollout::feed::api;
-use crate::cluster::rollout::feed::plain;
+use crate::cluster::rollout::watches::api;
+use crate::cluster::rollout::watches::plain;
 use crate::cluster::target::Target;
 use crate::cluster::tracker::HealthTracker;
 use crate::cluster::tracker::Needs;

@@ -54,7 +54,7 @@ impl Items {
                 .get_or_insert_with(|| self.sink.item(Step::Rollout, object_health.object.to_string()));
             let amount = health_status.replicas.map(|replicas| Amount {
                 done: u64::try_from(replicas.ready).unwrap_or(0),
-                total: u64::try_from(replicas.wanted).ok(),
+                total: u64::try_from(replicas.desired).ok(),
                 unit: Unit::Replicas,
             });
             let shown = (object_health.message.clone(), amount);

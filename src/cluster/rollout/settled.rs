@@ -3,11 +3,11 @@
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
 use crate::cluster::phase::owns_pods;
-use crate::cluster::rollout::feed::read;
 use crate::cluster::rollout::outcome::Rolled;
 use crate::cluster::rollout::outcome::known;
 use crate::cluster::rollout::outcome::tracker_of;
 use crate::cluster::rollout::outcome::warnings;
+use crate::cluster::rollout::watches::read;
 use crate::cluster::target::Target;
 use crate::cluster::tracker::HealthTracker;
 use crate::cluster::tracker::limits::Limits;

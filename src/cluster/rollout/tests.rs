@@ -37,7 +37,7 @@ const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/todo/deployments";
 const SETS: &str = "/apis/apps/v1/namespaces/todo/replicasets";
 const PODS: &str = "/api/v1/namespaces/todo/pods";
 
-struct Stage {
+struct Harness {
     api: FakeApi,
     target: Target,
     run: Run,
@@ -45,7 +45,7 @@ struct Stage {
     asker: CancelHandle,
 }
 
-fn stage() -> Stage {
+fn harness() -> Harness {
     let (api, client) = FakeApi::start();
     let folder = std::env::temp_dir();
     let (run, events, asker) = Run::fake(World::fake(&folder, [("", ""); 0]));
@@ -58,10 +58,10 @@ fn stage() -> Stage {
         lock: Arc::default(),
         profile: None,
     };
-    Stage { api, target, run, events, asker }
+    Harness { api, target, run, events, asker }
 }
 
-impl Stage {
+impl Harness {
     fn start(&self, applied: Applied, limits: Limits) -> tokio::task::JoinHandle<Result<Rolled, Fault>> {
         let (run, target) = (self.run.clone(), self.target.clone());
         tokio::spawn(async move {
@@ -70,10 +70,10 @@ impl Stage {
     }
 
     fn waits_for(&mut self, what: &str) -> bool {
-        self.told().iter().any(|kind| matches!(kind, EventKind::Waiting { why, .. } if why.contains(what)))
+        self.events().iter().any(|kind| matches!(kind, EventKind::Waiting { why, .. } if why.contains(what)))
     }
 
-    fn told(&mut self) -> Vec<EventKind> {
+    fn events(&mut self) -> Vec<EventKind> {
         std::iter::from_fn(|| self.events.try_recv().ok()).map(|event| event.kind).collect()
     }
 }
@@ -127,18 +127,18 @@ fn applied(outcome: Outcome) -> Applied {
 
 #[tokio::test(start_paused = true)]
 async fn an_untouched_set_that_was_read_as_healthy_is_asked_for_its_pods_alone() {
-    let mut stage = stage();
+    let mut harness = harness();
     let mut read = applied(Outcome::Unchanged);
     read.objects[0].after = deployment(2, 2, 1).into();
     let began = Instant::now();
-    let rolled = stage.start(read, Limits::default()).await.unwrap().unwrap();
-    assert_eq!(stage.api.requests(), [format!("GET {PODS}")]);
+    let rolled = harness.start(read, Limits::default()).await.unwrap().unwrap();
+    assert_eq!(harness.api.requests(), [format!("GET {PODS}")]);
     assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
     assert_eq!(rolled.healths[0].health, Health::Ready);
-    let told = stage.told();
+    let events = harness.events();
     assert!(
-        matches!(told.last(), Some(EventKind::StepFinished { outcome: Outcome::Unchanged, .. })),
-        "{told:?}"
+        matches!(events.last(), Some(EventKind::StepFinished { outcome: Outcome::Unchanged, .. })),
+        "{events:?}"
     );
 }
 
@@ -156,19 +156,19 @@ fn restarted(seconds: i64) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn an_untouched_set_that_crashes_in_between_is_not_healthy() {
-    let stage = stage();
+    let harness = harness();
     let mut read = applied(Outcome::Unchanged);
     read.objects[0].after = deployment(2, 2, 1).into();
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
-    stage.api.put(SETS, replica_set());
-    stage.api.put(PODS, restarted(4));
-    stage.api.log("web-1-a", "no database\n");
-    let rolling = stage.start(read, Limits::default());
-    stage.api.watched(PODS).await;
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    harness.api.put(SETS, replica_set());
+    harness.api.put(PODS, restarted(4));
+    harness.api.log("web-1-a", "no database\n");
+    let rolling = harness.start(read, Limits::default());
+    harness.api.watched(PODS).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!rolling.is_finished());
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
-    stage
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    harness
         .api
         .put(PODS, pod(5, &json!({"terminated": {"exitCode": 3, "reason": "Error", "containerID": "five"}})));
     let fault = rolling.await.unwrap().unwrap_err();
@@ -180,14 +180,14 @@ async fn an_untouched_set_that_crashes_in_between_is_not_healthy() {
 #[tokio::test(start_paused = true)]
 async fn an_untouched_set_that_crashed_and_stays_up_is_healthy_in_the_end() {
     for (ago, watches) in [(4, true), (3600, false)] {
-        let stage = stage();
+        let harness = harness();
         let mut read = applied(Outcome::Unchanged);
         read.objects[0].after = deployment(2, 2, 1).into();
-        stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
-        stage.api.put(SETS, replica_set());
-        stage.api.put(PODS, restarted(ago));
+        harness.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+        harness.api.put(SETS, replica_set());
+        harness.api.put(PODS, restarted(ago));
         let began = Instant::now();
-        let rolled = stage.start(read, Limits::default()).await.unwrap().unwrap();
+        let rolled = harness.start(read, Limits::default()).await.unwrap().unwrap();
         assert_eq!(rolled.healths[0].health, Health::Ready);
         let took = began.elapsed().as_secs();
         assert_eq!(took >= 5, watches, "{took}");
@@ -198,45 +198,45 @@ async fn an_untouched_set_that_crashed_and_stays_up_is_healthy_in_the_end() {
 #[tokio::test(start_paused = true)]
 async fn status_agrees_with_up_about_what_crashed_a_moment_ago() {
     for (ago, health) in [(4, Health::Progressing), (3600, Health::Ready)] {
-        let stage = stage();
-        stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
-        stage.api.put(SETS, replica_set());
-        stage.api.put(PODS, restarted(ago));
+        let harness = harness();
+        harness.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+        harness.api.put(SETS, replica_set());
+        harness.api.put(PODS, restarted(ago));
         let there = applied(Outcome::Unchanged).objects.remove(0);
-        let statuses = status(&stage.target, &[(there.id, there.resource)]).await.unwrap();
+        let statuses = status(&harness.target, &[(there.id, there.resource)]).await.unwrap();
         assert_eq!(statuses[0].health, health, "{ago} s ago");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_status_of_the_generation_before_is_not_believed() {
-    let mut stage = stage();
-    stage.api.put(DEPLOYMENTS, deployment(2, 1, 1));
-    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
-    stage.api.watched(DEPLOYMENTS).await;
+    let mut harness = harness();
+    harness.api.put(DEPLOYMENTS, deployment(2, 1, 1));
+    let rolling = harness.start(applied(Outcome::Changed), Limits::default());
+    harness.api.watched(DEPLOYMENTS).await;
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert!(!rolling.is_finished());
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 1));
     rolling.await.unwrap().unwrap();
-    let told = stage.told();
+    let events = harness.events();
     let finished = |kind: &EventKind| matches!(kind, EventKind::ItemFinished { item, outcome: Outcome::Ready, .. } if item == "Deployment/web");
-    assert_eq!(told.iter().filter(|kind| finished(kind)).count(), 1, "{told:?}");
+    assert_eq!(events.iter().filter(|kind| finished(kind)).count(), 1, "{events:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_is_told_with_its_place_and_its_last_lines() {
-    let stage = stage();
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
-    stage.api.put(SETS, replica_set());
-    stage
+    let harness = harness();
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    harness.api.put(SETS, replica_set());
+    harness
         .api
         .put(PODS, pod(1, &json!({"terminated": {"exitCode": 1, "reason": "Error", "containerID": "one"}})));
-    stage.api.log("web-1-a", "Traceback\nSyntaxError: invalid syntax\n");
+    harness.api.log("web-1-a", "Traceback\nSyntaxError: invalid syntax\n");
     let began = Instant::now();
-    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
-    stage.api.watched(PODS).await;
+    let rolling = harness.start(applied(Outcome::Changed), Limits::default());
+    harness.api.watched(PODS).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    stage
+    harness
         .api
         .put(PODS, pod(2, &json!({"terminated": {"exitCode": 1, "reason": "Error", "containerID": "two"}})));
     let fault = rolling.await.unwrap().unwrap_err();
@@ -251,100 +251,100 @@ async fn a_crash_is_told_with_its_place_and_its_last_lines() {
 
 #[tokio::test(start_paused = true)]
 async fn after_410_gone_the_list_is_read_again() {
-    let stage = stage();
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
-    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
-    stage.api.watched(DEPLOYMENTS).await;
-    stage.api.put_silently(DEPLOYMENTS, deployment(2, 2, 1));
+    let harness = harness();
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    let rolling = harness.start(applied(Outcome::Changed), Limits::default());
+    harness.api.watched(DEPLOYMENTS).await;
+    harness.api.put_silently(DEPLOYMENTS, deployment(2, 2, 1));
     let gone = json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version", "status": "Failure"});
-    stage.api.say(DEPLOYMENTS, &json!({"type": "ERROR", "object": gone}));
+    harness.api.say(DEPLOYMENTS, &json!({"type": "ERROR", "object": gone}));
     rolling.await.unwrap().unwrap();
     let lists =
-        stage.api.requests().iter().filter(|request| **request == format!("GET {DEPLOYMENTS}")).count();
+        harness.api.requests().iter().filter(|request| **request == format!("GET {DEPLOYMENTS}")).count();
     assert_eq!(lists, 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_reset_is_made_again_and_said() {
-    let mut stage = stage();
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
-    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
-    stage.api.watched(DEPLOYMENTS).await;
-    stage.api.reset(DEPLOYMENTS);
-    stage.api.watched(DEPLOYMENTS).await;
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    let mut harness = harness();
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    let rolling = harness.start(applied(Outcome::Changed), Limits::default());
+    harness.api.watched(DEPLOYMENTS).await;
+    harness.api.reset(DEPLOYMENTS);
+    harness.api.watched(DEPLOYMENTS).await;
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 1));
     rolling.await.unwrap().unwrap();
-    assert!(stage.waits_for("does not answer"), "it is told");
+    assert!(harness.waits_for("does not answer"), "it is told");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_api_server_that_restarts_is_waited_for_and_what_it_did_not_tell_is_read() {
-    let mut stage = stage();
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
-    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
-    stage.api.watched(DEPLOYMENTS).await;
-    stage.api.stumble(DEPLOYMENTS, &[503, 503, 503]);
-    stage.api.put_silently(DEPLOYMENTS, deployment(2, 2, 1));
-    stage.api.close();
+    let mut harness = harness();
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    let rolling = harness.start(applied(Outcome::Changed), Limits::default());
+    harness.api.watched(DEPLOYMENTS).await;
+    harness.api.stumble(DEPLOYMENTS, &[503, 503, 503]);
+    harness.api.put_silently(DEPLOYMENTS, deployment(2, 2, 1));
+    harness.api.close();
     // The watch that comes back knows nothing of what happened meanwhile: the server answers 410 to its old version.
-    stage.api.watched(DEPLOYMENTS).await;
+    harness.api.watched(DEPLOYMENTS).await;
     let gone = json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version", "status": "Failure"});
-    stage.api.say(DEPLOYMENTS, &json!({"type": "ERROR", "object": gone}));
+    harness.api.say(DEPLOYMENTS, &json!({"type": "ERROR", "object": gone}));
     rolling.await.unwrap().unwrap();
-    assert!(stage.waits_for("does not answer"), "it is told");
+    assert!(harness.waits_for("does not answer"), "it is told");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_api_server_that_asks_to_wait_is_waited_for() {
-    let mut stage = stage();
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
-    stage.api.stumble(DEPLOYMENTS, &[429, 429]);
-    stage.start(applied(Outcome::Changed), Limits::default()).await.unwrap().unwrap();
-    assert!(stage.waits_for("TooManyRequests"), "it is told");
+    let mut harness = harness();
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    harness.api.stumble(DEPLOYMENTS, &[429, 429]);
+    harness.start(applied(Outcome::Changed), Limits::default()).await.unwrap().unwrap();
+    assert!(harness.waits_for("TooManyRequests"), "it is told");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_api_server_is_no_failed_rollout() {
-    let stage = stage();
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    let harness = harness();
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 1));
     for path in [DEPLOYMENTS, SETS, PODS] {
-        stage.api.slow_down(path, Duration::from_secs(25));
+        harness.api.slow_down(path, Duration::from_secs(25));
     }
-    let rolled = stage.start(applied(Outcome::Changed), Limits::default()).await.unwrap().unwrap();
+    let rolled = harness.start(applied(Outcome::Changed), Limits::default()).await.unwrap().unwrap();
     assert_eq!(rolled.healths[0].health, Health::Ready);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_may_not_be_watched_is_asked_for_by_name() {
-    let mut stage = stage();
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
-    stage.api.refuse(DEPLOYMENTS);
-    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
+    let mut harness = harness();
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    harness.api.refuse(DEPLOYMENTS);
+    let rolling = harness.start(applied(Outcome::Changed), Limits::default());
     tokio::time::sleep(Duration::from_secs(5)).await;
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 1));
     rolling.await.unwrap().unwrap();
-    assert!(stage.api.requests().contains(&format!("GET {DEPLOYMENTS}/web")));
-    let warned = stage.told().iter().filter(|kind| matches!(kind, EventKind::Warned { .. })).count();
+    assert!(harness.api.requests().contains(&format!("GET {DEPLOYMENTS}/web")));
+    let warned = harness.events().iter().filter(|kind| matches!(kind, EventKind::Warned { .. })).count();
     assert_eq!(warned, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_deleted_meanwhile_fails() {
-    let stage = stage();
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
-    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
-    stage.api.watched(DEPLOYMENTS).await;
-    stage.api.say(DEPLOYMENTS, &json!({"type": "DELETED", "object": deployment(2, 2, 0)}));
+    let harness = harness();
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    let rolling = harness.start(applied(Outcome::Changed), Limits::default());
+    harness.api.watched(DEPLOYMENTS).await;
+    harness.api.say(DEPLOYMENTS, &json!({"type": "DELETED", "object": deployment(2, 2, 0)}));
     let fault = rolling.await.unwrap().unwrap_err();
     assert_eq!(fault.findings[0].message, "another client deleted it after it was applied");
 }
 
 #[tokio::test(start_paused = true)]
 async fn standstill_ends_the_wait_after_its_limit_and_names_what_is_missing() {
-    let stage = stage();
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    let harness = harness();
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 0));
     let began = Instant::now();
-    let fault = stage.start(applied(Outcome::Changed), Limits::default()).await.unwrap().unwrap_err();
+    let fault = harness.start(applied(Outcome::Changed), Limits::default()).await.unwrap().unwrap_err();
     let took = began.elapsed().as_secs();
     assert!((300..303).contains(&took), "{took}");
     assert_eq!(fault.causes(), ["nothing has changed for 5 min"]);
@@ -354,10 +354,10 @@ async fn standstill_ends_the_wait_after_its_limit_and_names_what_is_missing() {
 
 #[tokio::test(start_paused = true)]
 async fn the_user_can_stop_the_wait() {
-    let stage = stage();
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
-    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
-    stage.api.watched(DEPLOYMENTS).await;
-    stage.asker.ask(Kind::Interrupted);
+    let harness = harness();
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    let rolling = harness.start(applied(Outcome::Changed), Limits::default());
+    harness.api.watched(DEPLOYMENTS).await;
+    harness.asker.ask(Kind::Interrupted);
     assert_eq!(rolling.await.unwrap().unwrap_err().kind, Kind::Interrupted);
 }

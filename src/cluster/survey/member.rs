@@ -38,8 +38,9 @@ pub(crate) async fn list(
         .map(|(namespace, kind)| {
             let selector = &selector;
             async move {
-                let told = report_waiting(run, Step::Apply, &kind.resource.plural);
-                let objects = match retry(told, || wire.list(&kind, namespace.as_deref(), selector)).await {
+                let waiting = report_waiting(run, Step::Apply, &kind.resource.plural);
+                let objects = match retry(waiting, || wire.list(&kind, namespace.as_deref(), selector)).await
+                {
                     Ok(objects) => objects,
                     Err(failure) if failure.is_absent() => Vec::new(),
                     Err(failure) => return Err(failure),

@@ -135,8 +135,8 @@ fn entries(members: &BTreeMap<ObjectId, Member>, copy: &Copy) -> Vec<Entry> {
 async fn revisions(run: &Run, wire: &Wire, target: &Target) -> fault::Result<Vec<Value>> {
     let selector = format!("{REVISION_OF}={}", target.project);
     let secrets = inventory::secrets();
-    let told = report_waiting(run, Step::Apply, "revision");
-    retry(told, || wire.list(&secrets, Some(target.namespace.as_str()), &selector))
+    let waiting = report_waiting(run, Step::Apply, "revision");
+    retry(waiting, || wire.list(&secrets, Some(target.namespace.as_str()), &selector))
         .await
         .map_err(|failure| unreadable(failure, "cannot read the revisions"))
 }
@@ -173,8 +173,8 @@ pub(crate) async fn keep_aside(
         "metadata": {"name": name, "namespace": home, "labels": {DAMAGED_OF: target.project.as_str()}},
         "data": damaged["data"],
     });
-    let told = report_waiting(run, Step::Apply, "inventory");
-    match once::put(wire, &inventory::secrets(), Some(home), &secret, told).await {
+    let waiting = report_waiting(run, Step::Apply, "inventory");
+    match once::put(wire, &inventory::secrets(), Some(home), &secret, waiting).await {
         Err(failure) if !failure.is_there() => {
             return Err(unreadable(failure, "cannot keep the damaged inventory"));
         }
@@ -191,14 +191,14 @@ pub(crate) async fn keep_aside(
 pub(crate) async fn forget(run: &Run, wire: &Wire, target: &Target) -> fault::Result<()> {
     let (secrets, home) = (inventory::secrets(), Some(target.namespace.as_str()));
     let selector = format!("{DAMAGED_OF}={}", target.project);
-    let told = || report_waiting(run, Step::Remove, "inventory");
+    let waiting = || report_waiting(run, Step::Remove, "inventory");
     let failed = |failure| unreadable(failure, "cannot remove a damaged inventory");
-    let found = retry(told(), || wire.names(&secrets, home, &selector)).await.map_err(failed)?;
+    let found = retry(waiting(), || wire.names(&secrets, home, &selector)).await.map_err(failed)?;
     for secret in found {
         let metadata = &secret["metadata"];
         let (name, uid) = (metadata["name"].as_str().unwrap_or_default(), metadata["uid"].as_str());
         let uid = uid.unwrap_or_default();
-        retry(told(), || wire.delete(&secrets, home, name, uid, Propagation::Background))
+        retry(waiting(), || wire.delete(&secrets, home, name, uid, Propagation::Background))
             .await
             .map_err(failed)?;
     }

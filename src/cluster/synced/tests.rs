@@ -28,7 +28,7 @@ fn the_containers_of_an_image_run_or_do_not() {
     type Change = fn(&mut Value);
     let found = |other: Value| {
         let Containers { running, others } = containers(&[pod("a", "running", |_| {}), other], "ours:1");
-        (running.iter().map(|one| one.id.clone()).collect::<Vec<_>>(), others)
+        (running.iter().map(|item| item.id.clone()).collect::<Vec<_>>(), others)
     };
     let named = |other: fn(String) -> NotRunning| vec![other("b".to_owned())];
     let cases: [(&str, Change, &[&str], Vec<NotRunning>); 8] = [

@@ -69,10 +69,10 @@ mod tests {
         };
         assert_eq!(check_annotations(&[annotated("status.phase == 'Running'", "2.5")]), []);
         assert_eq!(patience(&annotated("", "2.5").value), Some(2.5));
-        let told = check_annotations(&[annotated("status.phase = 'Running'", "two")]);
+        let findings = check_annotations(&[annotated("status.phase = 'Running'", "two")]);
         let places: Vec<String> =
-            told.iter().map(|finding| finding.place.as_ref().unwrap().to_string()).collect();
+            findings.iter().map(|finding| finding.place.as_ref().unwrap().to_string()).collect();
         assert_eq!(places, ["web.yaml#ready", "web.yaml#patience"]);
-        assert!(told[0].message.ends_with("equality is `==`"), "{}", told[0].message);
+        assert!(findings[0].message.ends_with("equality is `==`"), "{}", findings[0].message);
     }
 }

@@ -82,7 +82,7 @@ impl Crashes {
                 runs.push(Run { exit, calm });
             }
         }
-        let wanted = runs.iter().filter(|run| !self.tails.contains_key(&run.exit.run)).map(|run| LogNeed {
+        let desired = runs.iter().filter(|run| !self.tails.contains_key(&run.exit.run)).map(|run| LogNeed {
             namespace: live::namespace(pod).to_owned(),
             pod: live::name(pod).to_owned(),
             container: name.to_owned(),
@@ -90,8 +90,8 @@ impl Crashes {
             previous: !(ended_now && Some(&run.exit.run) == newest.as_ref()),
         });
         // Older runs' logs are gone from the node.
-        let mut wanted: Vec<LogNeed> = wanted.collect();
-        wanted.split_off(wanted.len().saturating_sub(2))
+        let mut desired: Vec<LogNeed> = desired.collect();
+        desired.split_off(desired.len().saturating_sub(2))
     }
 
     /// The restart of a container that runs now, unless its run has lasted long enough.
@@ -138,7 +138,7 @@ impl Crashes {
             |run: &Run| Some((run.exit.code, self.tails.get(&run.exit.run).map(|lines| shape(lines))?));
         newest.calm
             && shape(newest)
-                .is_some_and(|wanted| before.iter().all(|run| shape(run).as_ref() == Some(&wanted)))
+                .is_some_and(|desired| before.iter().all(|run| shape(run).as_ref() == Some(&desired)))
     }
 
     /// The last lines of the newest run that ended and whose log is known; `None` if no log is, as in a dump.

@@ -95,7 +95,7 @@ impl HealthTracker {
                 && !track.health_status.non_blocking
         });
         open.flat_map(|track| {
-            let mut causes = self.told(track, snapshot, |_| true);
+            let mut causes = self.matching(track, snapshot, |_| true);
             if causes.is_empty() {
                 causes.push(plain(track));
             }
@@ -105,13 +105,13 @@ impl HealthTracker {
     }
 
     fn causes(&self, track: &Track, snapshot: &Snapshot) -> Vec<Finding> {
-        let terminal = self.told(track, snapshot, |problem| problem.terminal);
+        let terminal = self.matching(track, snapshot, |problem| problem.terminal);
         if track.health_status.health == Health::Progressing {
             return terminal;
         }
         // The status itself says that it failed; what is known of its pods is the evidence.
         let mut finding = plain(track);
-        let any = if terminal.is_empty() { self.told(track, snapshot, |_| true) } else { terminal };
+        let any = if terminal.is_empty() { self.matching(track, snapshot, |_| true) } else { terminal };
         for cause in any {
             finding.code = cause.code;
             finding.data = cause.data;
@@ -128,11 +128,11 @@ impl HealthTracker {
             return Vec::new();
         }
         // What is not ready for long may be what something else has crashed for want of.
-        let told = self.told(track, snapshot, |problem| {
+        let findings = self.matching(track, snapshot, |problem| {
             !problem.symptom.signal.is_a_start()
                 || self.first_failure.is_some_and(|terminal| terminal.duration_since(problem.since) >= LONG)
         });
-        told.into_iter().map(warning).collect()
+        findings.into_iter().map(warning).collect()
     }
 
     /// Whether it only waits for something else of the set that is broken itself.
@@ -156,7 +156,7 @@ impl HealthTracker {
             })
     }
 
-    fn told(&self, track: &Track, snapshot: &Snapshot, which: impl Fn(&Problem) -> bool) -> Vec<Finding> {
+    fn matching(&self, track: &Track, snapshot: &Snapshot, which: impl Fn(&Problem) -> bool) -> Vec<Finding> {
         let Some(live) = snapshot.get(&track.subject.id) else { return Vec::new() };
         let mut findings: Vec<Finding> = Vec::new();
         for problem in track.problems.iter().filter(|problem| which(problem)) {

@@ -60,7 +60,7 @@ impl HealthTracker {
         snapshot: &Snapshot,
     ) -> Option<HealthStatus> {
         let ready = pods.iter().filter(|pod| live::holds(pod, "Ready")).count();
-        let counted = health_status.replicas.map_or(0, |replicas| replicas.ready.min(replicas.wanted));
+        let counted = health_status.replicas.map_or(0, |replicas| replicas.ready.min(replicas.desired));
         let behind = !pods.is_empty() && i64::try_from(ready).is_ok_and(|ready| ready < counted);
         // A dump may lack pods altogether.
         let behind = behind && (self.dump.is_none() || ready < pods.len());

@@ -207,13 +207,13 @@ fn aggregate(track: &Track, now: Timestamp, snapshot: &Snapshot, patience: f64, 
     let pods: Vec<&Value> =
         newest::pods(live, snapshot).into_iter().filter(|pod| !cause::pod::is_thrown_out(pod)).collect();
     let broken = i64::try_from(terminal.len()).unwrap_or(i64::MAX);
-    let wanted = live::number(live, "/spec/replicas").unwrap_or(1);
+    let desired = live::number(live, "/spec/replicas").unwrap_or(1);
     if broken == 0 {
         return false;
     }
     let all = pods.iter().all(|pod| terminal.contains(&Some(&live::id(pod))));
-    let tolerated = if wanted <= 1 { 0 } else { unavailable(live, wanted) };
-    if all || (wanted > tolerated && broken >= wanted - tolerated) {
+    let tolerated = if desired <= 1 { 0 } else { unavailable(live, desired) };
+    if all || (desired > tolerated && broken >= desired - tolerated) {
         return true;
     }
     let terminal = || track.problems.iter().filter(|problem| problem.terminal);
@@ -232,13 +232,13 @@ fn aggregate(track: &Track, now: Timestamp, snapshot: &Snapshot, patience: f64, 
 }
 
 /// How many pods a rolling update may leave out (rounded down, as the controller does).
-fn unavailable(deployment: &Value, wanted: i64) -> i64 {
+fn unavailable(deployment: &Value, desired: i64) -> i64 {
     let at = "/spec/strategy/rollingUpdate/maxUnavailable";
     match live::number(deployment, at) {
         Some(number) => number,
         None => live::text(deployment, at)
             .strip_suffix('%')
             .and_then(|percent| percent.parse::<i64>().ok())
-            .map_or(0, |percent| wanted * percent / 100),
+            .map_or(0, |percent| desired * percent / 100),
     }
 }

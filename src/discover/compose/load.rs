@@ -192,10 +192,10 @@ impl Loader<'_> {
         for entry in include.items() {
             let paths = paths_of(entry, &scope.folder);
             let Some(first) = paths.first() else {
-                let told = "only files of this folder are included here".to_owned();
+                let message = "only files of this folder are included here".to_owned();
                 self.wrong.push(
                     Code::ComposeInvalid
-                        .error(told)
+                        .error(message)
                         .at(entry.place.clone())
                         .help("write its services into this file"),
                 );
@@ -261,9 +261,9 @@ impl Loader<'_> {
         let Some(extends) = own.get("extends") else { return Some(own) };
         let key = (path.to_owned(), name.to_owned());
         if open.contains(&key) {
-            let told = format!("`{name}` extends itself");
+            let message = format!("`{name}` extends itself");
             self.wrong.push(
-                Code::ComposeInvalid.error(told).at(extends.place.clone()).help("remove one `extends`"),
+                Code::ComposeInvalid.error(message).at(extends.place.clone()).help("remove one `extends`"),
             );
             return Some(own);
         }
@@ -283,9 +283,10 @@ impl Loader<'_> {
         };
         let Some(base) = base else {
             let file = field("file").map_or_else(String::new, |file| format!(" of `{file}`"));
-            let told = format!("`{name}` extends the service `{wanted}`{file}, which is not there");
-            self.wrong
-                .push(Code::ComposeInvalid.error(told).at(extends.place.clone()).help("correct `extends`"));
+            let message = format!("`{name}` extends the service `{wanted}`{file}, which is not there");
+            self.wrong.push(
+                Code::ComposeInvalid.error(message).at(extends.place.clone()).help("correct `extends`"),
+            );
             return Some(own);
         };
         Some(merge(&["services", name], &without(&base, "extends"), &without(&own, "extends")))

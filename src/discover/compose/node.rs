@@ -220,9 +220,9 @@ impl Reader<'_> {
         Place { file: self.file.to_owned(), line: line.max(1), column: 0 }
     }
 
-    fn complain(&mut self, line: usize, told: String) {
+    fn complain(&mut self, line: usize, message: String) {
         self.wrong.push(
-            Code::ComposeInvalid.error(told).at(self.place(line)).help("docker compose refuses it, too"),
+            Code::ComposeInvalid.error(message).at(self.place(line)).help("docker compose refuses it, too"),
         );
     }
 
@@ -241,8 +241,8 @@ impl Reader<'_> {
                     (true, "str") | (false, _) => Ok(Scalar::Text(text.to_string())),
                     (true, _) => scalar::plain(&text),
                 };
-                let read = read.unwrap_or_else(|told| {
-                    self.complain(line, told);
+                let read = read.unwrap_or_else(|message| {
+                    self.complain(line, message);
                     Scalar::Null
                 });
                 self.finish(line, anchor, mark(&named), Body::Scalar(read), merges);
@@ -313,8 +313,8 @@ impl Reader<'_> {
                 }
             },
         }
-        if let Some(told) = wrong {
-            self.complain(line, told);
+        if let Some(message) = wrong {
+            self.complain(line, message);
         }
     }
 }

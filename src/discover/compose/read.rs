@@ -35,10 +35,10 @@ use std::rc::Rc;
 pub(super) fn read(root: &Rc<Node>, compose: &mut Compose) {
     for entry in root.entries() {
         if !TOP.contains(&entry.key.as_str()) && !entry.key.starts_with("x-") {
-            let told = format!("`{}` is not a key of a compose file", entry.key);
+            let message = format!("`{}` is not a key of a compose file", entry.key);
             compose.wrong.push(
                 Code::ComposeInvalid
-                    .error(told)
+                    .error(message)
                     .at(entry.place.clone())
                     .help("docker compose refuses it, too: correct or remove it"),
             );
@@ -60,7 +60,7 @@ pub(super) fn read(root: &Rc<Node>, compose: &mut Compose) {
     }
     let active = compose.active_profiles();
     for service in &mut compose.services {
-        let on = |profile: &String| active.contains(profile) || active.iter().any(|one| one == "*");
+        let on = |profile: &String| active.contains(profile) || active.iter().any(|item| item == "*");
         service.dormant = !service.profiles.is_empty() && !service.profiles.iter().any(on);
     }
     check(compose);
@@ -74,11 +74,11 @@ fn check(compose: &mut Compose) {
     let place = Place::file(&compose.path);
     let active: Vec<&Service> = compose.services.iter().filter(|service| !service.dormant).collect();
     if !active.iter().any(|service| service.image.is_some() || service.build.is_some()) {
-        let told = match active.len() {
+        let message = match active.len() {
             0 => "no service of it starts".to_owned(),
             _ => "none of its services has an `image` or a `build`".to_owned(),
         };
-        compose.wrong.push(Code::ComposeInvalid.error(told).at(place).help(
+        compose.wrong.push(Code::ComposeInvalid.error(message).at(place).help(
             "it is half of another file, or made for another tool: `todo init --from FILE` takes another one",
         ));
     }
@@ -147,24 +147,28 @@ fn volume(entry: &Entry, compose: &mut Compose) {
 fn service(entry: &Entry, compose: &mut Compose) -> Service {
     let node = &entry.node;
     let mut service = Service { name: entry.key.clone(), place: entry.place.clone(), ..Service::default() };
-    for one in node.entries() {
-        let known = READ.contains(&one.key.as_str()) || one.key.starts_with("x-");
-        let untaken = UNTAKEN.iter().find(|(key, _)| *key == one.key);
-        let empty = one.node.is_null() || one.node.flag() == Some(false);
+    for entry in node.entries() {
+        let known = READ.contains(&entry.key.as_str()) || entry.key.starts_with("x-");
+        let untaken = UNTAKEN.iter().find(|(key, _)| *key == entry.key);
+        let empty = entry.node.is_null() || entry.node.flag() == Some(false);
         match untaken {
             Some((_, help)) if !empty => {
                 // The network that every container has anyway.
-                let mode = one.node.text().filter(|_| one.key == "network_mode");
+                let mode = entry.node.text().filter(|_| entry.key == "network_mode");
                 let shared = mode.as_deref().and_then(|mode| mode.strip_prefix("service:"));
                 service.network_of = shared.map(str::to_owned).or(service.network_of.take());
                 if mode.as_deref() != Some("bridge") && shared.is_none() {
-                    service.untaken.push(Untaken { key: one.key.clone(), place: one.place.clone(), help });
+                    service.untaken.push(Untaken {
+                        key: entry.key.clone(),
+                        place: entry.place.clone(),
+                        help,
+                    });
                 }
             }
             None if !known => {
-                let told = format!("`{}` is not a key of a service", one.key);
+                let message = format!("`{}` is not a key of a service", entry.key);
                 let help = "docker compose refuses it, too: correct or remove it";
-                compose.wrong.push(Code::ComposeInvalid.error(told).at(one.place.clone()).help(help));
+                compose.wrong.push(Code::ComposeInvalid.error(message).at(entry.place.clone()).help(help));
             }
             _ => {}
         }
@@ -212,13 +216,13 @@ fn service(entry: &Entry, compose: &mut Compose) -> Service {
 fn required(node: &Node, key: &str, compose: &mut Compose) -> Option<String> {
     let value = node.get(key)?;
     for open in value.template()?.open() {
-        let told =
+        let message =
             format!("`{key}` needs `{}`, which `{}` does not give ({})", open.name, compose.env, value.place);
         let help = format!(
             "write `{}=…` into `{}` and `todo init --force`, or correct the manifest",
             open.name, compose.env
         );
-        compose.notes.push((told, help));
+        compose.notes.push((message, help));
     }
     value.text().filter(|text| !text.is_empty())
 }
@@ -226,8 +230,9 @@ fn required(node: &Node, key: &str, compose: &mut Compose) -> Option<String> {
 /// `./data : /data`: compose takes the blank as a part of the name, so it mounts an empty folder, or refuses the file.
 fn blank(volume: &Node) -> Option<(String, String)> {
     let written = volume.text().filter(|written| written.contains(" :") || written.contains(": "))?;
-    let told = format!("`{written}` has a blank beside its colon, which is left out here ({})", volume.place);
-    Some((told, "remove it there: compose takes it as a part of the name".to_owned()))
+    let message =
+        format!("`{written}` has a blank beside its colon, which is left out here ({})", volume.place);
+    Some((message, "remove it there: compose takes it as a part of the name".to_owned()))
 }
 
 fn flag(node: &Node, key: &str) -> bool {
@@ -244,13 +249,13 @@ fn environment(node: &Node, compose: &mut Compose) -> Vec<Value> {
     let mut values = Vec::new();
     for entry in pairs.entries() {
         let node = &entry.node;
-        if let Some(Err(told)) = node.raw().map(|raw| super::Template::parse(&raw, &node.scope.values)) {
+        if let Some(Err(message)) = node.raw().map(|raw| super::Template::parse(&raw, &node.scope.values)) {
             // The text may hold a secret; the name does not.
-            let told = told.split(':').next().unwrap_or_default().to_owned();
+            let message = message.split(':').next().unwrap_or_default().to_owned();
             let help = "write `$$` for a `$` that is no variable: docker compose refuses it, too";
             compose.wrong.push(
                 Code::ComposeInvalid
-                    .error(format!("`{}`: {told}", entry.key))
+                    .error(format!("`{}`: {message}", entry.key))
                     .at(node.place.clone())
                     .help(help),
             );

@@ -76,7 +76,7 @@ fn services_are_read_in_both_spellings() {
     );
     assert_eq!(environment(db), pairs(&[("A", Some("1")), ("B", None)]));
     assert_eq!(
-        db.untaken.iter().map(|one| (one.key.as_str(), one.place.line)).collect::<Vec<_>>(),
+        db.untaken.iter().map(|item| (item.key.as_str(), item.place.line)).collect::<Vec<_>>(),
         [("ulimits", 17)]
     );
 }
@@ -216,7 +216,7 @@ fn what_compose_refuses_is_refused_with_its_line() {
     ] {
         let wrong = &read(&[("compose.yaml", text)])[0].wrong;
         assert_eq!(
-            wrong.first().and_then(|one| one.place.as_ref()).map(|place| place.line),
+            wrong.first().and_then(|finding| finding.place.as_ref()).map(|place| place.line),
             Some(line),
             "{text}: {wrong:?}"
         );
@@ -229,7 +229,7 @@ fn secrets_and_configs_have_their_sources_and_places() {
         "services:\n  a:\n    image: x\n    secrets: [s, {source: t, target: /etc/t, mode: 0440}]\n    configs: [c]\nsecrets: {s: {file: a/s.txt}, t: {environment: T}}\nconfigs: {c: {content: 'x$$y'}}\n",
     );
     let service = &compose.services[0];
-    let at: Vec<_> = service.secrets.iter().map(|one| (one.at.as_str(), one.mode)).collect();
+    let at: Vec<_> = service.secrets.iter().map(|secret| (secret.at.as_str(), secret.mode)).collect();
     assert_eq!(at, [("/run/secrets/s", None), ("/etc/t", Some(0o440))]);
     assert_eq!(service.configs[0].at, "/c");
     assert_eq!(compose.secrets["s"].source, Source::File("a/s.txt".to_owned()));

@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_is_copied_by_name_and_left_out_of_the_context_is_told() {
-        for (ignore, told) in [
+        for (ignore, expected) in [
             ("dist\n", &["dist"][..]),
             ("*.json\n!package.json\n", &["config.json"]),
             ("**\n!package.json\n!config.json\n!dist\n", &[]),
@@ -251,11 +251,15 @@ mod tests {
                 ("api/dist/a.js", ""),
             ];
             let notes = before(&Tree::from_texts("x", &files), api());
-            let names: Vec<bool> = told
+            let names: Vec<bool> = expected
                 .iter()
                 .map(|name| notes.iter().any(|note| note.first && note.what.contains(&format!("`{name}`"))))
                 .collect();
-            assert_eq!((notes.len(), names), (told.len(), vec![true; told.len()]), "{ignore}: {notes:?}");
+            assert_eq!(
+                (notes.len(), names),
+                (expected.len(), vec![true; expected.len()]),
+                "{ignore}: {notes:?}"
+            );
         }
         let own = [
             ("api/Dockerfile", "FROM a\nCOPY a.txt .\n"),

@@ -79,13 +79,13 @@ fn holding(tree: &Tree, named: &[&str]) -> Option<String> {
 pub(super) fn paths_within(read: &Dockerfile) -> Vec<String> {
     let mut paths: Vec<String> = Vec::new();
     let (mut folder, mut root) = ("/".to_owned(), None::<String>);
-    for one in &read.instructions {
+    for instruction in &read.instructions {
         let words: Vec<&str> =
-            one.rest.split([' ', '\t', ',', '"', '[', ']']).filter(|word| !word.is_empty()).collect();
-        match one.keyword.as_str() {
+            instruction.rest.split([' ', '\t', ',', '"', '[', ']']).filter(|word| !word.is_empty()).collect();
+        match instruction.keyword.as_str() {
             "FROM" => (folder, root) = ("/".to_owned(), None),
             "WORKDIR" => {
-                let to = one.rest.trim();
+                let to = instruction.rest.trim();
                 folder = if to.starts_with('/') { to.to_owned() } else { format!("{folder}/{to}") };
                 let below = root.as_deref().and_then(|root| folder.strip_prefix(root)?.strip_prefix('/'));
                 paths.extend(below.map(str::to_owned));

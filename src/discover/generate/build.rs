@@ -30,7 +30,8 @@ pub(super) fn stage_of(
     proposal: &mut Proposal,
 ) -> (Option<Stage>, Option<String>) {
     let target = build.target.clone();
-    let Some(found) = plan.survey.dockerfiles.iter().find(|one| one.path == build.dockerfile) else {
+    let Some(found) = plan.survey.dockerfiles.iter().find(|dockerfile| dockerfile.path == build.dockerfile)
+    else {
         return (None, target);
     };
     let tree = &plan.survey.tree;
@@ -51,22 +52,22 @@ pub(super) fn stage_of(
     }
     let last = stage::read(tree, found, build, None);
     if target.is_some() && last.as_ref().is_some_and(|stage| stage.has_sources) {
-        let told = format!(
+        let message = format!(
             "the stage `{}` of `{}` has no sources, compose mounts them: the last stage is built ({})",
             target.as_deref().unwrap_or_default(),
             found.path,
             service.place
         );
-        proposal.notes.push((told, "see that the last stage starts what is wanted".to_owned()));
+        proposal.notes.push((message, "see that the last stage starts what is wanted".to_owned()));
         return (last, None);
     }
-    let told = format!(
+    let message = format!(
         "the image of `{}` has no sources: `{}` copies none, compose mounts them ({})",
         service.name, found.path, service.place
     );
     let help = format!("write a COPY of them into `{}`, before `todo up`", found.path);
     proposal.first.push(help.clone());
-    proposal.notes.push((told, help));
+    proposal.notes.push((message, help));
     (read, target)
 }
 
@@ -80,7 +81,7 @@ pub(super) fn built(
     adopted: bool,
     proposal: &mut Proposal,
 ) -> String {
-    let said = image.and_then(|image| image_name(repository(image)));
+    let given = image.and_then(|image| image_name(repository(image)));
     let mut dockerfile = build.dockerfile.clone();
     if let Some(text) = &build.inline {
         dockerfile = join(&build.context, &format!("{name}.Dockerfile"));
@@ -94,8 +95,9 @@ pub(super) fn built(
     };
     let same = proposal.images.iter().find(alike).map(|known| known.name.clone());
     // One name for several builds, told apart by their tags: here each has a name of its own.
-    let said = said.filter(|said| !proposal.images.iter().any(|known| known.name == *said && !alike(&known)));
-    let image = said.or(same).unwrap_or_else(|| own_name(&plan.project, name));
+    let given =
+        given.filter(|given| !proposal.images.iter().any(|known| known.name == *given && !alike(&known)));
+    let image = given.or(same).unwrap_or_else(|| own_name(&plan.project, name));
     if proposal.images.iter().any(|known| known.name == image) {
         return image;
     }
@@ -127,13 +129,13 @@ pub(super) fn built(
 fn before(plan: &Plan<'_>, service: &Service, build: &Build, dockerfile: &str, proposal: &mut Proposal) {
     let tree = &plan.survey.tree;
     if build.inline.is_none() && !tree.files.contains(dockerfile) && !tree.outside.contains(dockerfile) {
-        let told = format!("{} builds from `{dockerfile}`, which is not there", service.place);
+        let message = format!("{} builds from `{dockerfile}`, which is not there", service.place);
         let help = match submodule(tree, parent(dockerfile)) {
             Some(path) => format!("`git submodule update --init {path}`, then `todo init --force`"),
             None => "write it before `todo up`, or correct the path".to_owned(),
         };
         proposal.first.push(help.clone());
-        proposal.notes.push((told, help));
+        proposal.notes.push((message, help));
     }
     let attempt =
         Attempt { dockerfile, context: &build.context, target: build.target.as_deref(), args: &build.args };
@@ -147,7 +149,7 @@ fn before(plan: &Plan<'_>, service: &Service, build: &Build, dockerfile: &str, p
         "build.ssh" => text.contains("type=ssh"),
         key => key == "build.additional_contexts",
     };
-    let help = service.untaken.iter().filter(|one| needed(&one.key)).map(|one| one.help.to_owned());
+    let help = service.untaken.iter().filter(|item| needed(&item.key)).map(|finding| finding.help.to_owned());
     proposal.first.extend(help);
 }
 
@@ -164,9 +166,9 @@ fn secrets(
             Some(Source::File(path)) => drop(secrets.insert(id.clone(), BuildSecret::File(path.into()))),
             Some(Source::Variable(name)) => drop(secrets.insert(id.clone(), BuildSecret::Env(name.clone()))),
             _ => {
-                let told =
+                let message =
                     format!("the build reads the secret `{id}`, which compose does not define ({place})");
-                proposal.notes.push((told, "name it in `secrets` of the image in deploy.toml".to_owned()));
+                proposal.notes.push((message, "name it in `secrets` of the image in deploy.toml".to_owned()));
             }
         }
     }
@@ -179,9 +181,9 @@ fn arguments(build: &Build, place: &Place, proposal: &mut Proposal) -> BTreeMap<
     let (kept, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
         build.args.clone().into_iter().partition(|(key, value)| !secret(key, value));
     for key in left.keys() {
-        let told = format!("the build argument `{key}` is a secret and is not taken over ({place})");
+        let message = format!("the build argument `{key}` is a secret and is not taken over ({place})");
         proposal.notes.push((
-            told,
+            message,
             "take it by `RUN --mount=type=secret` in the Dockerfile, and `secrets` in deploy.toml".to_owned(),
         ));
     }

@@ -85,11 +85,11 @@ fn command(
         // The image's entrypoint is cleared, which Kubernetes cannot do: what would run is named instead.
         let own = unit.stage.as_ref().and_then(|stage| stage.command.as_ref()).and_then(words);
         if args.is_none() && own.is_none() {
-            let told = format!(
+            let message = format!(
                 "`{}` has no entrypoint in compose; a cluster takes the image's ({})",
                 service.name, service.place
             );
-            notes.push((told, "write what it runs as `command`".to_owned()));
+            notes.push((message, "write what it runs as `command`".to_owned()));
         }
         return (args.or(own), None);
     }

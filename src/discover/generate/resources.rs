@@ -100,7 +100,7 @@ fn heap(unit: &Unit<'_>, notes: &mut Vec<(String, String)>) {
         )
     });
     if let Some(heap) = heaps.max().filter(|heap| limit < heap + (300 << 20)) {
-        let told = format!(
+        let message = format!(
             "`{}` has a heap of {} and a limit of {} for all its memory ({})",
             unit.service.name,
             quantity(heap),
@@ -108,7 +108,7 @@ fn heap(unit: &Unit<'_>, notes: &mut Vec<(String, String)>) {
             unit.service.place
         );
         notes.push((
-            told,
+            message,
             "a JVM needs 250 to 400 MiB more than its heap: raise the limit, or it is OOM-killed".to_owned(),
         ));
     }

@@ -77,12 +77,12 @@ fn port(word: &str) -> Option<(u16, Protocol)> {
 }
 
 /// Whether a `COPY` brings sources: the whole context, a folder or a file of code, or what another stage has made of them.
-fn copies_sources(one: &Instruction, tree: &Tree, build: &Build, read: &Dockerfile) -> bool {
-    if let Some(from) = one.flags.iter().find_map(|flag| flag.strip_prefix("--from=")) {
+fn copies_sources(instruction: &Instruction, tree: &Tree, build: &Build, read: &Dockerfile) -> bool {
+    if let Some(from) = instruction.flags.iter().find_map(|flag| flag.strip_prefix("--from=")) {
         return read.stages.iter().any(|stage| stage.name.as_deref() == Some(from))
             || from.parse::<usize>().is_ok();
     }
-    let words: Vec<&str> = one
+    let words: Vec<&str> = instruction
         .rest
         .split([' ', '\t', '\n', ',', '[', ']', '"'])
         .filter(|word| !word.is_empty() && !word.starts_with("--"))
@@ -133,12 +133,15 @@ fn command(rest: &str) -> Vec<String> {
 }
 
 /// `HEALTHCHECK --interval=10s CMD …`.
-fn health(one: &Instruction) -> Health {
-    let Some(test) = one.rest.trim().strip_prefix("CMD").map(str::trim) else {
+fn health(instruction: &Instruction) -> Health {
+    let Some(test) = instruction.rest.trim().strip_prefix("CMD").map(str::trim) else {
         return Health { disabled: true, ..Health::default() };
     };
     let flag = |name: &str| {
-        one.flags.iter().find_map(|flag| flag.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='))
+        instruction
+            .flags
+            .iter()
+            .find_map(|flag| flag.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='))
     };
     let time = |name: &str| flag(name).and_then(seconds);
     let words = match serde_json::from_str::<Vec<String>>(test) {

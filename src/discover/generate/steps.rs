@@ -16,13 +16,17 @@ const PREPARING: [&str; 4] = ["install", "setup", "bootstrap", "configure"];
 /// Commands that are run in services by hand, and a script that prepares the installation.
 pub(super) fn propose(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
     let mut seen = BTreeSet::new();
-    for ran in
-        plan.survey.evidence.ran.iter().filter(|ran| ran.said.rank < Rank::Aside && prepares(&ran.command))
+    for ran in plan
+        .survey
+        .evidence
+        .ran
+        .iter()
+        .filter(|ran| ran.provenance.rank < Rank::Aside && prepares(&ran.command))
     {
         let Some(unit) = units.iter().find(|unit| unit.service.name == ran.service) else { continue };
         if seen.insert((unit.name.clone(), ran.command.clone())) {
             let kind = plan.kinds.get(&unit.service.name).map_or("Deployment", |(_, kind, _)| *kind);
-            let what = format!("{} runs `{}` in `{}`", ran.said.place, ran.command, ran.service);
+            let what = format!("{} runs `{}` in `{}`", ran.provenance.place, ran.command, ran.service);
             let help = format!(
                 "after `todo up`: `kubectl exec -it {}/{} -- {}`, with what that line has besides",
                 kind.to_lowercase(),

@@ -159,13 +159,13 @@ impl Storage {
         self.mount(&name, at, None, false);
     }
 
-    fn note(&mut self, told: String, help: &str) {
-        self.notes.push((told, help.to_owned()));
+    fn note(&mut self, message: String, help: &str) {
+        self.notes.push((message, help.to_owned()));
     }
 
     fn bind(&mut self, plan: &Plan<'_>, unit: &Unit<'_>, bind: &Bind) {
         let tree = &plan.survey.tree;
-        let told = |what: &str| {
+        let note = |what: &str| {
             let source = shown(&bind.source);
             format!("`{}` mounts `{source}` at `{}`, {what} ({})", unit.service.name, bind.at, bind.place)
         };
@@ -178,12 +178,12 @@ impl Storage {
                     bind.read_only,
                 );
                 self.note(
-                    told("a folder of one machine: it becomes a claim, which begins empty"),
+                    note("a folder of one machine: it becomes a claim, which begins empty"),
                     "copy the data into it, if the application needs it: `kubectl cp`",
                 );
             } else if !matches!(bind.source.as_str(), "/etc/localtime" | "/etc/timezone") {
                 self.note(
-                    told("which is of one machine and is left out"),
+                    note("which is of one machine and is left out"),
                     "put it into this folder, a ConfigMap or the image, if the application needs it",
                 );
             }
@@ -197,7 +197,7 @@ impl Storage {
                 Some(text) => self.file(tree.executable.contains(&bind.source), &bind.source, text, &bind.at),
                 None => {
                     self.note(
-                        told("which is too large for a ConfigMap or no text"),
+                        note("which is too large for a ConfigMap or no text"),
                         "copy it into the image",
                     );
                 }
@@ -209,13 +209,13 @@ impl Storage {
                 || file_name(&bind.source).contains('.') && !is_data_path(&bind.at)
             {
                 self.note(
-                    told("which is not there"),
+                    note("which is not there"),
                     "add the file, then `todo init --force`; Docker would make an empty folder of it",
                 );
             } else if unit.stage.is_some() && !is_data_path(&bind.at) && !is_data_folder(&bind.source) {
                 // What is built keeps its data where it says so; anything else is made while people develop.
                 self.note(
-                    told("a folder that is not there and is left out"),
+                    note("a folder that is not there and is left out"),
                     "write a volume for it, if the application keeps data there",
                 );
             } else {
@@ -241,11 +241,11 @@ impl Storage {
                 let name = object_name(&format!("{}-{}", unit.name, file_name(&bind.source)));
                 self.claim(name, &bind.at, bind.read_only);
                 self.note(
-                    told("a folder that becomes a claim, which begins empty"),
+                    note("a folder that becomes a claim, which begins empty"),
                     "copy the data into it, if the application needs it: `kubectl cp`",
                 );
             }
-            None => self.note(told("which is too much for a ConfigMap"), "copy it into the image"),
+            None => self.note(note("which is too much for a ConfigMap"), "copy it into the image"),
         }
     }
 

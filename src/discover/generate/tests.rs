@@ -3,11 +3,11 @@
 mod environment;
 mod sources;
 
+use crate::discover::method::Programs;
 use crate::discover::proposal::Proposal;
 use crate::discover::propose::propose;
 use crate::discover::propose::survey;
 use crate::discover::tree::Tree;
-use crate::discover::way::Programs;
 use crate::manifest::Object;
 use crate::manifest::read::parse;
 use serde_json::Value;
@@ -22,9 +22,9 @@ const DOCKERFILE: (&str, &str) = (
 
 fn proposed(files: &[(&str, &str)]) -> Proposal {
     let survey = survey(Tree::from_texts("shop", files), Programs { helm: false, kustomize: false });
-    let way = survey.ways.first().unwrap_or_else(|| panic!("no way: {files:?}"));
-    assert!(way.broken.is_empty(), "{:?}", way.broken);
-    propose(&survey, way, None, &BTreeMap::new())
+    let method = survey.methods.first().unwrap_or_else(|| panic!("no way: {files:?}"));
+    assert!(method.broken.is_empty(), "{:?}", method.broken);
+    propose(&survey, method, None, &BTreeMap::new())
 }
 
 struct Got {
@@ -51,8 +51,13 @@ impl Got {
     /// A variable of a container: its value, or the key of its Secret.
     fn variable(&self, id: &str, name: &str) -> Value {
         let env = self.container(id, "/env");
-        let found =
-            env.as_array().into_iter().flatten().find(|one| one["name"] == name).cloned().unwrap_or_default();
+        let found = env
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|item| item["name"] == name)
+            .cloned()
+            .unwrap_or_default();
         if found["value"].is_null() {
             found["valueFrom"]["secretKeyRef"]["key"].clone()
         } else {
@@ -60,12 +65,12 @@ impl Got {
         }
     }
 
-    fn told(&self, part: &str) -> bool {
+    fn notes_on(&self, part: &str) -> bool {
         self.proposal
             .notes
             .iter()
             .chain(&self.proposal.besides)
-            .any(|(told, help)| told.contains(part) || help.contains(part))
+            .any(|(message, help)| message.contains(part) || help.contains(part))
     }
 }
 
@@ -114,7 +119,7 @@ fn a_secret_is_known_by_its_key_and_never_by_an_equal_value() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| one["name"].clone())
+        .map(|item| item["name"].clone())
         .collect();
     assert!(
         names.iter().position(|name| name == "POSTGRES_PASSWORD")
@@ -191,7 +196,7 @@ fn variables_come_from_dot_env_and_only_what_has_no_default_is_asked_for() {
         (&secret.keys[..], &secret.optional[..]),
         (&["SECRET_KEY".to_owned(), "TOKEN".to_owned()][..], &["SMTP_PASSWORD".to_owned()][..])
     );
-    assert!(got.told("write it"));
+    assert!(got.notes_on("write it"));
     for (name, value) in [
         ("PORT", json!("9000")),
         ("HOST", json!("h")),
@@ -202,7 +207,7 @@ fn variables_come_from_dot_env_and_only_what_has_no_default_is_asked_for() {
     ] {
         assert_eq!(got.variable("Deployment/web", name), value, "{name}");
     }
-    assert!(got.told("493") && got.told("PWD"));
+    assert!(got.notes_on("493") && got.notes_on("PWD"));
     assert_eq!(got.at("Service/web", "/spec/ports/0/port"), 9000);
 }
 
@@ -302,7 +307,7 @@ fn everything_that_is_addressed_gets_a_service_with_its_port() {
         assert_eq!(port(id), number, "{id}");
     }
     assert_eq!(got.at("Service/quiet", "/spec/clusterIP"), "None");
-    assert!(got.told("quiet") && !got.has("Service/worker") && !got.has("Service/thedb"));
+    assert!(got.notes_on("quiet") && !got.has("Service/worker") && !got.has("Service/thedb"));
     assert_eq!(got.variable("Deployment/web", "C"), "shop-db:5432");
     assert_eq!(got.variable("Deployment/web", "E"), "cache");
     let ports = got.at("Service/web", "/spec/ports");
@@ -322,13 +327,13 @@ fn a_claim_is_only_for_data() {
     let claims: Vec<String> = got
         .objects
         .iter()
-        .filter(|one| one.kind() == "PersistentVolumeClaim")
-        .map(|one| one.name().to_owned())
+        .filter(|object| object.kind() == "PersistentVolumeClaim")
+        .map(|object| object.name().to_owned())
         .collect();
     assert_eq!(claims, ["up", "rules-data", "rules-r"]);
     assert_eq!(got.at("ConfigMap/app-files", "/data/a.conf"), "a = 1\n");
     assert_eq!(got.at("ConfigMap/rules-files", "/data"), json!({"a.conf": "a = 1\n", "b.conf": "b = 2\n"}));
-    assert!(got.told("gone/init.sh") && got.told("/etc/hosts"));
+    assert!(got.notes_on("gone/init.sh") && got.notes_on("/etc/hosts"));
     let mounts = got.container("Deployment/rules", "/volumeMounts");
     assert_eq!(mounts[0]["mountPath"], "/etc/rules/a.conf");
 }
@@ -340,9 +345,9 @@ fn what_speaks_with_docker_is_left_out_and_what_is_behind_it_is_opened() {
         web: {image: acme/web, labels: {traefik.http.services.web.loadbalancer.server.port: 9000}}\n",
         &[],
     );
-    assert!(!got.has("Deployment/proxy") && got.told("socket"));
+    assert!(!got.has("Deployment/proxy") && got.notes_on("socket"));
     assert_eq!(got.at("Service/web", "/spec/ports/0/port"), 9000);
-    assert_eq!(got.proposal.opened.as_ref().map(|one| one.name.as_str()), Some("web"));
+    assert_eq!(got.proposal.opened.as_ref().map(|item| item.name.as_str()), Some("web"));
 }
 
 #[test]
@@ -351,13 +356,13 @@ fn people_open_the_gateway_and_not_what_stands_behind() {
         "services:\n  config-server: {image: acme/c, ports: ['8888:8888']}\n  grafana: {image: grafana/grafana, ports: ['3000:3000']}\n  api-gateway: {image: acme/g, ports: ['80:8080']}\n  near: {image: acme/n, ports: ['127.0.0.1:443:443']}\n",
         &[],
     );
-    assert_eq!(got.proposal.opened.as_ref().map(|one| one.name.as_str()), Some("api-gateway"));
+    assert_eq!(got.proposal.opened.as_ref().map(|item| item.name.as_str()), Some("api-gateway"));
     assert_eq!(got.container("Deployment/api-gateway", "/resources/limits"), Value::Null);
     let page = self::got(
         "services:\n  api: {image: acme/a, ports: ['8080:8080']}\n  app: {image: acme/b, ports: ['8087:80']}\n",
         &[],
     );
-    assert_eq!(page.proposal.opened.as_ref().map(|one| one.name.as_str()), Some("app"));
+    assert_eq!(page.proposal.opened.as_ref().map(|item| item.name.as_str()), Some("app"));
 }
 
 #[test]
@@ -386,7 +391,7 @@ fn settings_of_a_container_have_their_counterparts() {
     ] {
         assert_eq!(value, wanted);
     }
-    for told in ["ulimits", "sysctls", "`app`", "replica"] {
-        assert!(got.told(told), "{told}");
+    for word in ["ulimits", "sysctls", "`app`", "replica"] {
+        assert!(got.notes_on(word), "{word}");
     }
 }

@@ -39,13 +39,13 @@ pub(super) fn units<'a>(plan: &Plan<'a>, proposal: &mut Proposal) -> Vec<Unit<'a
         }
         let name = object_name(&service.name);
         if let Some(other) = units.iter().find(|unit| unit.name == name) {
-            let told = format!(
+            let message = format!(
                 "`{}` and `{}` would both be called `{name}` in a cluster",
                 other.service.name, service.name
             );
             proposal
                 .wrong
-                .push(Code::ComposeInvalid.error(told).at(place.clone()).help("rename one of them"));
+                .push(Code::ComposeInvalid.error(message).at(place.clone()).help("rename one of them"));
             continue;
         }
         let (build, adopted) = match &service.build {
@@ -165,12 +165,12 @@ fn adopted(plan: &Plan<'_>, service: &Service) -> Result<Option<Build>, Box<Find
             ..Build::default()
         }));
     }
-    let told = format!(
+    let message = format!(
         "`{}` runs `{image}` with the sources in `{}` mounted, and no Dockerfile copies them",
         service.name,
         shown(&bind.source)
     );
-    Err(Box::new(Code::ComposeInvalid.error(told).at(bind.place.clone()).help(format!(
+    Err(Box::new(Code::ComposeInvalid.error(message).at(bind.place.clone()).help(format!(
         "write `{}`: FROM {image}, COPY the sources to {}, and the command",
         join(&bind.source, "Dockerfile"),
         bind.at

@@ -133,10 +133,10 @@ impl<'a> Values<'a> {
         let (key, place) = (&value.key, &value.place);
         if let Some(written) = &value.converted {
             let text = value.value.as_ref().map(Template::text).unwrap_or_default();
-            let told =
+            let message =
                 format!("compose gives `{text}` for `{key}: {written}`, and so do the manifests ({place})");
             self.notes.push((
-                told,
+                message,
                 format!(
                     "write `\"{written}\"` in quotes there, if that text is meant, and `todo init --force`"
                 ),
@@ -176,10 +176,10 @@ impl<'a> Values<'a> {
         let name = &variable.name;
         let secret = is_secret(key) || is_secret(name);
         if OF_THE_SHELL.contains(&name.as_str()) && variable.value.is_none() && !secret {
-            let told =
+            let why =
                 format!("`{key}` takes `{name}` of the shell that runs compose, and is left out ({place})");
             self.notes
-                .push((told, "write its value into the manifest, if the application needs it".to_owned()));
+                .push((why, "write its value into the manifest, if the application needs it".to_owned()));
             return None;
         }
         if self.owner(name).is_some() {

@@ -97,11 +97,12 @@ pub(super) fn objects(
     let one = !storage.claims.is_empty();
     let replicas = i32::try_from(unit.service.replicas.filter(|_| !one).unwrap_or(1)).unwrap_or(1);
     if one && unit.service.replicas.is_some_and(|replicas| replicas > 1) {
-        let told = format!(
+        let message = format!(
             "`{}` has more than one replica, and a volume that only one may write to ({})",
             unit.service.name, unit.service.place
         );
-        notes.push((told, "one replica is written; raise `replicas` if its data may be shared".to_owned()));
+        notes
+            .push((message, "one replica is written; raise `replicas` if its data may be shared".to_owned()));
     }
     objects.push(match kind {
         "Job" => Written::new(
@@ -196,9 +197,9 @@ fn labels(unit: &Unit<'_>) -> BTreeMap<String, String> {
 /// What it is written after, and whether it may be made again.
 fn annotations(plan: &Plan<'_>, unit: &Unit<'_>, kind: &str) -> Option<BTreeMap<String, String>> {
     let mut after: Vec<String> = Vec::new();
-    for one in &unit.service.after {
-        let Some((name, kind, store)) = plan.kinds.get(&one.service) else { continue };
-        let waits = match one.condition {
+    for item in &unit.service.after {
+        let Some((name, kind, store)) = plan.kinds.get(&item.service) else { continue };
+        let waits = match item.condition {
             Condition::Healthy | Condition::Completed => true,
             Condition::Started => *store,
         };
@@ -271,12 +272,12 @@ fn pod_security(
     let user = unit.service.user.as_deref();
     let read = user.and_then(parts);
     if let Some(name) = user.filter(|_| read.is_none()) {
-        let told = format!(
+        let message = format!(
             "the user `{name}` of `{}` is known by its name only, which is left out ({})",
             unit.service.name, unit.service.place
         );
         notes.push((
-            told,
+            message,
             "write its number as `runAsUser`, if the image does not run as it anyway".to_owned(),
         ));
     }
@@ -300,11 +301,11 @@ fn host_aliases(unit: &Unit<'_>, notes: &mut Vec<(String, String)>) -> Option<Ve
         if address.parse::<std::net::IpAddr>().is_ok() {
             hosts.entry(address).or_default().push(name.clone());
         } else if name != "host.docker.internal" {
-            let told = format!(
+            let message = format!(
                 "`{name}` is this machine for `{}`, which has another address in a cluster ({place})",
                 unit.service.name
             );
-            notes.push((told, "write `host.minikube.internal` in its place".to_owned()));
+            notes.push((message, "write `host.minikube.internal` in its place".to_owned()));
         }
     }
     let aliases =

@@ -94,13 +94,14 @@ fn ordered(fields: &Map<String, Value>) -> Vec<&String> {
     ];
     const LAST: [&str; 7] =
         ["containers", "resources", "volumeMounts", "template", "volumeClaimTemplates", "volumes", "data"];
-    let rank =
-        |key: &str| match (FIRST.iter().position(|one| *one == key), LAST.iter().position(|one| *one == key))
-        {
-            (Some(at), _) => (0, at),
-            (None, Some(at)) => (2, at),
-            (None, None) => (1, 0),
-        };
+    let rank = |key: &str| match (
+        FIRST.iter().position(|item| *item == key),
+        LAST.iter().position(|item| *item == key),
+    ) {
+        (Some(at), _) => (0, at),
+        (None, Some(at)) => (2, at),
+        (None, None) => (1, 0),
+    };
     let mut keys: Vec<&String> = fields.keys().collect();
     keys.sort_by_key(|key| (rank(key), key.as_str()));
     keys

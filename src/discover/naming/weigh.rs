@@ -14,9 +14,9 @@ use crate::manifest::bind::repository;
 pub(super) fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32, String)> {
     let last = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
     let short = last(&one.repository);
-    let mut said: Vec<(u32, String)> = Vec::new();
+    let mut reasons: Vec<(u32, String)> = Vec::new();
     for build in inputs.evidence.builds.iter().filter(|build| build.dockerfile == found.path) {
-        let less = match build.said.rank {
+        let less = match build.provenance.rank {
             Rank::Declared | Rank::Script => 0,
             Rank::Docs => 5,
             Rank::Aside => 60,
@@ -25,11 +25,11 @@ pub(super) fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32
         let less = less + if build.fails { 6 } else { 0 };
         let fails = if build.fails { ", in a way that fails" } else { "" };
         for name in &build.names {
-            let place = &build.said.place;
+            let place = &build.provenance.place;
             if *name == one.repository {
-                said.push((1000 - less, format!("{place} builds it under this name{fails}")));
+                reasons.push((1000 - less, format!("{place} builds it under this name{fails}")));
             } else if last(name) == short && !is_public(&one.repository) {
-                said.push((950 - less, format!("{place} builds it as `{name}`{fails}")));
+                reasons.push((950 - less, format!("{place} builds it as `{name}`{fails}")));
             }
         }
     }
@@ -42,15 +42,15 @@ pub(super) fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32
             let image = service.image.as_deref().map(repository);
             let folder = compose.project(inputs.project);
             if image == Some(&one.repository) {
-                said.push((990, format!("{place} builds it under this name")));
+                reasons.push((990, format!("{place} builds it under this name")));
             // Somebody else's image is built here only under its very name.
             } else if is_public(&one.repository) {
             } else if image.is_some_and(|image| last(image) == short) {
-                said.push((940, format!("{place} builds it as `{}`", image.unwrap_or_default())));
+                reasons.push((940, format!("{place} builds it as `{}`", image.unwrap_or_default())));
             } else if [format!("{folder}-{}", service.name), format!("{folder}_{}", service.name)]
                 .contains(&short)
             {
-                said.push((
+                reasons.push((
                     930,
                     format!(
                         "compose builds it under this name for `{}` ({})",
@@ -63,7 +63,7 @@ pub(super) fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32
                 let develops =
                     mounts_sources(&service.volumes, &build.context) && dockerfile::rank(&found.path) > 0;
                 let weight = if develops { 430 } else { 700 };
-                said.push((weight, format!("the service `{}` in {place} is built from it", service.name)));
+                reasons.push((weight, format!("the service `{}` in {place} is built from it", service.name)));
             }
         }
     }
@@ -71,18 +71,18 @@ pub(super) fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32
         let words = dockerfile::words(found, inputs.project);
         let parts: Vec<&str> = short.split(['-', '_', '.']).collect();
         if let Some(word) = words.iter().find(|word| **word == short) {
-            said.push((600, format!("it is called `{word}` like the image")));
+            reasons.push((600, format!("it is called `{word}` like the image")));
         } else if let Some(word) = words.iter().find(|word| parts.contains(&word.as_str())) {
-            said.push((500, format!("`{word}` is in both names")));
+            reasons.push((500, format!("`{word}` is in both names")));
         } else if let Some(word) = words.iter().find(|word| parts.iter().any(|part| alike(part, word))) {
-            said.push((450, format!("`{word}` is another word for what it is called")));
+            reasons.push((450, format!("`{word}` is another word for what it is called")));
         } else if let Some(word) = words.iter().find(|word| {
             one.hints.iter().any(|hint| hint.split(['-', '_', '.']).any(|part| alike(part, word)))
         }) {
-            said.push((400, format!("`{word}` names the container, too")));
+            reasons.push((400, format!("`{word}` names the container, too")));
         }
-        if !said.is_empty() && one.ports.iter().any(|port| found.ports.contains(port)) {
-            for (weight, _) in &mut said {
+        if !reasons.is_empty() && one.ports.iter().any(|port| found.ports.contains(port)) {
+            for (weight, _) in &mut reasons {
                 *weight += 20;
             }
         }
@@ -96,7 +96,7 @@ pub(super) fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32
         return None;
     }
     // Of equal reasons the first: compose files stand in the order in which they count.
-    let (weight, why) = said.into_iter().rev().max_by_key(|(weight, _)| *weight)?;
+    let (weight, why) = reasons.into_iter().rev().max_by_key(|(weight, _)| *weight)?;
     // A name is no reason to build what lies far outside of the folder, or in an example of something else.
     let elsewhere = found.aside && file.split('/').next() != found.path.split('/').next();
     if weight < 700 && (elsewhere || found.path.starts_with("../../")) {
@@ -110,13 +110,13 @@ pub(super) fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32
 }
 
 /// Words that people use for one thing.
-fn alike(one: &str, other: &str) -> bool {
+fn alike(text: &str, other: &str) -> bool {
     const SAME: [&[&str]; 4] = [
         &["backend", "api", "server", "be"],
         &["frontend", "web", "ui", "client", "fe", "webapp"],
         &["worker", "jobs", "queue"],
         &["db", "database"],
     ];
-    let (one, other) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
-    one == other || SAME.iter().any(|same| same.contains(&one.as_str()) && same.contains(&other.as_str()))
+    let (text, other) = (text.to_ascii_lowercase(), other.to_ascii_lowercase());
+    text == other || SAME.iter().any(|same| same.contains(&text.as_str()) && same.contains(&other.as_str()))
 }

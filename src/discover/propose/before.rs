@@ -8,53 +8,54 @@ use super::Survey;
 use crate::discover::evidence::Besides;
 use crate::discover::evidence::Rank;
 use crate::discover::evidence::Sort;
+use crate::discover::method::Kind;
+use crate::discover::method::Method;
+use crate::discover::method::Source;
+use crate::discover::method::hosts;
+use crate::discover::method::refers;
 use crate::discover::naming;
 use crate::discover::tree::shown;
 use crate::discover::variant::distance;
-use crate::discover::way::Kind;
-use crate::discover::way::Source;
-use crate::discover::way::Way;
-use crate::discover::way::hosts;
-use crate::discover::way::refers;
 use crate::manifest::Object;
 use std::collections::BTreeSet;
 
-pub(super) fn add(survey: &Survey, way: &Way, objects: &[Object], proposal: &mut Proposal) {
+pub(super) fn add(survey: &Survey, method: &Method, objects: &[Object], proposal: &mut Proposal) {
     built_otherwise(survey, objects, proposal);
-    deployments(survey, way, objects, proposal);
+    deployments(survey, method, objects, proposal);
     installs(survey, objects, proposal);
 }
 
 /// Images that this tree builds with another program than Docker.
 fn built_otherwise(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
     let uses = naming::uses(objects);
-    for one in survey.evidence.besides.iter().filter(|one| one.sort == Sort::Lack) {
+    for item in survey.evidence.besides.iter().filter(|item| item.sort == Sort::Lack) {
         let needed = |name: &&String| {
             uses.iter().any(|image| image.repository == **name)
                 && proposal.images.iter().all(|image| image.name != **name)
         };
-        if let Some(name) = one.names.iter().find(needed) {
-            let help = format!("build `{name}` into the node as {} says, before `todo up`", one.said.place);
+        if let Some(name) = item.names.iter().find(needed) {
+            let help =
+                format!("build `{name}` into the node as {} says, before `todo up`", item.provenance.place);
             proposal.first.push(help);
         }
     }
 }
 
 /// Other deployments of the tree that something deploys, and whose Services the pods of this one ask for.
-fn deployments(survey: &Survey, way: &Way, objects: &[Object], proposal: &mut Proposal) {
+fn deployments(survey: &Survey, method: &Method, objects: &[Object], proposal: &mut Proposal) {
     let ids: BTreeSet<_> = objects.iter().map(Object::id).collect();
-    let needed = |other: &&Way| {
-        let said = other.said.as_ref().filter(|said| said.rank < Rank::Aside);
-        other.path != way.path
+    let needed = |other: &&Method| {
+        let provenance = other.provenance.as_ref().filter(|provenance| provenance.rank < Rank::Aside);
+        other.path != method.path
             && other.kind < Kind::Compose
             && other.broken.is_empty()
-            && said.is_some_and(|said| said.distance <= distance(""))
-            && other.objects.iter().all(|one| !ids.contains(&one.id()))
+            && provenance.is_some_and(|provenance| provenance.distance <= distance(""))
+            && other.objects.iter().all(|object| !ids.contains(&object.id()))
             && refers(objects, &other.objects)
     };
-    for other in survey.ways.iter().filter(needed) {
-        let Some(said) = &other.said else { continue };
-        let (title, place) = (&other.title, &said.place);
+    for other in survey.methods.iter().filter(needed) {
+        let Some(provenance) = &other.provenance else { continue };
+        let (title, place) = (&other.title, &provenance.place);
         let what = format!("the application asks for Services of {title}, which {place} deploys on its own");
         let help = format!("`{}`, before `todo up`", command(other, proposal));
         proposal.instead.retain(|(path, _)| *path != other.path);
@@ -64,8 +65,8 @@ fn deployments(survey: &Survey, way: &Way, objects: &[Object], proposal: &mut Pr
 }
 
 /// How kubectl or Helm deploys it.
-fn command(way: &Way, proposal: &Proposal) -> String {
-    let named = proposal.namespace.as_ref().filter(|_| way.namespace.is_none());
+fn command(method: &Method, proposal: &Proposal) -> String {
+    let named = proposal.namespace.as_ref().filter(|_| method.namespace.is_none());
     let space = named.map_or_else(String::new, |(name, _)| format!(" -n {name}"));
     let one = |source: &Source| match source {
         Source::Path(path) => format!("kubectl apply{space} -f {}", shown(path)),
@@ -74,7 +75,7 @@ fn command(way: &Way, proposal: &Proposal) -> String {
             format!("helm upgrade --install{space} {release} ./{}", shown(chart))
         }
     };
-    way.sources.iter().map(one).collect::<Vec<_>>().join(" && ")
+    method.sources.iter().map(one).collect::<Vec<_>>().join(" && ")
 }
 
 /// What is installed of others, and brings a kind or a host that the objects name.
@@ -82,7 +83,7 @@ fn installs(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
     let mut groups = foreign_groups(objects);
     let hosts = hosts(objects);
     let services: BTreeSet<&str> =
-        objects.iter().filter(|one| one.kind() == "Service").map(Object::name).collect();
+        objects.iter().filter(|object| object.kind() == "Service").map(Object::name).collect();
     let asked = |name: &str| {
         let of = |host: &str| {
             let mut labels = host.split('.');
@@ -96,24 +97,24 @@ fn installs(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
     let alone = |name: &str| name.contains('/') && store_of(name).is_some_and(|store| !runs(objects, store));
     let brings =
         |name: &String| groups.iter().any(|group| is_of_group(name, group)) || asked(name) || alone(name);
-    let needed = |one: &&Besides| {
-        one.sort == Sort::Install
-            && one.said.rank < Rank::Aside
-            && one.said.distance <= distance("")
-            && one.names.iter().any(brings)
+    let needed = |item: &&Besides| {
+        item.sort == Sort::Install
+            && item.provenance.rank < Rank::Aside
+            && item.provenance.distance <= distance("")
+            && item.names.iter().any(brings)
     };
     let needed: Vec<&Besides> = survey.evidence.besides.iter().filter(needed).collect();
-    groups.retain(|group| !needed.iter().any(|one| one.names.iter().any(|name| is_of_group(name, group))));
+    groups.retain(|group| !needed.iter().any(|item| item.names.iter().any(|name| is_of_group(name, group))));
     for group in groups {
-        let kind = objects.iter().find(|one| one.group() == group).map_or("", Object::kind);
+        let kind = objects.iter().find(|object| object.group() == group).map_or("", Object::kind);
         let what =
             format!("no cluster has the kind `{kind}` (`{group}`) by itself, and nothing here installs it");
         let help = format!("install what brings `{kind}`, before `todo up`");
         proposal.first.push(help.clone());
         proposal.notes.push((what, help));
     }
-    for one in needed {
-        let help = format!("do what {} does: it {}", one.said.place, one.what);
+    for item in needed {
+        let help = format!("do what {} does: it {}", item.provenance.place, item.what);
         if !proposal.first.contains(&help) {
             proposal.first.push(help);
         }
@@ -164,10 +165,10 @@ fn runs(objects: &[Object], store: &[&str]) -> bool {
 fn foreign_groups(objects: &[Object]) -> BTreeSet<String> {
     let defined: BTreeSet<&str> = objects
         .iter()
-        .filter(|one| one.kind() == "CustomResourceDefinition")
-        .filter_map(|one| one.value["spec"]["group"].as_str())
+        .filter(|object| object.kind() == "CustomResourceDefinition")
+        .filter_map(|object| object.value["spec"]["group"].as_str())
         .collect();
-    let groups = objects.iter().filter_map(|one| one.value["apiVersion"].as_str()?.split_once('/'));
+    let groups = objects.iter().filter_map(|object| object.value["apiVersion"].as_str()?.split_once('/'));
     let foreign = groups.map(|(group, _)| group).filter(|group| {
         let own = !group.contains('.') || group.ends_with(".k8s.io") && !group.starts_with("gateway.");
         !own && !defined.contains(group)

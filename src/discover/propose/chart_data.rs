@@ -2,9 +2,9 @@
 
 use super::Proposal;
 use super::Survey;
+use crate::discover::method::Method;
+use crate::discover::method::Source;
 use crate::discover::tree::join;
-use crate::discover::way::Source;
-use crate::discover::way::Way;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::pods;
@@ -18,21 +18,22 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Gives every empty key of a Secret that pods read a variable, or tells it where no path of the values can be found.
-pub(super) fn chart_secrets(survey: &Survey, way: &Way, objects: &[Object], proposal: &mut Proposal) {
-    for object in objects.iter().filter(|one| one.kind() == "Secret" && is_read(objects, one.name())) {
+pub(super) fn chart_secrets(survey: &Survey, method: &Method, objects: &[Object], proposal: &mut Proposal) {
+    for object in objects.iter().filter(|object| object.kind() == "Secret" && is_read(objects, object.name()))
+    {
         let template = object.place.file.to_string_lossy().replace('\\', "/");
         for (key, value) in values(object) {
             if !value.is_empty() && look(&key, &value) != Some(Clear::Placeholder) {
                 continue;
             }
-            let path = path_of(survey, way, &template, &key);
-            let Some(path) = path.or_else(|| same_key(survey, way, &key)) else {
-                let told =
+            let path = path_of(survey, method, &template, &key);
+            let Some(path) = path.or_else(|| same_key(survey, method, &key)) else {
+                let message =
                     format!("the chart's Secret/{} has no value for `{key}` ({template})", object.name());
                 let help =
                     "give it one in a values file that git does not have, and name that under `values`";
                 proposal.first.push(help.to_owned());
-                proposal.notes.push((told, help.to_owned()));
+                proposal.notes.push((message, help.to_owned()));
                 continue;
             };
             let owner = proposal.sources.iter_mut().find_map(|source| match source {
@@ -71,7 +72,7 @@ pub(super) fn propose(survey: &Survey, proposal: &mut Proposal) {
         if lacking.is_empty() {
             continue;
         }
-        let told = format!("the chart `{chart}` has no value for {}", lacking.join(" and "));
+        let message = format!("the chart `{chart}` has no value for {}", lacking.join(" and "));
         let help = match own.and_then(|env| env.example.as_deref()) {
             Some(example) if own.is_some_and(|env| !env.there) => {
                 format!(
@@ -84,7 +85,7 @@ pub(super) fn propose(survey: &Survey, proposal: &mut Proposal) {
             ),
         };
         proposal.first.push(help.clone());
-        proposal.notes.push((told, help));
+        proposal.notes.push((message, help));
     }
 }
 
@@ -114,7 +115,8 @@ fn is_variable(key: &str) -> bool {
 }
 
 fn is_read(objects: &[Object], name: &str) -> bool {
-    pods::all(objects).any(|(_, template)| template.references().iter().any(|one| one.name == name))
+    pods::all(objects)
+        .any(|(_, template)| template.references().iter().any(|reference| reference.name == name))
 }
 
 /// The keys of a Secret with their values in clear, which stay here.
@@ -134,7 +136,7 @@ fn values(object: &Object) -> Vec<(String, String)> {
 }
 
 /// The path of the values that a template writes under `key`: `KEY: {{ .Values.a.b | quote }}`.
-fn path_of(survey: &Survey, way: &Way, template: &str, key: &str) -> Option<String> {
+fn path_of(survey: &Survey, method: &Method, template: &str, key: &str) -> Option<String> {
     let text = survey.tree.text(template)?;
     let named = |line: &&str| {
         let line = line.trim().trim_start_matches(['"', '\'']);
@@ -145,7 +147,7 @@ fn path_of(survey: &Survey, way: &Way, template: &str, key: &str) -> Option<Stri
     let path: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect();
     let path = path.trim_end_matches('.').to_owned();
     // A chart within the chart has its values under its name.
-    let chart = way.sources.iter().find_map(|source| match source {
+    let chart = method.sources.iter().find_map(|source| match source {
         Source::Chart { chart, .. } if template.starts_with(&format!("{chart}/charts/")) => Some(chart),
         _ => None,
     });
@@ -158,8 +160,8 @@ fn path_of(survey: &Survey, way: &Way, template: &str, key: &str) -> Option<Stri
 }
 
 /// The one path of the values that ends in `key` and has no value: for templates that write a whole mapping.
-fn same_key(survey: &Survey, way: &Way, key: &str) -> Option<String> {
-    let files = way.sources.iter().flat_map(|source| match source {
+fn same_key(survey: &Survey, method: &Method, key: &str) -> Option<String> {
+    let files = method.sources.iter().flat_map(|source| match source {
         Source::Chart { chart, values, .. } => {
             std::iter::once(join(chart, "values.yaml")).chain(values.iter().cloned()).collect::<Vec<_>>()
         }

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 /// What pods read and nobody defines.
 #[derive(Default)]
-struct Wanted {
+struct Missing {
     keys: BTreeSet<String>,
     optional: BTreeSet<String>,
     whole: bool,
@@ -30,11 +30,12 @@ struct Wanted {
 }
 
 pub(super) fn data(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
-    let mut wanted: BTreeMap<(ConfigKind, String), Wanted> = BTreeMap::new();
+    let mut wanted: BTreeMap<(ConfigKind, String), Missing> = BTreeMap::new();
     for (object, template) in pods::all(objects) {
         for reference in template.references() {
             let kind = reference.kind.as_str();
-            let defined = objects.iter().any(|one| one.kind() == kind && one.name() == reference.name);
+            let defined =
+                objects.iter().any(|object| object.kind() == kind && object.name() == reference.name);
             if defined || reference.name == "kube-root-ca.crt" {
                 continue;
             }
@@ -60,7 +61,9 @@ pub(super) fn data(survey: &Survey, objects: &[Object], proposal: &mut Proposal)
         }
         let why = format!("{place} reads it, and no manifest defines it");
         let made = survey.evidence.made.iter().find(|made| {
-            made.secret == (kind == ConfigKind::Secret) && made.name == name && made.said.rank < Rank::Aside
+            made.secret == (kind == ConfigKind::Secret)
+                && made.name == name
+                && made.provenance.rank < Rank::Aside
         });
         match kind {
             ConfigKind::Secret => proposal.secrets.push(secret(survey, name, why, one, both, made)),
@@ -74,25 +77,25 @@ pub(super) fn data(survey: &Survey, objects: &[Object], proposal: &mut Proposal)
         proposal.notes.extend(note);
     }
     for config in proposal.configs.iter().filter(|config| config.blank) {
-        let told =
+        let message =
             format!("the ConfigMap `{}`: {}; nothing here says what is in it", config.name, config.why);
         let help = format!("write it: a manifest, or [config.{}]", config.name);
         proposal.first.push(help.clone());
-        proposal.notes.push((told, help));
+        proposal.notes.push((message, help));
     }
     for config in proposal.configs.iter().filter(|config| !config.blank && !config.open.is_empty()) {
         let keys = config.open.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-        let told =
+        let message =
             format!("the ConfigMap `{}`: {}; nothing says the value of {keys}", config.name, config.why);
         let help = format!("write it into [config.{}] in deploy.toml, before `todo up`", config.name);
         proposal.first.push(help.clone());
-        proposal.notes.push((told, help));
+        proposal.notes.push((message, help));
     }
 }
 
-fn config(survey: &Survey, name: String, why: String, mut one: Wanted, made: Option<&Made>) -> Config {
+fn config(survey: &Survey, name: String, why: String, mut object: Missing, made: Option<&Made>) -> Config {
     if let Some(made) = made {
-        let why = format!("{} makes it", made.said.place);
+        let why = format!("{} makes it", made.provenance.place);
         if let (Some(file), true) = (&made.env_file, made.files.is_empty()) {
             return Config { name, file: Some(file.clone()), why, ..Config::default() };
         }
@@ -105,15 +108,15 @@ fn config(survey: &Survey, name: String, why: String, mut one: Wanted, made: Opt
         values.extend(made.files.iter().map(|(key, path)| (key.clone(), text(path).unwrap_or_default())));
         return Config { name, values, open, blank, why, ..Config::default() };
     }
-    let env = survey.env_files.first().filter(|_| one.variables);
-    let more = env.into_iter().filter(|_| one.whole).flat_map(|env| &env.keys);
-    one.keys.extend(more.filter(|key| !keys::is_secret(key)).cloned());
-    one.keys.extend(one.optional);
+    let env = survey.env_files.first().filter(|_| object.variables);
+    let more = env.into_iter().filter(|_| object.whole).flat_map(|env| &env.keys);
+    object.keys.extend(more.filter(|key| !keys::is_secret(key)).cloned());
+    object.keys.extend(object.optional);
     let example = env.and_then(|env| env.example.as_deref()).and_then(|path| survey.tree.text(path));
     let known = keys::harmless(example.unwrap_or_default());
-    let open = one.keys.iter().filter(|key| !known.contains_key(*key)).cloned().collect();
+    let open = object.keys.iter().filter(|key| !known.contains_key(*key)).cloned().collect();
     let value = |key: String| (key.clone(), known.get(&key).cloned().unwrap_or_default());
-    let values: BTreeMap<String, String> = one.keys.into_iter().map(value).collect();
+    let values: BTreeMap<String, String> = object.keys.into_iter().map(value).collect();
     Config { name, blank: values.is_empty(), values, open, why, ..Config::default() }
 }
 
@@ -121,55 +124,55 @@ fn secret(
     survey: &Survey,
     name: String,
     mut why: String,
-    mut one: Wanted,
+    mut object: Missing,
     both: bool,
     made: Option<&Made>,
 ) -> Secret {
     let mut files = BTreeMap::new();
     if let Some(made) = made {
-        why = format!("{} makes it", made.said.place);
+        why = format!("{} makes it", made.provenance.place);
         files.clone_from(&made.files);
-        if one.whole {
-            one.keys.extend(made.keys.keys().cloned());
+        if object.whole {
+            object.keys.extend(made.keys.keys().cloned());
         }
-        one.keys.retain(|key| !files.contains_key(key));
+        object.keys.retain(|key| !files.contains_key(key));
     }
-    if !one.variables && files.is_empty() && one.keys.is_empty() && made.is_none() {
+    if !object.variables && files.is_empty() && object.keys.is_empty() && made.is_none() {
         // Files that only a person has: certificates, key files. What is in `.env` is none of them.
         return Secret { name, blank: true, why, ..Secret::default() };
     }
-    if one.whole && files.is_empty() {
-        one.keys.extend(example_keys(&survey.tree, &name));
+    if object.whole && files.is_empty() {
+        object.keys.extend(example_keys(&survey.tree, &name));
     }
     let fits = |env: &&EnvFile| {
-        env.keys.iter().filter(|key| one.keys.contains(*key) || one.optional.contains(*key)).count()
+        env.keys.iter().filter(|key| object.keys.contains(*key) || object.optional.contains(*key)).count()
     };
     let named = made.and_then(|made| made.env_file.clone());
     let env =
-        survey.env_files.iter().rev().max_by_key(fits).filter(|env| one.keys.is_empty() || fits(env) > 0);
+        survey.env_files.iter().rev().max_by_key(fits).filter(|env| object.keys.is_empty() || fits(env) > 0);
     let env = match &named {
         Some(named) => survey.env_files.iter().find(|env| env.path == *named),
         None => env,
     };
-    if one.whole && one.keys.is_empty() && files.is_empty() {
+    if object.whole && object.keys.is_empty() && files.is_empty() {
         let guarded = |key: &&String| !both || keys::is_secret(key);
-        one.keys.extend(env.into_iter().flat_map(|env| &env.keys).filter(guarded).cloned());
+        object.keys.extend(env.into_iter().flat_map(|env| &env.keys).filter(guarded).cloned());
     }
     // A key has one place in a section of deploy.toml.
-    one.optional.retain(|key| !one.keys.contains(key) && !files.contains_key(key));
+    object.optional.retain(|key| !object.keys.contains(key) && !files.contains_key(key));
     let there = |key: &str| env.is_some_and(|env| env.there && env.keys.iter().any(|known| known == key));
     let (generate, keys): (Vec<String>, Vec<String>) =
-        one.keys.into_iter().partition(|key| keys::is_ours(key) && !there(key));
+        object.keys.into_iter().partition(|key| keys::is_ours(key) && !there(key));
     let env_file = named.or_else(|| env.map(|env| env.path.clone())).unwrap_or_else(|| ".env".to_owned());
     let is_there = survey.tree.files.contains(&env_file);
-    let of_files = !files.is_empty() && keys.is_empty() && one.optional.is_empty();
-    let needed = !of_files && (!keys.is_empty() || !one.optional.is_empty() || generate.is_empty());
+    let of_files = !files.is_empty() && keys.is_empty() && object.optional.is_empty();
+    let needed = !of_files && (!keys.is_empty() || !object.optional.is_empty() || generate.is_empty());
     Secret {
         name,
         from_env: !is_there && !of_files,
         env_file: needed.then_some(env_file),
         keys,
-        optional: one.optional.into_iter().collect(),
+        optional: object.optional.into_iter().collect(),
         generate,
         files,
         blank: false,
@@ -183,13 +186,13 @@ fn separate(secrets: &mut [Secret]) {
         |secret: &Secret| secret.keys.iter().chain(&secret.optional).cloned().collect::<BTreeSet<String>>();
     let shared: Vec<bool> = secrets
         .iter()
-        .map(|one| {
-            one.env_file.is_some()
+        .map(|secret| {
+            secret.env_file.is_some()
                 && secrets.iter().any(|other| {
-                    other.name != one.name
-                        && other.env_file == one.env_file
-                        && !keys(other).is_disjoint(&keys(one))
-                        && is_generic(&keys(one), &keys(other))
+                    other.name != secret.name
+                        && other.env_file == secret.env_file
+                        && !keys(other).is_disjoint(&keys(secret))
+                        && is_generic(&keys(secret), &keys(other))
                 })
         })
         .collect();
@@ -200,23 +203,23 @@ fn separate(secrets: &mut [Secret]) {
 }
 
 /// Whether what two Secrets share says nothing about what it is for: `password`, and not `DATABASE_URL`.
-fn is_generic(one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
-    one.intersection(other).any(|key| !key.contains(['_', '-', '.']))
+fn is_generic(set: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
+    set.intersection(other).any(|key| !key.contains(['_', '-', '.']))
 }
 
 /// What is to be done before the Secret can be made.
 fn note(survey: &Survey, secret: &Secret) -> Option<(String, String)> {
     if secret.blank {
-        let told = format!("the Secret `{}`: {}; its files are yours alone", secret.name, secret.why);
+        let message = format!("the Secret `{}`: {}; its files are yours alone", secret.name, secret.why);
         let help = format!("name them in [secret.{}], which is written as a comment", secret.name);
-        return Some((told, help));
+        return Some((message, help));
     }
     let absent: Vec<String> =
         secret.files.values().filter(|path| !survey.tree.files.contains(*path)).cloned().collect();
     if let Some(path) = absent.first() {
-        let told =
+        let message =
             format!("`{path}` is not there yet; the Secret `{}` is made of it ({})", secret.name, secret.why);
-        return Some((told, format!("put `{path}` there, before `todo up`")));
+        return Some((message, format!("put `{path}` there, before `todo up`")));
     }
     let file = secret.env_file.as_ref().filter(|file| !survey.tree.files.contains(*file))?;
     let list = secret.keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
@@ -253,7 +256,7 @@ fn can_be_set(name: &str) -> bool {
 /// The keys of an example of the Secret that lies beside the manifests: `secret.example.yaml`.
 fn example_keys(tree: &Tree, name: &str) -> Vec<String> {
     let yaml = |path: &&String| file_name(path).contains(".y") && file_name(path).contains("secret");
-    let named = |one: &&Object| one.kind() == "Secret" && one.name() == name;
+    let named = |object: &&Object| object.kind() == "Secret" && object.name() == name;
     let mut files = tree.texts.keys().filter(yaml).map(|path| tree.objects(path));
     let Some(secret) = files.find_map(|file| file.0.iter().find(named).cloned()) else { return Vec::new() };
     let fields =

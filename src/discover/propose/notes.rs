@@ -8,6 +8,8 @@ use crate::discover::evidence::Besides;
 use crate::discover::evidence::Rank;
 use crate::discover::evidence::Sort;
 use crate::discover::manifest_files;
+use crate::discover::method::Method;
+use crate::discover::method::Source;
 use crate::discover::naming::Use;
 use crate::discover::published::is_public;
 use crate::discover::submodules::submodule;
@@ -15,8 +17,6 @@ use crate::discover::tree::Tree;
 use crate::discover::tree::file_name;
 use crate::discover::tree::parent;
 use crate::discover::variant::distance;
-use crate::discover::way::Source;
-use crate::discover::way::Way;
 use crate::manifest::Object;
 use std::collections::BTreeSet;
 
@@ -24,9 +24,9 @@ use std::collections::BTreeSet;
 const MOST: usize = 12;
 
 /// What cannot be read is chosen only where nothing else is there; it may be what the application is, so it is told.
-pub(super) fn unread(survey: &Survey, way: &Way, proposal: &mut Proposal) {
-    let runs_ours = !way.is_of_others() || survey.dockerfiles.iter().all(|one| one.outside);
-    for other in survey.ways.iter().filter(|other| other.path != way.path && !other.is_aside()) {
+pub(super) fn unread(survey: &Survey, method: &Method, proposal: &mut Proposal) {
+    let runs_ours = !method.is_of_others() || survey.dockerfiles.iter().all(|dockerfile| dockerfile.outside);
+    for other in survey.methods.iter().filter(|other| other.path != method.path && !other.is_aside()) {
         let Some(wrong) = other.broken.first() else { continue };
         let place = wrong.place.as_ref().map(|place| format!("{}: ", at(place))).unwrap_or_default();
         let file = wrong.place.as_ref().map_or(other.path.clone(), |place| place.file.display().to_string());
@@ -39,7 +39,7 @@ pub(super) fn unread(survey: &Survey, way: &Way, proposal: &mut Proposal) {
 
 pub(super) fn add(
     survey: &Survey,
-    way: &Way,
+    method: &Method,
     objects: &[Object],
     uses: &[Use],
     rendered: bool,
@@ -47,15 +47,15 @@ pub(super) fn add(
 ) {
     builds(survey, uses, proposal);
     unbuilt(survey, uses, proposal);
-    besides(survey, way, proposal);
-    for source in &way.sources {
+    besides(survey, method, proposal);
+    for source in &method.sources {
         if let Source::Chart { left, .. } = source {
             let help = "name it under `values`, if it is needed";
             proposal.besides.extend(left.iter().map(|left| (left.clone(), help.to_owned())));
         }
     }
-    if rendered && way.sources.iter().any(|source| matches!(source, Source::Chart { .. })) {
-        super::chart_data::chart_secrets(survey, way, objects, proposal);
+    if rendered && method.sources.iter().any(|source| matches!(source, Source::Chart { .. })) {
+        super::chart_data::chart_secrets(survey, method, objects, proposal);
     }
     super::chart_data::propose(survey, proposal);
 }
@@ -64,7 +64,7 @@ pub(super) fn add(
 fn builds(survey: &Survey, uses: &[Use], proposal: &mut Proposal) {
     let tree = &survey.tree;
     let last = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
-    let deployed = |name: &String| uses.iter().any(|one| last(&one.repository) == last(name));
+    let deployed = |name: &String| uses.iter().any(|item| last(&item.repository) == last(name));
     let mut seen = BTreeSet::new();
     for build in &survey.evidence.builds {
         let Some(name) = build.names.iter().find(|name| deployed(name)) else { continue };
@@ -73,7 +73,7 @@ fn builds(survey: &Survey, uses: &[Use], proposal: &mut Proposal) {
             continue;
         }
         let folder = parent(&build.dockerfile);
-        let place = &build.said.place;
+        let place = &build.provenance.place;
         let (what, help) = match submodule(tree, folder) {
             Some(path) => (
                 format!("{place} builds `{name}` from `{folder}`, a git submodule that is not there"),
@@ -98,15 +98,15 @@ fn builds(survey: &Survey, uses: &[Use], proposal: &mut Proposal) {
 /// Images that nothing here builds and that are no published ones by their name.
 fn unbuilt(survey: &Survey, uses: &[Use], proposal: &mut Proposal) {
     let mut seen = BTreeSet::new();
-    for one in uses {
-        let name = &one.repository;
-        let told =
+    for item in uses {
+        let name = &item.repository;
+        let is_noted =
             |list: &[(String, String)]| list.iter().any(|(what, _)| what.contains(&format!("`{name}`")));
         let built = proposal.images.iter().any(|image| Some(&image.name) == image_name(name).as_ref());
-        if built || is_public(name) || told(&proposal.notes) || !seen.insert(name.clone()) {
+        if built || is_public(name) || is_noted(&proposal.notes) || !seen.insert(name.clone()) {
             continue;
         }
-        let place = at(&one.place);
+        let place = at(&item.place);
         if image_name(name).is_none() {
             let what = format!("`{name}` ({place}) is a placeholder: no image may have that name");
             proposal.first.push(format!("write the image's name at {place}"));
@@ -141,31 +141,31 @@ fn without_dockerfile(tree: &Tree, name: &str) -> String {
 }
 
 /// What the files that deploy it do besides, of which `todo up` does nothing.
-pub(super) fn besides(survey: &Survey, way: &Way, proposal: &mut Proposal) {
+pub(super) fn besides(survey: &Survey, method: &Method, proposal: &mut Proposal) {
     proposal.besides.extend(manifest_files::describe(&survey.templates));
     let secrets: BTreeSet<String> =
         proposal.secrets.iter().filter_map(|secret| secret.env_file.clone()).collect();
-    let tells = |one: &Besides| {
-        let said = &one.said;
-        let same = way.said.as_ref().is_some_and(|by| by.entry == said.entry);
+    let tells = |item: &Besides| {
+        let provenance = &item.provenance;
+        let same = method.provenance.as_ref().is_some_and(|by| by.entry == provenance.entry);
         // Where nothing deploys it, the README of the whole says what it needs.
-        let at_root = said.place.file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
-        let installs = one.sort == Sort::Install && way.said.is_none();
-        let documented = at_root && said.rank == Rank::Docs && (installs || one.sort == Sort::Copy);
+        let at_root = provenance.place.file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
+        let installs = item.sort == Sort::Install && method.provenance.is_none();
+        let documented = at_root && provenance.rank == Rank::Docs && (installs || item.sort == Sort::Copy);
         // The files of Secrets are asked for with their keys.
         let asked = |file: &String| secrets.contains(file) || file_name(file).starts_with(".env");
-        if one.sort == Sort::Copy && one.names.iter().any(asked) {
+        if item.sort == Sort::Copy && item.names.iter().any(asked) {
             return false;
         }
-        let stated = said.rank <= Rank::Script && one.sort != Sort::Change;
-        (same || documented || stated) && said.distance <= distance("")
+        let stated = provenance.rank <= Rank::Script && item.sort != Sort::Change;
+        (same || documented || stated) && provenance.distance <= distance("")
     };
-    let all: Vec<_> = survey.evidence.besides.iter().filter(|one| tells(one)).collect();
-    for one in all.iter().take(MOST) {
-        proposal.besides.push((format!("{} {}", one.said.place, one.what), one.help.clone()));
+    let all: Vec<_> = survey.evidence.besides.iter().filter(|item| tells(item)).collect();
+    for item in all.iter().take(MOST) {
+        proposal.besides.push((format!("{} {}", item.provenance.place, item.what), item.help.clone()));
     }
     if all.len() > MOST {
         let more = format!("{} more lines of scripts do what `todo up` does not", all.len() - MOST);
-        proposal.besides.push((more, format!("read them from {} on", all[MOST].said.place)));
+        proposal.besides.push((more, format!("read them from {} on", all[MOST].provenance.place)));
     }
 }

@@ -41,8 +41,8 @@ const REMOVED: [(&str, &[&str], &str, &str); 20] = [
 /// Says which objects no current cluster takes.
 pub(super) fn propose(objects: &[Object], proposal: &mut Proposal) {
     for (version, kinds, since, now) in REMOVED {
-        let mut gone = objects.iter().filter(|one| {
-            one.value["apiVersion"] == version && (kinds.is_empty() || kinds.contains(&one.kind()))
+        let mut gone = objects.iter().filter(|object| {
+            object.value["apiVersion"] == version && (kinds.is_empty() || kinds.contains(&object.kind()))
         });
         let Some(first) = gone.next() else { continue };
         let others = match gone.count() {
@@ -51,10 +51,10 @@ pub(super) fn propose(objects: &[Object], proposal: &mut Proposal) {
             count => format!(" and {count} more"),
         };
         let (id, place) = (first.id(), at(&first.place));
-        let told = format!("{id} ({place}){others}: Kubernetes has no `{version}` from {since} on");
+        let message = format!("{id} ({place}){others}: Kubernetes has no `{version}` from {since} on");
         let help = format!("write `apiVersion: {now}` at {place}, with the fields that it has there");
         proposal.first.push(help.clone());
-        proposal.notes.push((told, help));
+        proposal.notes.push((message, help));
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn versions_that_no_cluster_has_any_more_are_told() {
-        for (version, kind, told) in [
+        for (version, kind, expected) in [
             ("extensions/v1beta1", "Ingress", 1),
             ("apps/v1beta2", "StatefulSet", 1),
             ("autoscaling/v2beta2", "HorizontalPodAutoscaler", 1),
@@ -77,7 +77,11 @@ mod tests {
             let mut proposal = Proposal::default();
             let one = format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: a}}\n");
             propose(&objects(&format!("{one}---\n{}", one.replace("name: a", "name: b"))), &mut proposal);
-            assert_eq!((proposal.notes.len(), proposal.first.len()), (told, told), "{version} {kind}");
+            assert_eq!(
+                (proposal.notes.len(), proposal.first.len()),
+                (expected, expected),
+                "{version} {kind}"
+            );
         }
     }
 }

@@ -4,14 +4,14 @@ use super::Proposal;
 use super::Source;
 use super::propose;
 use super::survey;
+use crate::discover::method::Programs;
 use crate::discover::tree::Tree;
-use crate::discover::way::Programs;
 use std::collections::BTreeMap;
 
 fn proposed(files: &[(&str, &str)]) -> Proposal {
     let survey = survey(Tree::from_texts("shop", files), Programs { helm: true, kustomize: true });
-    let way = survey.ways.first().unwrap_or_else(|| panic!("no way: {files:?}"));
-    propose(&survey, way, None, &BTreeMap::new())
+    let method = survey.methods.first().unwrap_or_else(|| panic!("no way: {files:?}"));
+    propose(&survey, method, None, &BTreeMap::new())
 }
 
 fn pod(name: &str, image: &str) -> String {
@@ -49,10 +49,10 @@ fn commands_of_a_cloud_and_extras_count_less_than_the_readme() {
 fn installs_of_the_readme_are_told_where_nothing_deploys_the_manifests() {
     let web = pod("web", "acme/web");
     let install = "```sh\nhelm install mq bitnami/rabbitmq\n```\n";
-    for (readme, told) in [("README.md", true), ("notes/README.md", false)] {
+    for (readme, expected) in [("README.md", true), ("notes/README.md", false)] {
         let files = [("k8s/web.yaml", web.as_str()), (readme, install)];
         let besides = proposed(&files).besides;
-        assert_eq!(besides.iter().any(|(what, _)| what.contains("bitnami/rabbitmq")), told, "{readme}");
+        assert_eq!(besides.iter().any(|(what, _)| what.contains("bitnami/rabbitmq")), expected, "{readme}");
     }
 }
 
@@ -86,9 +86,9 @@ fn a_folder_of_trials_alone_is_left_out() {
         ("k8s/jobs/web-loadtest.yaml", &trial),
         ("k8s/jobs/web-stresstest.yaml", &trial.replace("trial", "stress")),
     ];
-    let told = proposed(&files);
-    assert_eq!(told.sources, [Source::Path("k8s/web".into())]);
-    assert!(told.besides.iter().any(|(what, _)| what.contains("k8s/jobs")), "{:?}", told.besides);
+    let proposal = proposed(&files);
+    assert_eq!(proposal.sources, [Source::Path("k8s/web".into())]);
+    assert!(proposal.besides.iter().any(|(what, _)| what.contains("k8s/jobs")), "{:?}", proposal.besides);
     // Beside a file that is none of them, nobody knows.
     let mixed = [files[0], files[1], ("k8s/jobs/migrate.yaml", &trial.replace("trial", "migrate"))];
     assert_eq!(proposed(&mixed).sources.len(), 2);
@@ -182,7 +182,7 @@ fn compose_files_are_those_that_commands_name() {
 #[test]
 fn steps_beside_compose_are_told() {
     let base = "services: {web: {image: acme/web}, db: {image: postgres}}\n";
-    let told = |path: &str, text: &str| {
+    let counts = |path: &str, text: &str| {
         let proposal = proposed(&[("compose.yaml", base), (path, text)]);
         (proposal.besides.len(), proposal.first.len())
     };
@@ -192,12 +192,12 @@ fn steps_beside_compose_are_told() {
         ("docker compose exec db psql -U me\n", 0),
         ("docker compose run --rm other rails db:migrate\n", 0),
     ] {
-        assert_eq!(told("up.sh", text), (count, 0), "{text}");
+        assert_eq!(counts("up.sh", text), (count, 0), "{text}");
     }
-    assert_eq!(told("install.sh", "cp a.example a\n. lib/x.sh\n"), (1, 1));
-    assert_eq!(told("install.sh", "docker compose up -d\n"), (0, 0));
-    assert_eq!(told("lib/install.sh", "cp a.example a\n"), (0, 0));
-    assert_eq!(told("score.yaml", "apiVersion: score.dev/v1b1\ncontainers: {}\n"), (1, 0));
+    assert_eq!(counts("install.sh", "cp a.example a\n. lib/x.sh\n"), (1, 1));
+    assert_eq!(counts("install.sh", "docker compose up -d\n"), (0, 0));
+    assert_eq!(counts("lib/install.sh", "cp a.example a\n"), (0, 0));
+    assert_eq!(counts("score.yaml", "apiVersion: score.dev/v1b1\ncontainers: {}\n"), (1, 0));
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn what_another_program_builds_comes_first() {
 fn files_that_are_made_of_examples_are_told() {
     let web = pod("web", "acme/web");
     let readme = "```sh\ncp conf/app.example.yml conf/app.yml\ncp .env.example .env\n```\n";
-    for (more, told) in [("x", 1), ("conf/app.yml", 0)] {
+    for (more, expected) in [("x", 1), ("conf/app.yml", 0)] {
         let files = [
             ("k8s/web.yaml", web.as_str()),
             ("conf/app.example.yml", "a: b"),
@@ -301,7 +301,7 @@ fn files_that_are_made_of_examples_are_told() {
             ("README.md", readme),
             (more, ""),
         ];
-        assert_eq!(proposed(&files).besides.len(), told, "{more}");
+        assert_eq!(proposed(&files).besides.len(), expected, "{more}");
     }
 }
 

@@ -10,8 +10,8 @@ use crate::discover::compose::BASES;
 use crate::discover::evidence::ComposeOptions;
 use crate::discover::evidence::Composed;
 use crate::discover::evidence::Evidence;
+use crate::discover::evidence::Provenance;
 use crate::discover::evidence::Ran;
-use crate::discover::evidence::Said;
 use crate::discover::keys::is_secret;
 use crate::discover::tree::join;
 use crate::discover::variant::distance;
@@ -86,7 +86,7 @@ impl Reader<'_> {
         let elsewhere = || written.is_empty().then(|| (Vec::new(), bases.swap_remove(0)));
         let (files, base) = started.or_else(elsewhere)?;
         let far = files.iter().map(|file| distance(file)).max().unwrap_or_default();
-        let said = self.said();
+        let provenance = self.provenance();
         let options = ComposeOptions {
             folder: options(before, &["--project-directory"])
                 .find(|word| known(word))
@@ -97,7 +97,11 @@ impl Reader<'_> {
                 .collect(),
             profiles: options(before, &["--profile"]).filter(|word| known(word)).map(str::to_owned).collect(),
         };
-        Some(Composed { files, options, said: Said { distance: said.distance.max(far), ..said } })
+        Some(Composed {
+            files,
+            options,
+            provenance: Provenance { distance: provenance.distance.max(far), ..provenance },
+        })
     }
 
     /// The command that is run; what may hold a value of its own is left away.
@@ -115,6 +119,10 @@ impl Reader<'_> {
             |word: &&str| known(word) && !word.contains('=') && !(word.starts_with('-') && is_secret(word));
         let command: Vec<&str> = words.take_while(open).collect();
         let named = known(service) && !command.is_empty();
-        named.then(|| Ran { service: service.to_owned(), command: command.join(" "), said: self.said() })
+        named.then(|| Ran {
+            service: service.to_owned(),
+            command: command.join(" "),
+            provenance: self.provenance(),
+        })
     }
 }

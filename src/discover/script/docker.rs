@@ -74,7 +74,7 @@ impl Reader<'_> {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
         let target = options(rest, &["--target"]).next().filter(|target| known(target)).map(str::to_owned);
-        Some(Build { names, dockerfile, context, target, args, fails: false, said: self.said() })
+        Some(Build { names, dockerfile, context, target, args, fails: false, provenance: self.provenance() })
     }
 }
 

@@ -83,7 +83,7 @@ impl Reader<'_> {
             set,
             secret,
             namespace: namespace(rest),
-            said: self.said(),
+            provenance: self.provenance(),
         };
         evidence.releases.push(release);
     }

@@ -55,7 +55,7 @@ impl Reader<'_> {
                 }
             }
             ["create", "namespace" | "ns", name, ..] if known(name) => {
-                evidence.namespaces.push((name.to_owned(), self.said()));
+                evidence.namespaces.push((name.to_owned(), self.provenance()));
             }
             ["create", "secret", "generic" | "tls", name, ..] if known(name) => {
                 evidence.made.push(self.made(true, name, rest));
@@ -133,7 +133,13 @@ impl Reader<'_> {
         });
         match found {
             Some(path) => {
-                evidence.applied.push(Applied { path, kustomize, recursive, namespace, said: self.said() });
+                evidence.applied.push(Applied {
+                    path,
+                    kustomize,
+                    recursive,
+                    namespace,
+                    provenance: self.provenance(),
+                });
             }
             None => {
                 let what = format!("applies `{}`, which is not there", super::shown(written));
@@ -149,7 +155,7 @@ impl Reader<'_> {
             let name = document.lines().find_map(|line| line.trim().strip_prefix("name:")).map(str::trim);
             let what = match (kind, name) {
                 (Some("Namespace"), Some(name)) if known(name) => {
-                    evidence.namespaces.push((name.to_owned(), self.said()));
+                    evidence.namespaces.push((name.to_owned(), self.provenance()));
                     return;
                 }
                 (Some(kind), Some(name)) => format!("applies {kind}/{name}, which is written there"),
@@ -202,7 +208,7 @@ impl Reader<'_> {
             keys: BTreeMap::new(),
             files: BTreeMap::new(),
             env_file: None,
-            said: self.said(),
+            provenance: self.provenance(),
         };
         for pair in options(rest, &["--from-literal"]) {
             let Some((key, value)) = pair.split_once('=') else { continue };

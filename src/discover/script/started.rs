@@ -67,13 +67,16 @@ mod tests {
         ] {
             let files = [("all.sh", caller), ("api/up.sh", "kubectl apply -f k8s\n"), ("api/k8s/a.yaml", "")];
             let read = read(&Tree::from_texts("x", &files));
-            let said = &read.applied[0].said;
-            assert_eq!((said.entry.to_str(), said.place.to_string().as_str()), (Some(entry), "api/up.sh:1"));
+            let provenance = &read.applied[0].provenance;
+            assert_eq!(
+                (provenance.entry.to_str(), provenance.place.to_string().as_str()),
+                (Some(entry), "api/up.sh:1")
+            );
         }
         let two =
             [("a.sh", "./c.sh"), ("b.sh", "./c.sh"), ("c.sh", "kubectl apply -f k8s"), ("k8s/a.yaml", "")];
         assert_eq!(
-            read(&Tree::from_texts("x", &two)).applied[0].said.entry.to_str(),
+            read(&Tree::from_texts("x", &two)).applied[0].provenance.entry.to_str(),
             Some("c.sh"),
             "of neither"
         );

@@ -5,42 +5,42 @@ use super::super::evidence::Rank;
 use crate::discover::readers::read;
 use crate::discover::tree::Tree;
 
-fn said(files: &[(&str, &str)]) -> Evidence {
+fn evidence(files: &[(&str, &str)]) -> Evidence {
     read(&Tree::from_texts("x", files))
 }
 
 /// What is deployed and built, a statement each: who says it, and what.
-fn told(files: &[(&str, &str)]) -> Vec<String> {
-    let evidence = said(files);
-    let mut told = Vec::new();
-    for one in &evidence.builds {
-        told.push(format!(
+fn evidence_of(files: &[(&str, &str)]) -> Vec<String> {
+    let evidence = evidence(files);
+    let mut messages = Vec::new();
+    for build in &evidence.builds {
+        messages.push(format!(
             "{} build {} {} in {}",
-            one.said.place,
-            one.names.join(","),
-            one.dockerfile,
-            one.context
+            build.provenance.place,
+            build.names.join(","),
+            build.dockerfile,
+            build.context
         ));
     }
-    for one in &evidence.releases {
-        let values = one.values.join(",");
-        told.push(format!(
+    for release in &evidence.releases {
+        let values = release.values.join(",");
+        messages.push(format!(
             "{} release {} {} {values} {}",
-            one.said.place,
-            one.name,
-            one.chart,
-            one.namespace.as_deref().unwrap_or("-")
+            release.provenance.place,
+            release.name,
+            release.chart,
+            release.namespace.as_deref().unwrap_or("-")
         ));
     }
-    for one in &evidence.applied {
-        told.push(format!(
+    for item in &evidence.applied {
+        messages.push(format!(
             "{} apply {} {}",
-            one.said.place,
-            one.path,
-            one.namespace.as_deref().unwrap_or("-")
+            item.provenance.place,
+            item.path,
+            item.namespace.as_deref().unwrap_or("-")
         ));
     }
-    told
+    messages
 }
 
 const CHART: (&str, &str) = ("helm/app/Chart.yaml", "name: app");
@@ -53,7 +53,7 @@ fn a_script_tells_names_contexts_charts_and_namespaces() {
                   helm upgrade --install todo ./chart -n \"$NAMESPACE\" -f chart/values-dev.yaml -f values-local.yaml --set a.b=1 --set secrets.x=\"$X\" --wait\n\
                   kubectl apply -f k8s/ 2>/dev/null\nminikube service web -n todo-app --url\n\
                   kubectl port-forward svc/web 8080:80 -n todo-app &\necho \"open http://localhost:30080/ or http://$IP:30080\"\n";
-    let read = said(&[
+    let read = evidence(&[
         ("scripts/deploy.sh", script),
         ("kubernetes/api.Dockerfile", "FROM a"),
         ("backend/x.py", ""),
@@ -96,8 +96,8 @@ fn one_deployment_is_read_alike_in_every_format() {
         ("up.bat", "@echo off\r\nset NS=shop\r\ndocker build -t api:1 api\r\nhelm upgrade --install web .\\helm\\app ^\r\n -n %NS%\r\n".to_owned()),
         ("up.ps1", "$ns = \"shop\"\r\n& docker build -t api:1 api\r\nhelm upgrade --install web ./helm/app `\r\n -n $ns\r\n".to_owned()),
     ] {
-        let told: Vec<String> = told(&[CHART, API, (path, &text)]).into_iter().map(|one| one.split_once(' ').unwrap().1.to_owned()).collect();
-        assert_eq!(told, ["build api api/Dockerfile in api", "release web helm/app  shop"], "{path}");
+        let messages: Vec<String> = evidence_of(&[CHART, API, (path, &text)]).into_iter().map(|item| item.split_once(' ').unwrap().1.to_owned()).collect();
+        assert_eq!(messages, ["build api api/Dockerfile in api", "release web helm/app  shop"], "{path}");
     }
 }
 
@@ -110,16 +110,16 @@ fn a_variable_that_nothing_sets_is_the_tool_of_its_name() {
         ("up.bat", "%KUBECTL% apply -k ops\r\n"),
     ] {
         let files = [("ops/kustomization.yaml", "resources: [a.yaml]\n"), ("ops/a.yaml", ""), (path, text)];
-        let applied: Vec<String> = said(&files).applied.into_iter().map(|one| one.path).collect();
+        let applied: Vec<String> = evidence(&files).applied.into_iter().map(|item| item.path).collect();
         assert_eq!(applied, ["ops"], "{path} {text}");
     }
-    assert_eq!(told(&[API, ("up.sh", "$RUNNER build -t api:1 api\n")]), [""; 0]);
+    assert_eq!(evidence_of(&[API, ("up.sh", "$RUNNER build -t api:1 api\n")]), [""; 0]);
 }
 
 #[test]
 fn a_variable_that_nothing_sets_may_be_flags_or_nothing_and_what_depends_on_it_is_told() {
     let files = |text: &str| {
-        let read = said(&[
+        let read = evidence(&[
             ("a.yml", "services: {a: {image: a}}"),
             ("b.yml", "services: {b: {image: b}}"),
             CHART,
@@ -127,13 +127,14 @@ fn a_variable_that_nothing_sets_may_be_flags_or_nothing_and_what_depends_on_it_i
             ("k8s/a.yaml", ""),
             ("up.sh", text),
         ]);
-        let taken = read.composed.iter().map(|one| one.files.join("+"));
-        let taken = taken.chain(read.builds.iter().map(|one| one.context.clone()));
-        let taken = taken.chain(read.releases.iter().map(|one| format!("{} as {}", one.chart, one.name)));
-        let taken = taken.chain(read.applied.iter().map(|one| one.path.clone()));
+        let taken = read.composed.iter().map(|item| item.files.join("+"));
+        let taken = taken.chain(read.builds.iter().map(|build| build.context.clone()));
+        let taken =
+            taken.chain(read.releases.iter().map(|release| format!("{} as {}", release.chart, release.name)));
+        let taken = taken.chain(read.applied.iter().map(|item| item.path.clone()));
         (taken.collect::<Vec<_>>().join(","), read.besides.len())
     };
-    for (text, taken, told) in [
+    for (text, taken, expected) in [
         ("docker compose -f a.yml ${env} -f b.yml up -d", "a.yml+b.yml", 1),
         ("docker-compose $OPTIONS -f a.yml up", "a.yml", 1),
         ("docker compose -f $FILE up", "", 1),
@@ -148,7 +149,7 @@ fn a_variable_that_nothing_sets_may_be_flags_or_nothing_and_what_depends_on_it_i
         ("for one in k8s/*.yaml; do kubectl apply -f $one; done", "k8s/*.yaml", 0),
         ("for one in services/*/; do cd $one; docker build -t x .; done", "", 0),
     ] {
-        assert_eq!(files(text), (taken.to_owned(), told), "{text}");
+        assert_eq!(files(text), (taken.to_owned(), expected), "{text}");
     }
 }
 
@@ -160,8 +161,8 @@ fn lines_are_those_of_the_file() {
         ("package.json", "{\n \"scripts\": {\n  \"a\": \"kubectl apply -f k8s\"}}", 3),
         ("Makefile", "a:\n\techo\n\tkubectl apply -f k8s\n", 3),
     ] {
-        let read = said(&[("k8s/a.yaml", ""), (path, text)]);
-        assert_eq!(read.applied[0].said.place.line, line, "{path}");
+        let read = evidence(&[("k8s/a.yaml", ""), (path, text)]);
+        assert_eq!(read.applied[0].provenance.place.line, line, "{path}");
     }
 }
 
@@ -175,20 +176,23 @@ fn the_folder_of_the_script_is_kept_with_what_follows_it() {
         "cd \"${0%/*}/..\"\nkubectl apply -f $(pwd)/k8s",
         "(cd ../x; ls)\nkubectl apply -f k8s",
     ] {
-        assert!(told(&[("k8s/a.yaml", ""), ("deploy/up.sh", line)])[0].ends_with("apply k8s -"), "{line}");
+        assert!(
+            evidence_of(&[("k8s/a.yaml", ""), ("deploy/up.sh", line)])[0].ends_with("apply k8s -"),
+            "{line}"
+        );
     }
     assert!(
-        told(&[("k8s/a.yaml", ""), ("deploy/up.bat", "kubectl apply -f \"%~dp0..\\k8s\"")])[0]
+        evidence_of(&[("k8s/a.yaml", ""), ("deploy/up.bat", "kubectl apply -f \"%~dp0..\\k8s\"")])[0]
             .ends_with("apply k8s -")
     );
     let text = "$root = Split-Path -Parent $PSScriptRoot\nkubectl apply -f (Join-Path $root k8s)\nkubectl apply -f \"$root/k8s\"";
-    assert!(!told(&[("k8s/a.yaml", ""), ("deploy/up.ps1", text)]).is_empty());
+    assert!(!evidence_of(&[("k8s/a.yaml", ""), ("deploy/up.ps1", text)]).is_empty());
 }
 
 #[test]
 fn texts_loops_functions_branches_and_pipes_are_what_they_are_in_a_shell() {
     let files = |script: &'static str| {
-        told(&[
+        evidence_of(&[
             CHART,
             ("a/k8s/x.yaml", ""),
             ("b/k8s/x.yaml", ""),
@@ -239,11 +243,11 @@ fn texts_loops_functions_branches_and_pipes_are_what_they_are_in_a_shell() {
 fn tests_and_workflows_only_tell_how_images_are_built() {
     let script =
         "docker build -t test/api api\nhelm install x ./helm/app -n e2e --set a=1\nminikube start --cpus 9\n";
-    let read = said(&[CHART, API, ("test/e2e.sh", script)]);
+    let read = evidence(&[CHART, API, ("test/e2e.sh", script)]);
     assert_eq!((read.builds.len(), read.releases.len(), read.start.is_some()), (1, 0, false));
     let flow = "jobs:\n  a:\n    steps:\n    - uses: docker/build-push-action@v6\n      with: {context: api, tags: 'me/api:${{ x }}'}\n    - run: kubectl apply -f k8s\n";
-    let read = said(&[API, ("k8s/a.yaml", ""), (".github/workflows/ci.yml", flow)]);
-    assert_eq!((read.builds[0].names[0].as_str(), read.builds[0].said.rank), ("me/api", Rank::Aside));
+    let read = evidence(&[API, ("k8s/a.yaml", ""), (".github/workflows/ci.yml", flow)]);
+    assert_eq!((read.builds[0].names[0].as_str(), read.builds[0].provenance.rank), ("me/api", Rank::Aside));
     assert!(read.applied.is_empty());
 }
 
@@ -251,12 +255,12 @@ fn tests_and_workflows_only_tell_how_images_are_built() {
 fn what_others_install_is_told_and_no_secret_is_kept() {
     let script = "minikube addons enable ingress metrics-server\nkubectl apply -f https://example.com/x.yaml\nhelm install redis bitnami/redis -n shop\n\
         helm install app ./helm/app --set a.password=hunter2,b=2 --set url=postgres://u:hunter2@db/x\nkubectl create configmap c --from-literal=LEVEL=info --from-file=a.conf\nkubectl apply -f - <<EOF\nkind: Secret\nmetadata:\n  name: s\nstringData: {a: hunter2}\nEOF\n";
-    let read = said(&[CHART, ("a.conf", ""), ("up.sh", script)]);
+    let read = evidence(&[CHART, ("a.conf", ""), ("up.sh", script)]);
     assert_eq!(
         read.addons.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
         ["ingress", "metrics-server"]
     );
-    assert_eq!(read.besides.iter().map(|one| one.said.place.line).collect::<Vec<_>>(), [2, 3, 6]);
+    assert_eq!(read.besides.iter().map(|item| item.provenance.place.line).collect::<Vec<_>>(), [2, 3, 6]);
     assert_eq!(read.releases[0].set.len(), 1);
     assert_eq!(read.releases[0].secret.keys().collect::<Vec<_>>(), ["a.password", "url"]);
     assert_eq!(

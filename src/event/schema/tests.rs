@@ -63,7 +63,7 @@ fn what_the_schema_requires_is_required_and_what_it_does_not_is_not() {
     for line in lines() {
         let event = line["event"].as_str().unwrap();
         let mut described = schema["oneOf"].as_array().unwrap().iter();
-        let of = described.find(|one| one["properties"]["event"]["const"] == event).unwrap();
+        let of = described.find(|item| item["properties"]["event"]["const"] == event).unwrap();
         for field in line.as_object().unwrap().keys().filter(|field| *field != "event") {
             let required = of["required"].as_array().unwrap().contains(&json!(field));
             let mut without = line.clone();

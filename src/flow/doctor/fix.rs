@@ -10,12 +10,12 @@ use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
+use crate::flow::ask;
 use crate::flow::reach;
 use crate::minikube;
 use crate::minikube::Pause;
 use crate::minikube::State;
 use crate::project::Project;
-use crate::report::ask;
 use crate::run::Run;
 
 /// Something that can be put right.

@@ -57,7 +57,7 @@ async fn ends(others: &[(&str, &str)]) -> Option<Fault> {
     }
 }
 
-async fn told(others: &[(&str, &str)]) -> Vec<(Code, String)> {
+async fn messages(others: &[(&str, &str)]) -> Vec<(Code, String)> {
     let place = |place: Option<crate::event::Place>| {
         let place = place.unwrap_or_default();
         format!("{}:{}", place.file.display(), place.line)
@@ -80,7 +80,7 @@ async fn a_dockerfile_hides_no_manifest_and_a_manifest_no_dockerfile() {
     let replicas = deployment("api", "one");
     let broken = [("web/Dockerfile", "FROM alpine:3.20\nRUNN x\n"), ("k8s/api.yaml", replicas.as_str())];
     assert_eq!(
-        told(&broken).await,
+        messages(&broken).await,
         [at(Code::DockerfileInvalid, "web/Dockerfile:2"), at(Code::ValueWrongType, "k8s/api.yaml:5")]
     );
 }
@@ -89,12 +89,12 @@ async fn a_dockerfile_hides_no_manifest_and_a_manifest_no_dockerfile() {
 async fn a_manifest_that_is_no_yaml_hides_no_mistake_of_another_object() {
     let labels = deployment("api", "1").replace("labels: {app: api}", "labels: {app: pai}");
     let broken = [("k8s/web.yaml", "apiVersion: v1\nkind: [Service\n"), ("k8s/api.yaml", labels.as_str())];
-    let told = told(&broken).await;
+    let messages = messages(&broken).await;
     assert_eq!(
-        told.iter().map(|(code, _)| *code).collect::<Vec<_>>(),
+        messages.iter().map(|(code, _)| *code).collect::<Vec<_>>(),
         [Code::YamlSyntax, Code::SelectorMismatch]
     );
-    assert_eq!(told[1].1, "k8s/api.yaml:6");
+    assert_eq!(messages[1].1, "k8s/api.yaml:6");
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn three_files_are_told_at_once() {
         ("api/Dockerfile", "FROM alpine:3.20\nCOPY nothing /\n"),
     ];
     assert_eq!(
-        told(&broken).await,
+        messages(&broken).await,
         [
             at(Code::CopySourceMissing, "api/Dockerfile:2"),
             at(Code::SecretValueMissing, "deploy.toml:8"),
@@ -129,7 +129,7 @@ async fn four_files_are_told_at_once_and_what_depends_on_them_is_not_judged() {
         ("api/Dockerfile", "FROM alpine:3.20\nRUNN x\n"),
     ];
     assert_eq!(
-        told(&broken).await,
+        messages(&broken).await,
         [
             at(Code::DeployTomlSyntax, "deploy.toml:1"),
             at(Code::DockerfileInvalid, "api/Dockerfile:2"),
@@ -158,8 +158,8 @@ async fn a_mistake_has_no_findings_that_only_follow_from_it() {
         ("k8s/web.yaml", deployment("web", "1").replace("{app: web}", "{app: 1}"), Code::ValueNotString),
         (".env", "this is no assignment\n".to_owned(), Code::EnvSyntax),
     ] {
-        let told = told(&[(file, text.as_str())]).await;
-        assert!(told.iter().any(|(other, _)| *other == code), "{text}: {told:?}");
-        assert!(told.iter().all(|(_, place)| place.starts_with(file)), "{text}: {told:?}");
+        let messages = messages(&[(file, text.as_str())]).await;
+        assert!(messages.iter().any(|(other, _)| *other == code), "{text}: {messages:?}");
+        assert!(messages.iter().all(|(_, place)| place.starts_with(file)), "{text}: {messages:?}");
     }
 }

@@ -20,8 +20,8 @@ use crate::run::Run;
 
 /// The releases that the record has and the project has not, by their keys in the record.
 pub(super) fn gone(record: &Record, releases: &[Release]) -> Vec<String> {
-    let wanted = |known: &&String| releases.iter().any(|release| super::key(release) == **known);
-    record.releases.keys().filter(|known| !wanted(known)).cloned().collect()
+    let desired = |known: &&String| releases.iter().any(|release| super::key(release) == **known);
+    record.releases.keys().filter(|known| !desired(known)).cloned().collect()
 }
 
 impl ReleasePlan {
@@ -49,14 +49,14 @@ impl ReleasePlan {
         limits: &Limits,
         no_hooks: bool,
     ) -> Result<()> {
-        for deployed in self.record.releases.values().filter(|one| one.helm.is_some()) {
+        for deployed in self.record.releases.values().filter(|release| release.helm.is_some()) {
             if self.gone.contains(&format!("{}/{}", deployed.namespace, deployed.name)) {
-                let told =
+                let message =
                     format!("Helm release `{}` is no longer in deploy.toml; it is kept", deployed.name);
                 let help = format!("`helm uninstall {} --namespace {}`", deployed.name, deployed.namespace);
                 run.sink.warn(
                     Code::HelmReleaseLeftover
-                        .warning(told)
+                        .warning(message)
                         .about(format!("release {}", deployed.name))
                         .help(help),
                 );
@@ -171,7 +171,11 @@ mod tests {
         }
         let left = release::read(&run, &target).await.unwrap();
         assert_eq!(left.releases.keys().collect::<Vec<_>>(), ["shop/helms"], "what Helm installed is Helm's");
-        let told = std::iter::from_fn(|| events.try_recv().ok());
-        assert!(told.map(|event| format!("{event:?}")).any(|told| told.contains("helm uninstall helms")));
+        let reported = std::iter::from_fn(|| events.try_recv().ok());
+        assert!(
+            reported
+                .map(|event| format!("{event:?}"))
+                .any(|reported| reported.contains("helm uninstall helms"))
+        );
     }
 }

@@ -1,20 +1,20 @@
 //! What `todo init` prints: what was written, what `up` would do with it, and what was not taken over.
 
 use super::path_of;
+use crate::answer::listing::Listing;
+use crate::discover::method::Method;
 use crate::discover::proposal::Proposal;
 use crate::discover::proposal::Survey;
-use crate::discover::way::Way;
 use crate::flow::Answer;
 use crate::manifest::Object;
 use crate::project::Project;
-use crate::report::listing::Listing;
 use serde_json::json;
 use std::path::Path;
 
 /// What was written, and what `up` would do with it.
 pub(super) fn describe(
     path: &Path,
-    way: &Way,
+    method: &Method,
     proposal: &Proposal,
     project: &Project,
     objects: &[Object],
@@ -25,7 +25,7 @@ pub(super) fn describe(
         "wrote",
         &name,
         "",
-        &format!("for {}", way.title.replace("manifests written", "what is written")),
+        &format!("for {}", method.title.replace("manifests written", "what is written")),
     )];
     rows.extend(proposal.files.iter().map(|(path, _)| row("wrote", path, "", "")));
     rows.push(row("start", &format!("profile {}", project.minikube.profile), "", ""));
@@ -69,18 +69,18 @@ pub(super) fn describe(
         rows.push(row("not taken", what, "", help));
     }
     let mut first: Vec<&String> = Vec::new();
-    for one in &proposal.first {
-        if !first.contains(&one) {
-            first.push(one);
+    for item in &proposal.first {
+        if !first.contains(&item) {
+            first.push(item);
         }
     }
     if first.is_empty() {
         rows.push(row("next", "todo up", "", ""));
     }
-    rows.extend(first.into_iter().map(|one| row("next", one, "", "")));
+    rows.extend(first.into_iter().map(|item| row("next", item, "", "")));
     let json = json!({
         "file": path,
-        "from": way.path,
+        "from": method.path,
         "written": proposal.files.iter().map(|(path, _)| path).collect::<Vec<_>>(),
         "images": proposal.images.iter().map(|image| json!({
             "name": image.name, "context": image.context, "dockerfile": image.dockerfile, "why": image.why,
@@ -88,9 +88,9 @@ pub(super) fn describe(
         "objects": objects.iter().map(|object| object.id().to_string()).collect::<Vec<_>>(),
         "service": proposal.opened.as_ref().map(|opened| &opened.name),
         "instead": proposal.instead.iter().map(|(path, _)| path).collect::<Vec<_>>(),
-        "notTaken": proposal.besides.iter().map(|(told, _)| told).collect::<Vec<_>>(),
+        "notTaken": proposal.besides.iter().map(|(message, _)| message).collect::<Vec<_>>(),
         "first": proposal.first,
-        "notes": proposal.notes.iter().map(|(told, _)| told).collect::<Vec<_>>(),
+        "notes": proposal.notes.iter().map(|(message, _)| message).collect::<Vec<_>>(),
     });
     Answer::Listing(Listing {
         header: vec!["WHAT", "OF", "AT", "WHY"],
@@ -103,13 +103,20 @@ pub(super) fn describe(
 
 /// Every way to deploy the folder, the best first.
 pub(super) fn list(survey: &Survey) -> Answer {
-    let rows = survey.ways.iter().map(|way| {
-        let said = way.said.as_ref().map_or_else(String::new, |said| format!("{} deploys it", said.place));
-        let why = if way.broken.is_empty() { said } else { "it cannot be read".to_owned() };
-        vec![way.path.clone(), way.title.clone(), why]
+    let rows = survey.methods.iter().map(|method| {
+        let provenance = method
+            .provenance
+            .as_ref()
+            .map_or_else(String::new, |provenance| format!("{} deploys it", provenance.place));
+        let why = if method.broken.is_empty() { provenance } else { "it cannot be read".to_owned() };
+        vec![method.path.clone(), method.title.clone(), why]
     });
     let json = json!(
-        survey.ways.iter().map(|way| json!({ "from": way.path, "title": way.title })).collect::<Vec<_>>()
+        survey
+            .methods
+            .iter()
+            .map(|method| json!({ "from": method.path, "title": method.title }))
+            .collect::<Vec<_>>()
     );
     Answer::Listing(Listing {
         header: vec!["FROM", "WHAT", "WHY"],

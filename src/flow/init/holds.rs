@@ -3,15 +3,15 @@
 use super::note;
 use crate::cli::Init;
 use crate::discover::kustomization;
+use crate::discover::method::Kind as WayKind;
+use crate::discover::method::Method;
+use crate::discover::method::Source;
 use crate::discover::proposal::Proposal;
 use crate::discover::proposal::Survey;
 use crate::discover::propose::propose;
 use crate::discover::toml;
 use crate::discover::tree::shown;
 use crate::discover::variant::is_far;
-use crate::discover::way::Kind as WayKind;
-use crate::discover::way::Source;
-use crate::discover::way::Way;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::exec;
@@ -36,29 +36,29 @@ pub(super) async fn holds<'s>(
     run: &Run,
     flags: &Init,
     survey: &'s Survey,
-    first: &'s Way,
+    first: &'s Method,
     path: &Path,
-) -> Result<(&'s Way, Option<Written>, Vec<String>)> {
-    let next = survey.ways.iter().filter(|way| {
-        let other = way.path != first.path && way.kind < WayKind::Compose && way.broken.is_empty();
+) -> Result<(&'s Method, Option<Written>, Vec<String>)> {
+    let next = survey.methods.iter().filter(|method| {
+        let other = method.path != first.path && method.kind < WayKind::Compose && method.broken.is_empty();
         // What is for another machine does not stand in for what was meant.
-        other && flags.from.is_none() && !way.is_aside() && !is_far(&way.path)
+        other && flags.from.is_none() && !method.is_aside() && !is_far(&method.path)
     });
     let (mut failed, mut paths) = (None, Vec::new());
-    for way in std::iter::once(first).chain(next).take(MOST_TRIED) {
-        let proposal = propose(survey, way, None, &BTreeMap::new());
-        match rendered(run, survey, way, flags.from.is_some(), path, &proposal).await? {
+    for method in std::iter::once(first).chain(next).take(MOST_TRIED) {
+        let proposal = propose(survey, method, None, &BTreeMap::new());
+        match rendered(run, survey, method, flags.from.is_some(), path, &proposal).await? {
             Ok(written) => {
                 if let Some((title, findings)) = failed {
                     warn(run, findings);
-                    let words = format!("{title} cannot be rendered; taken instead: {}", way.title);
+                    let words = format!("{title} cannot be rendered; taken instead: {}", method.title);
                     note(run, words, "correct it, then `todo init --force` looks again".to_owned());
                 }
-                return Ok((way, written, paths));
+                return Ok((method, written, paths));
             }
             Err(findings) => {
-                failed = failed.or(Some((way.title.clone(), findings)));
-                paths.push(way.path.clone());
+                failed = failed.or(Some((method.title.clone(), findings)));
+                paths.push(method.path.clone());
             }
         }
     }
@@ -70,29 +70,29 @@ pub(super) async fn holds<'s>(
 async fn rendered(
     run: &Run,
     survey: &Survey,
-    way: &Way,
+    method: &Method,
     asked: bool,
     path: &Path,
     proposal: &Proposal,
 ) -> Result<std::result::Result<Option<Written>, Vec<Finding>>> {
-    if !matches!(way.kind, WayKind::Charts | WayKind::Kustomize) {
+    if !matches!(method.kind, WayKind::Charts | WayKind::Kustomize) {
         return Ok(Ok(None));
     }
-    if let Some(program) = lacking(run, way) {
-        let told =
-            format!("{}: `{program}` is not installed, so what it renders is not known yet", way.title);
+    if let Some(program) = lacking(run, method) {
+        let message =
+            format!("{}: `{program}` is not installed, so what it renders is not known yet", method.title);
         note(
             run,
-            told,
-            format!("install it before `todo up`; then `todo init --force` knows more about {}", way.path),
+            message,
+            format!("install it before `todo up`; then `todo init --force` knows more about {}", method.path),
         );
         return Ok(Ok(None));
     }
-    if let Some(folder) = too_large(survey, way).filter(|_| !asked) {
-        let told =
-            format!("{} is large and was not built: its patches are not in what is said here", way.title);
+    if let Some(folder) = too_large(survey, method).filter(|_| !asked) {
+        let message =
+            format!("{} is large and was not built: its patches are not in what is said here", method.title);
         let folder = shown(folder);
-        note(run, told, format!("`todo plan` builds it; so does `todo init --force --from {folder}`"));
+        note(run, message, format!("`todo plan` builds it; so does `todo init --force --from {folder}`"));
         return Ok(Ok(None));
     }
     let Ok(mut project) = check(path, &toml::write(proposal)) else { return Ok(Ok(None)) };
@@ -113,8 +113,8 @@ async fn rendered(
 }
 
 /// The first kustomization of a way that takes long to build.
-fn too_large<'w>(survey: &Survey, way: &'w Way) -> Option<&'w str> {
-    let folders = way.sources.iter().filter_map(|source| match source {
+fn too_large<'w>(survey: &Survey, method: &'w Method) -> Option<&'w str> {
+    let folders = method.sources.iter().filter_map(|source| match source {
         Source::Kustomize(folder) => Some(folder.as_str()),
         Source::Path(_) | Source::Chart { .. } => None,
     });
@@ -124,7 +124,7 @@ fn too_large<'w>(survey: &Survey, way: &'w Way) -> Option<&'w str> {
 }
 
 /// The program that the sources of a way need and this machine does not have.
-pub(super) fn lacking(run: &Run, way: &Way) -> Option<&'static str> {
+pub(super) fn lacking(run: &Run, method: &Method) -> Option<&'static str> {
     let needed = |source: &Source| -> &[&'static str] {
         match source {
             Source::Chart { .. } => &["helm"],
@@ -135,7 +135,7 @@ pub(super) fn lacking(run: &Run, way: &Way) -> Option<&'static str> {
     let lacks = |programs: &&[&'static str]| {
         !programs.is_empty() && programs.iter().all(|name| exec::find(&run.world, name).is_none())
     };
-    way.sources.iter().map(needed).find(lacks).map(|programs| programs[0])
+    method.sources.iter().map(needed).find(lacks).map(|programs| programs[0])
 }
 
 /// What keeps a way from being rendered, which is no reason to stop.

@@ -47,7 +47,7 @@ fn is_asked_for(mistake: &Finding) -> bool {
 /// Whether the line of a place is named.
 fn is_named(place: &Place, first: &[String]) -> bool {
     let line = Place { column: 0, ..place.clone() }.to_string();
-    first.iter().any(|one| one.split([' ', ',']).any(|word| word == line))
+    first.iter().any(|item| item.split([' ', ',']).any(|word| word == line))
 }
 
 fn edit(mistake: &Finding) -> String {

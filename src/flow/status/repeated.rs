@@ -1,11 +1,11 @@
 //! `todo status --watch`: the status again and again, and whether `up` would change anything.
 
+use crate::answer::status::ProjectHealth;
+use crate::answer::status::StatusReport;
 use crate::fault::Result;
 use crate::flow::plan;
 use crate::flow::status::report;
 use crate::project::Project;
-use crate::report::status::StatusReport;
-use crate::report::status::Verdict;
 use crate::run::Run;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,8 +49,8 @@ impl Repeated {
     }
 
     /// Whether `up` would change anything; `None` if that cannot be found out.
-    async fn changes(&mut self, run: &Run, verdict: Verdict) -> Option<bool> {
-        if verdict == Verdict::Absent {
+    async fn changes(&mut self, run: &Run, verdict: ProjectHealth) -> Option<bool> {
+        if verdict == ProjectHealth::Absent {
             return None;
         }
         if let Some((_, known)) = self.planned.filter(|(at, _)| at.elapsed() < PLANNED) {

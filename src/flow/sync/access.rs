@@ -50,18 +50,18 @@ impl Access {
         target: &Target,
         engines: &Engines,
         pod: &serde_json::Value,
-        one: &Running,
+        item: &Running,
         reference: &str,
     ) -> Result<(Access, Observed), NotWritten> {
         let exec = exec::Container {
             client: target.client.clone(),
-            namespace: one.namespace.clone(),
-            pod: one.pod.clone(),
-            container: one.container.clone(),
+            namespace: item.namespace.clone(),
+            pod: item.pod.clone(),
+            container: item.container.clone(),
         };
-        let access = |engine| Access { exec: exec.clone(), id: one.id.clone(), engine };
-        for engine in engines.nodes.iter().filter(|_| one.is_docker) {
-            match (Container { engine, id: &one.id }).observe().await {
+        let access = |engine| Access { exec: exec.clone(), id: item.id.clone(), engine };
+        for engine in engines.nodes.iter().filter(|_| item.is_docker) {
+            match (Container { engine, id: &item.id }).observe().await {
                 Ok(observed) => return Ok((access(Some(engine.clone())), observed)),
                 Err(NotWritten::Gone) => {}
                 Err(error) => return Err(error),

@@ -52,7 +52,7 @@ impl Attempt<'_> {
     /// What is to be written, or the first image that has to be built and why, where that has to be explained.
     pub(super) async fn decide(&mut self) -> std::result::Result<Vec<Work>, Option<Unsynced>> {
         loop {
-            let (step, whole) = decided(self.deployed, self.now)?;
+            let (step, whole) = planned(self.deployed, self.now)?;
             let asked: BTreeSet<(ImageName, Question)> =
                 [&step, &whole].into_iter().flat_map(questions).collect();
             if asked.is_empty() {
@@ -89,9 +89,9 @@ impl Attempt<'_> {
             }
             let running = self.running(name).map_err(|why| Unsynced::new(name, why))?;
             let mut containers = Vec::new();
-            for one in running {
-                let (access, process) = self.check(name, &one, [&step, &whole]).await?;
-                containers.push(Place { running: one, access, process });
+            for item in running {
+                let (access, process) = self.check(name, &item, [&step, &whole]).await?;
+                containers.push(Place { running: item, access, process });
             }
             work.push(Work { name: name.clone(), root: image.context.root.clone(), step, whole, containers });
         }
@@ -126,12 +126,12 @@ impl Attempt<'_> {
     async fn check(
         &mut self,
         name: &ImageName,
-        one: &Running,
+        item: &Running,
         plans: [&Plan; 2],
     ) -> std::result::Result<(Access, Process), Unsynced> {
         let not_written = |error: NotWritten| Unsynced::not_written(name, &error);
         let reloads = self.reloads;
-        let (access, observed) = self.seen(name, one).await.map_err(not_written)?;
+        let (access, observed) = self.seen(name, item).await.map_err(not_written)?;
         for plan in plans {
             observed.check(plan).map_err(not_written)?;
             if let Some(path) = unnoticed(plan, &observed.process) {
@@ -149,18 +149,18 @@ impl Attempt<'_> {
     async fn seen(
         &mut self,
         name: &ImageName,
-        one: &Running,
+        item: &Running,
     ) -> std::result::Result<&(Access, Observed), NotWritten> {
-        if !self.deployed.seen.contains_key(&one.id) {
+        if !self.deployed.seen.contains_key(&item.id) {
             let is_its_pod = |pod: &&serde_json::Value| {
-                live::name(pod) == one.pod && live::namespace(pod) == one.namespace
+                live::name(pod) == item.pod && live::namespace(pod) == item.namespace
             };
             let pod = self.pods.iter().find(is_its_pod).ok_or(NotWritten::Gone)?;
             let reference = self.deployed.references.get(name).ok_or(NotWritten::Gone)?;
-            let found = Access::find(&self.to.target, self.engines, pod, one, reference).await?;
-            self.deployed.seen.insert(one.id.clone(), found);
+            let found = Access::find(&self.to.target, self.engines, pod, item, reference).await?;
+            self.deployed.seen.insert(item.id.clone(), found);
         }
-        self.deployed.seen.get(&one.id).ok_or(NotWritten::Gone)
+        self.deployed.seen.get(&item.id).ok_or(NotWritten::Gone)
     }
 
     async fn answer(&mut self, asked: BTreeSet<(ImageName, Question)>) -> std::result::Result<(), Unsynced> {
@@ -219,7 +219,7 @@ impl Attempt<'_> {
 }
 
 /// What the last round has left to do, and what containers lack that have nothing but their image.
-fn decided(
+fn planned(
     deployed: &Deployed,
     now: &Planned,
 ) -> std::result::Result<(Decisions, Decisions), Option<Unsynced>> {
@@ -233,7 +233,7 @@ fn decided(
 
 /// Whether a change of files concerns any container, as far as that is known without looking at one.
 pub(super) fn concerns(deployed: &Deployed, now: &Planned) -> std::result::Result<bool, Option<Unsynced>> {
-    let (step, _) = decided(deployed, now)?;
+    let (step, _) = planned(deployed, now)?;
     Ok(step.values().any(|decision| *decision != Decision::Unused))
 }
 

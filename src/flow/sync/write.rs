@@ -146,11 +146,11 @@ fn moved(plan: &Plan) -> String {
 /// What each pod has beside its images, when all is written.
 pub(super) fn marks(work: &[Work]) -> BTreeMap<(&str, &str), Mark> {
     let mut marks: BTreeMap<(&str, &str), Mark> = BTreeMap::new();
-    for one in work {
-        for Place { running, .. } in &one.containers {
+    for item in work {
+        for Place { running, .. } in &item.containers {
             let mark = marks.entry((&running.namespace, &running.pod)).or_default();
-            mark.files += one.whole.files();
-            mark.set = one.whole.digest(&mark.set);
+            mark.files += item.whole.files();
+            mark.set = item.whole.digest(&mark.set);
             mark.containers.insert(running.container.clone(), running.id.clone());
         }
     }
@@ -172,14 +172,14 @@ mod tests {
         };
         let file = || write(WriteKind::File { size: 0, hash: [0; 32] });
         let gone = |count| vec!["/a".to_owned(); count];
-        for (writes, deletions, said) in [
+        for (writes, deletions, expected) in [
             (vec![file()], gone(0), "1 file copied to"),
             (vec![file(), file(), write(WriteKind::Directory)], gone(0), "2 files copied to"),
             (vec![], gone(1), "1 file removed from"),
             (vec![file(), file()], gone(3), "2 files copied to, 3 removed from"),
             (vec![write(WriteKind::Directory)], gone(0), "directories made in"),
         ] {
-            assert_eq!(moved(&Plan { writes, deletions, ..Plan::default() }), said);
+            assert_eq!(moved(&Plan { writes, deletions, ..Plan::default() }), expected);
         }
     }
 }

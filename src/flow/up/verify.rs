@@ -70,8 +70,8 @@ pub(crate) async fn open(
     let reach = cluster.reach(run, project);
     let verified =
         service::verify(run, client, namespace, &reach, &project.services, objects, deadline).await?;
-    for one in &verified {
-        for note in &one.notes {
+    for item in &verified {
+        for note in &item.notes {
             run.sink.warn(note.clone());
         }
     }
@@ -88,8 +88,8 @@ async fn listened(
     objects: &[Object],
     opened: Result<Vec<service::VerifiedUrl>>,
 ) -> Result<Vec<service::VerifiedUrl>> {
-    let told: Vec<&ObjectName> = opened.iter().flatten().map(|one| &one.service).collect();
-    let unheard = unheard(&target.client, &target.namespace, objects, &told).await;
+    let services: Vec<&ObjectName> = opened.iter().flatten().map(|item| &item.service).collect();
+    let unheard = unheard(&target.client, &target.namespace, objects, &services).await;
     match opened {
         Ok(verified) => {
             for finding in unheard {
@@ -98,8 +98,9 @@ async fn listened(
             Ok(verified)
         }
         Err(fault) => {
-            let known: Vec<_> = fault.findings.iter().filter_map(|one| one.subject.clone()).collect();
-            let new = |one: &Finding| one.subject.as_ref().is_none_or(|subject| !known.contains(subject));
+            let known: Vec<_> = fault.findings.iter().filter_map(|finding| finding.subject.clone()).collect();
+            let new =
+                |finding: &Finding| finding.subject.as_ref().is_none_or(|subject| !known.contains(subject));
             Err(fault.findings(unheard.into_iter().filter(new)))
         }
     }
@@ -108,7 +109,8 @@ async fn listened(
 /// Tells which lists of origins lack the URL that is printed.
 fn origins(run: &Run, project: &Project, verified: &[service::VerifiedUrl], objects: &[Object]) {
     let Some(first) = verified.first() else { return };
-    let lasts = project.services.iter().any(|one| one.name == first.service && one.local_port.is_some());
+    let lasts =
+        project.services.iter().any(|service| service.name == first.service && service.local_port.is_some());
     let page = Page {
         service: first.service.as_str(),
         url: &first.url,

@@ -61,11 +61,11 @@ fn beside(fault: &mut Fault, warnings: &[Finding]) {
             matches!(warning.code, Code::SecretValueMissing | Code::VolumeHidesProgram)
                 && warning.subject == finding.subject
         };
-        let told = warnings.iter().filter(of_it).map(|warning| {
+        let messages = warnings.iter().filter(of_it).map(|warning| {
             let place = warning.place.as_ref().map_or_else(String::new, |place| format!(" ({place})"));
             format!("{}{place}", warning.message)
         });
-        finding.evidence.splice(0..0, told.collect::<Vec<_>>());
+        finding.evidence.splice(0..0, messages.collect::<Vec<_>>());
     }
 }
 

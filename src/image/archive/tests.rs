@@ -40,7 +40,7 @@ fn an_archive_says_owner_mode_and_a_time_in_nanoseconds() {
         let mut entry = entry.unwrap();
         let pax = entry.pax_extensions().unwrap().unwrap();
         let times: Vec<String> =
-            pax.map(|one| one.unwrap()).map(|one| one.value().unwrap().to_owned()).collect();
+            pax.map(|item| item.unwrap()).map(|item| item.value().unwrap().to_owned()).collect();
         let header = entry.header();
         assert_eq!((header.uid().unwrap(), header.gid().unwrap(), header.mode().unwrap()), (5, 6, 0o640));
         assert_eq!(times, ["1700000000.005000007"]);

@@ -48,32 +48,32 @@ enum Meaning {
     Unreachable,
 }
 
-pub(super) fn base(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option<Cause> {
+pub(super) fn base(image: &Surveyed, broken: &FailedBuild, error: &str) -> Option<Cause> {
     let step = broken.step.as_deref().unwrap_or_default();
     let loading = step.contains("load metadata for ")
         || step_name(step).is_some_and(|step| step.text.starts_with("FROM "))
-        || said.contains("failed to resolve source metadata for")
-        || said.contains("manifest unknown")
-        || said.contains("pull access denied");
+        || error.contains("failed to resolve source metadata for")
+        || error.contains("manifest unknown")
+        || error.contains("pull access denied");
     if !loading {
         return None;
     }
-    let about = format!("{step} {said}");
+    let about = format!("{step} {error}");
     let found = image.dockerfile.bases.iter().find(|base| {
         let name = base.reference.split('@').next().unwrap_or(&base.reference);
         about.contains(name)
     })?;
     // The name may have any of the words in it.
-    let words = said.replace(&found.reference, "");
+    let words = error.replace(&found.reference, "");
     let meaning = MEANINGS.iter().find(|(all, _)| all.iter().any(|word| words.contains(word)));
     let meaning = meaning.map(|(_, meaning)| *meaning);
-    let (message, help) = explain(&found.reference, meaning, &plain(said));
+    let (message, help) = explain(&found.reference, meaning, &plain(error));
     Some(
         Cause { help, ..Cause::unknown(message) }
             .named(code(meaning))
             .at(Some(found.line))
             .with("image", found.reference.as_str())
-            .with("answer", plain(said)),
+            .with("answer", plain(error)),
     )
 }
 
@@ -90,15 +90,15 @@ fn code(meaning: Option<Meaning>) -> Code {
     }
 }
 
-fn explain(reference: &str, meaning: Option<Meaning>, said: &str) -> (String, Option<String>) {
+fn explain(reference: &str, meaning: Option<Meaning>, error: &str) -> (String, Option<String>) {
     let login = format!("`docker login {}`", reference::registry(reference));
     let (message, help) = match meaning {
         Some(Meaning::Unreachable) => (
-            format!("the registry of the base image `{reference}` cannot be reached: {said}"),
+            format!("the registry of the base image `{reference}` cannot be reached: {error}"),
             "check the network, the VPN or the proxy of the machine; with the image pulled once, no build asks again".to_owned(),
         ),
         Some(Meaning::Private) => {
-            (format!("the registry does not hand out the base image `{reference}`: {said}"), login)
+            (format!("the registry does not hand out the base image `{reference}`: {error}"), login)
         }
         Some(Meaning::HiddenOrMissing) => (
             format!("the base image `{reference}` does not exist, or is private: the registry does not say which"),
@@ -113,14 +113,14 @@ fn explain(reference: &str, meaning: Option<Meaning>, said: &str) -> (String, Op
             format!("{login}, wait, or take the image from another registry"),
         ),
         Some(Meaning::Platform) => (
-            format!("the base image `{reference}` is not there for this platform: {said}"),
+            format!("the base image `{reference}` is not there for this platform: {error}"),
             "set `platform` of the image to one that it has, or use another base".to_owned(),
         ),
         Some(Meaning::Tls) => (
-            format!("the engine does not trust the registry of the base image `{reference}`: {said}"),
+            format!("the engine does not trust the registry of the base image `{reference}`: {error}"),
             "give minikube the registry's certificate (~/.minikube/certs and `--embed-certs`), or create the profile with `--insecure-registry`".to_owned(),
         ),
-        None => return (format!("the base image `{reference}` cannot be pulled: {said}"), None),
+        None => return (format!("the base image `{reference}` cannot be pulled: {error}"), None),
     };
     (message, Some(help))
 }

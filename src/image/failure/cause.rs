@@ -54,13 +54,13 @@ impl Cause {
 }
 
 /// What the engine says, without the words it puts before everything and the ids that differ each time.
-pub(super) fn plain(said: &str) -> String {
-    let said = said.trim().trim_start_matches("failed to solve with frontend dockerfile.v0: ");
-    let said =
-        said.trim_start_matches("failed to solve: ").trim_start_matches("rpc error: code = Unknown desc = ");
+pub(super) fn plain(error: &str) -> String {
+    let error = error.trim().trim_start_matches("failed to solve with frontend dockerfile.v0: ");
+    let error =
+        error.trim_start_matches("failed to solve: ").trim_start_matches("rpc error: code = Unknown desc = ");
     let ids = Regex::new(
         r"(?:failed to compute cache key: |failed to calculate checksum of ref \S+: |failed to create LLB definition: )",
     );
-    let said = ids.map_or_else(|_| said.to_owned(), |ids| ids.replace_all(said, "").into_owned());
-    said.lines().next().unwrap_or_default().to_owned()
+    let error = ids.map_or_else(|_| error.to_owned(), |ids| ids.replace_all(error, "").into_owned());
+    error.lines().next().unwrap_or_default().to_owned()
 }

@@ -7,14 +7,14 @@ use crate::image::progress::step_name;
 use crate::image::surveyed::Surveyed;
 
 /// A COPY or ADD of what the builder does not have.
-pub(super) fn copied(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option<Cause> {
+pub(super) fn copied(image: &Surveyed, broken: &FailedBuild, error: &str) -> Option<Cause> {
     let step = broken.step.as_deref().and_then(step_name)?;
     if !(step.text.starts_with("COPY ") || step.text.starts_with("ADD ")) {
         return None;
     }
     let missing = ["not found", "no such file or directory", "no source files", "COPY failed"]
         .iter()
-        .any(|word| said.contains(word));
+        .any(|word| error.contains(word));
     if !missing {
         return None;
     }
@@ -28,7 +28,7 @@ pub(super) fn copied(image: &Surveyed, broken: &FailedBuild, said: &str) -> Opti
             cause.named(Code::CopySourceMissing).with("path", sources.join(" ")).with("stage", from),
         );
     }
-    let named = |source: &&&str| said.contains(source.trim_matches('/').trim_start_matches("./"));
+    let named = |source: &&&str| error.contains(source.trim_matches('/').trim_start_matches("./"));
     let source = sources.iter().find(named).or(sources.first())?;
     let path = source.trim_start_matches("./").trim_matches('/');
     if image.context.root.join(path).symlink_metadata().is_ok() {

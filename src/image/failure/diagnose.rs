@@ -15,27 +15,27 @@ use regex::Regex;
 
 /// The likely cause; what the engine says where nothing is known about it.
 pub(super) fn diagnose(image: &Surveyed, broken: &FailedBuild) -> Cause {
-    let said = if broken.error.is_empty() { &broken.message } else { &broken.error };
+    let error = if broken.error.is_empty() { &broken.message } else { &broken.error };
     if let Some(changed) = &broken.changed {
         return Cause::new(changed.clone(), "run it again when the file is as it should be")
             .named(Code::FileChanging);
     }
-    if is_full(said) || broken.output.iter().any(|line| is_full(line)) {
+    if is_full(error) || broken.output.iter().any(|line| is_full(line)) {
         return Cause::new(
             "the engine's disk is full",
             "free space in the node (`docker system prune` in `minikube ssh -p PROFILE`), or give the profile more `disk`",
         )
         .named(Code::DiskSpaceLow);
     }
-    secret(image, said)
-        .or_else(|| ssh(said))
+    secret(image, error)
+        .or_else(|| ssh(error))
         .or_else(|| syntax(image, broken))
-        .or_else(|| parse(image, said))
-        .or_else(|| base(image, broken, said))
-        .or_else(|| fetched(broken, said))
-        .or_else(|| copied(image, broken, said))
-        .or_else(|| ran(image, broken, said))
-        .unwrap_or_else(|| Cause::unknown(plain(said)))
+        .or_else(|| parse(image, error))
+        .or_else(|| base(image, broken, error))
+        .or_else(|| fetched(broken, error))
+        .or_else(|| copied(image, broken, error))
+        .or_else(|| ran(image, broken, error))
+        .unwrap_or_else(|| Cause::unknown(plain(error)))
 }
 
 /// The same error number is given for watches (`inotify(7)`) and by small file systems in memory.
@@ -46,8 +46,8 @@ fn is_full(line: &str) -> bool {
 
 /// A `RUN --mount=type=secret,required` without its secret (`buildkit: frontend/gateway/container: secret %s: not found`).
 /// What else BuildKit asks for (`GIT_AUTH_HEADER`, `HTTP_AUTH_HEADER_…`) it can do without.
-fn secret(image: &Surveyed, said: &str) -> Option<Cause> {
-    let found = Regex::new(r"secret ([^\s:]+):? not found").ok()?.captures(said)?;
+fn secret(image: &Surveyed, error: &str) -> Option<Cause> {
+    let found = Regex::new(r"secret ([^\s:]+):? not found").ok()?.captures(error)?;
     let id = &found[1];
     Some(
         Cause::new(
@@ -60,8 +60,8 @@ fn secret(image: &Surveyed, said: &str) -> Option<Cause> {
 }
 
 /// A `RUN --mount=type=ssh,required` (`buildkit: solver/llbsolver/mounts: no SSH key %q forwarded from the client`).
-fn ssh(said: &str) -> Option<Cause> {
-    let forwarded = said.contains("forwarded from the client") || said.contains("no ssh handler for id");
+fn ssh(error: &str) -> Option<Cause> {
+    let forwarded = error.contains("forwarded from the client") || error.contains("no ssh handler for id");
     forwarded.then(|| {
         Cause::new("this step mounts an SSH agent, and `todo` forwards none to builds", WITHOUT_AGENT)
             .named(Code::SshAgentNotForwarded)
@@ -90,21 +90,21 @@ fn syntax(image: &Surveyed, broken: &FailedBuild) -> Option<Cause> {
 }
 
 /// A Dockerfile that the engine cannot read, or that names a stage or an image which cannot be.
-fn parse(image: &Surveyed, said: &str) -> Option<Cause> {
+fn parse(image: &Surveyed, error: &str) -> Option<Cause> {
     let pattern = Regex::new(r"(?i)dockerfile parse error(?: on)? line (\d+): (.*)").ok()?;
-    if let Some(found) = pattern.captures(said) {
+    if let Some(found) = pattern.captures(error) {
         let line = found[1].parse().ok();
         return Some(Cause::new(found[2].trim(), "fix the line").named(Code::DockerfileInvalid).at(line));
     }
     let pattern = Regex::new(r"target stage [^\w]*([\w.-]+)[^\w]* could not be found").ok()?;
-    if let Some(found) = pattern.captures(said) {
+    if let Some(found) = pattern.captures(error) {
         let message = format!("the Dockerfile has no stage `{}`", &found[1]);
         let help = "name one of its stages as `target`, or remove `target`";
         return Some(Cause::new(message, help).named(Code::DockerfileInvalid).with("stage", &found[1]));
     }
     let pattern =
         Regex::new(r#"failed to parse stage name "([^"]*)": invalid reference format(?:: (.*))?"#).ok()?;
-    let found = pattern.captures(said)?;
+    let found = pattern.captures(error)?;
     let base = image.dockerfile.bases.iter().find(|base| base.reference == found[1]);
     let why = found.get(2).map_or("it is no reference", |why| why.as_str());
     let message = format!("`{}` names no stage and no image: {why}", &found[1]);

@@ -10,10 +10,10 @@ pub(super) fn why(
     image: &Surveyed,
     command: &str,
     output: &[String],
-    said: &str,
+    error: &str,
     code: Option<i64>,
 ) -> Option<(String, String)> {
-    let texts = || output.iter().map(String::as_str).rev().chain([said]);
+    let texts = || output.iter().map(String::as_str).rev().chain([error]);
     let format = texts().any(|text| text.to_lowercase().contains("exec format error"));
     let carriage =
         texts().any(|text| text.contains("^M: bad interpreter") || text.contains("\\r': No such file"));
@@ -25,11 +25,11 @@ pub(super) fn why(
     let first = script.and_then(|script| first_line(image, script));
     let named = script.unwrap_or_default();
     if carriage || first.as_ref().is_some_and(|line| line.starts_with("#!") && line.ends_with('\r')) {
-        let told = format!(
+        let message = format!(
             "the first line of `{named}` ends with a carriage return (CRLF), which becomes part of its interpreter's name"
         );
         return Some((
-            told,
+            message,
             "write the file with LF: `*.sh text eol=lf` in .gitattributes, then `git add --renormalize .`"
                 .to_owned(),
         ));
@@ -52,11 +52,11 @@ pub(super) fn why(
     }
     if let Some(interpreter) = first.as_deref().and_then(|line| line.strip_prefix("#!")) {
         let interpreter = interpreter.trim();
-        let told = format!(
+        let message = format!(
             "`{named}` is started by `{interpreter}`, which the image does not have, or `{named}` itself is not there"
         );
         return Some((
-            told,
+            message,
             "install the interpreter in an earlier step, or COPY the script before".to_owned(),
         ));
     }

@@ -26,19 +26,19 @@ const NO_LOCK: [(&str, &str); 9] = [
 ];
 
 /// A RUN that failed.
-pub(super) fn ran(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option<Cause> {
+pub(super) fn ran(image: &Surveyed, broken: &FailedBuild, error: &str) -> Option<Cause> {
     let step = broken.step.as_deref().and_then(step_name)?;
     let command = step.text.strip_prefix("RUN ")?;
-    let code = Regex::new(r"(?:exit code|returned a non-zero code): (\d+)").ok()?.captures(said);
+    let code = Regex::new(r"(?:exit code|returned a non-zero code): (\d+)").ok()?.captures(error);
     let code: Option<i64> = code.and_then(|found| found[1].parse().ok());
-    Some(why(image, broken, said, command, code).some("exit-code", code))
+    Some(why(image, broken, error, command, code).some("exit-code", code))
 }
 
-fn why(image: &Surveyed, broken: &FailedBuild, said: &str, command: &str, code: Option<i64>) -> Cause {
+fn why(image: &Surveyed, broken: &FailedBuild, error: &str, command: &str, code: Option<i64>) -> Cause {
     let short = shortened(command);
     let message = match code {
         Some(code) => format!("`{short}` ended with exit code {code}"),
-        None => format!("`{short}` failed: {}", plain(said)),
+        None => format!("`{short}` failed: {}", plain(error)),
     };
     let last = |is: &dyn Fn(&str) -> bool| broken.output.iter().rposition(|line| is(line));
     if let Some((_, file)) = NO_LOCK.iter().find(|(words, _)| last(&|line| line.contains(words)).is_some()) {
@@ -56,7 +56,7 @@ fn why(image: &Surveyed, broken: &FailedBuild, said: &str, command: &str, code: 
         let cause = Cause::new(format!("{message}: {reached}"), network::HELP);
         return cause.named(Code::BuildNetworkFailed).some("host", host);
     }
-    if let Some((why, help)) = program::why(image, command, &broken.output, said, code) {
+    if let Some((why, help)) = program::why(image, command, &broken.output, error, code) {
         return Cause::new(format!("{message}: {why}"), help).named(Code::CommandNotRunnable);
     }
     if code == Some(137) {

@@ -149,7 +149,7 @@ const MAKE: &str = "[2/2] RUN make";
 fn a_cause_is_named_on_evidence_of_the_step_alone() {
     let exit =
         |code: u8| format!("process \"/bin/sh -c make\" did not complete successfully: exit code: {code}");
-    for (step, error, output, told) in [
+    for (step, error, output, expected) in [
         // A full disk, and the same number for watches and for a file system in memory.
         (MAKE, EXIT_1, vec!["write: No space left on device"], "disk is full"),
         (MAKE, EXIT_1, vec!["inotify_add_watch: No space left on device"], "ended with exit code 1"),
@@ -248,7 +248,7 @@ fn a_cause_is_named_on_evidence_of_the_step_alone() {
         let asked = ["GIT_AUTH_HEADER", "HTTP_AUTH_HEADER_a.example", "token"].map(str::to_owned);
         let broken = FailedBuild { undeclared: asked.into(), ..broken(step, error, &output) };
         let found = finding(&image, &broken);
-        assert!(found.message.contains(told), "{step} / {error} / {output:?}: {}", found.message);
+        assert!(found.message.contains(expected), "{step} / {error} / {output:?}: {}", found.message);
         assert!(!found.message.contains("AUTH_HEADER"), "{}", found.message);
     }
 }
@@ -312,7 +312,7 @@ fn an_optional_secret_is_told_beside_the_cause_of_the_step_that_mounts_it() {
 
 #[test]
 fn a_script_that_does_not_start_is_looked_at() {
-    for (script, code, says, told) in [
+    for (script, code, says, expected) in [
         ("#!/bin/sh\r\necho\r\n", 127, "/bin/sh: ./run.sh: not found", "carriage return"),
         ("#!/bin/bash\necho\n", 127, "/bin/sh: ./run.sh: not found", "`/bin/bash`"),
         ("echo\n", 1, "exec ./run.sh: exec format error", "without `#!`"),
@@ -325,7 +325,7 @@ fn a_script_that_does_not_start_is_looked_at() {
         let error =
             format!("process \"/bin/sh -c ./run.sh\" did not complete successfully: exit code: {code}");
         let found = finding(&image, &broken("[3/3] RUN ./run.sh", &error, &[says]));
-        assert!(found.message.contains(told), "{script:?}: {}", found.message);
+        assert!(found.message.contains(expected), "{script:?}: {}", found.message);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is sent when BuildKit asks for a context.
 
-use super::Wanted;
+use super::Selection;
 use super::followed;
 use super::modified_seconds;
 use super::send_file;
@@ -31,7 +31,7 @@ fn what_is_wanted_is_never_less_than_what_is_asked_for() {
     }
     assert!(some.leads_through("a") && some.leads_through("src") && !some.leads_through("src/link"));
     for everything in [&[][..], &["."], &["*.txt"], &["a", "/"], &["../x"]] {
-        assert_eq!(wanted(everything), Wanted::All, "{everything:?}");
+        assert_eq!(wanted(everything), Selection::All, "{everything:?}");
     }
 }
 
@@ -51,11 +51,11 @@ fn a_file_that_is_not_what_was_hashed_is_not_sent_for_it() {
     let hash = blake3::hash(b"one");
     let send = |path, size, seconds, hash: &[u8; 32]| {
         let mut sent = Vec::new();
-        let told = send_file((folder.path(), path), size, seconds, hash, &mut |chunk| {
+        let result = send_file((folder.path(), path), size, seconds, hash, &mut |chunk| {
             sent.extend(chunk);
             true
         });
-        told.map(|_| sent)
+        result.map(|_| sent)
     };
     assert_eq!(send(name, 3, seconds, hash.as_bytes()).unwrap(), b"one");
     assert!(send(name, 4, seconds, hash.as_bytes()).is_err(), "another size");
@@ -80,10 +80,10 @@ fn a_file_or_folder_that_became_a_link_is_not_followed() {
     let mut sent = Vec::new();
     for path in ["file", "folder/id_rsa", "real/file", "real"] {
         let hash = blake3::hash(b"what was there");
-        let told = send_file((folder.path(), path), 11, seconds, hash.as_bytes(), &mut |chunk| {
+        let result = send_file((folder.path(), path), 11, seconds, hash.as_bytes(), &mut |chunk| {
             sent.extend(chunk);
             true
         });
-        assert!(told.is_err() && sent.is_empty(), "{path}: {told:?} {sent:?}");
+        assert!(result.is_err() && sent.is_empty(), "{path}: {result:?} {sent:?}");
     }
 }

@@ -134,11 +134,11 @@ pub(super) fn no_dockerfile(image: &Image, path: &Path, shown: &Path, error: &io
 }
 
 pub(super) fn dockerfile(shown: &Path, mistakes: Vec<Wrong>) -> Vec<Finding> {
-    let told = mistakes.into_iter().map(|Wrong { line, message, help }| {
+    let findings = mistakes.into_iter().map(|Wrong { line, message, help }| {
         let finding = Code::DockerfileInvalid.error(message).at(Place { line, ..Place::file(shown) });
         finding.help(help.unwrap_or_else(|| "correct the line".to_owned()))
     });
-    told.collect()
+    findings.collect()
 }
 
 pub(super) fn ignore(shown: &Path, bad: BadIgnore) -> Vec<Finding> {
@@ -149,13 +149,13 @@ pub(super) fn ignore(shown: &Path, bad: BadIgnore) -> Vec<Finding> {
             vec![finding.at(Place::file(shown)).help(allow(&file.to_string(), &error))]
         }
         BadIgnore::Rules(rules) => {
-            let told = rules.into_iter().map(|BadRule { line, pattern, reason }| {
+            let findings = rules.into_iter().map(|BadRule { line, pattern, reason }| {
                 Code::DockerignoreInvalid
                     .error(format!("the pattern `{pattern}` {reason}"))
                     .at(Place { line, ..Place::file(shown) })
                     .help("correct it, or put `\\` before a character that is meant as it is")
             });
-            told.collect()
+            findings.collect()
         }
     }
 }

@@ -101,7 +101,7 @@ fn one(files: &[(&str, &str)], change: impl FnOnce(&Path, &mut Image)) -> (TempD
     (root, result.map(|mut all| all.pop().unwrap()))
 }
 
-fn told(findings: &[Finding]) -> Vec<String> {
+fn messages(findings: &[Finding]) -> Vec<String> {
     findings
         .iter()
         .map(|found| {
@@ -117,7 +117,7 @@ fn errors(files: &[(&str, &str)], change: impl FnOnce(&Path, &mut Image)) -> Vec
     assert_eq!(fault.kind, Kind::Usage);
     assert_eq!(fault.causes(), ["image web has errors"]);
     assert!(fault.findings.iter().all(|found| found.severity == Severity::Error));
-    told(&fault.findings)
+    messages(&fault.findings)
 }
 
 #[test]
@@ -239,19 +239,19 @@ fn secrets_are_never_silently_empty() {
         image.secrets.insert("env".to_owned(), BuildSecret::Env("NO_SUCH".to_owned()));
         image.secrets.insert("file".to_owned(), BuildSecret::File(root.join("empty")));
     };
-    let told = errors(&files, change);
-    assert_eq!(told.len(), 3, "{told:?}");
+    let messages = errors(&files, change);
+    assert_eq!(messages.len(), 3, "{messages:?}");
     assert_eq!(
-        told[0],
+        messages[0],
         "deploy.toml:7: the build secret `env` has no value: `NO_SUCH` is not set or empty => set it first: `export NO_SUCH=…`"
     );
     assert!(
-        told[1].contains("the build secret `file` has no value") && told[1].contains("is empty"),
+        messages[1].contains("the build secret `file` has no value") && messages[1].contains("is empty"),
         "{}",
-        told[1]
+        messages[1]
     );
     assert_eq!(
-        told[2],
+        messages[2],
         "web/Dockerfile:3: this `RUN` requires the secret `npm`, which is not given => set `secrets.npm = { env = \"…\" }` of the image in deploy.toml"
     );
 }
@@ -283,15 +283,15 @@ fn a_mistake_of_a_dockerfile_does_not_hide_what_it_copies_in_vain() {
     write(root.path(), &[("web/Dockerfile", text), ("web/here", "")]);
     let fault =
         survey(&run(root.path()), &project(root.path(), vec![image(root.path(), "web")])).unwrap_err();
-    let mut told: Vec<(usize, Code)> = fault
+    let mut findings: Vec<(usize, Code)> = fault
         .findings
         .iter()
         .map(|found| (found.place.as_ref().map_or(0, |place| place.line), found.code))
         .collect();
-    told.sort_by_key(|(line, _)| *line);
+    findings.sort_by_key(|(line, _)| *line);
     // Where line 4 copies from is not known.
     assert_eq!(
-        told,
+        findings,
         [(2, Code::DockerfileInvalid), (3, Code::CopySourceMissing), (4, Code::DockerfileInvalid)]
     );
 }
@@ -310,7 +310,7 @@ fn the_projects_own_bases_are_needs() {
     let images = ["a", "b", "c"].iter().map(|name| image(root.path(), name)).collect();
     let surveyed = survey(&run(root.path()), &project(root.path(), images)).unwrap();
     let needs: Vec<Vec<&str>> =
-        surveyed.iter().map(|one| one.needs.iter().map(ImageName::as_str).collect()).collect();
+        surveyed.iter().map(|item| item.needs.iter().map(ImageName::as_str).collect()).collect();
     assert_eq!(needs, [vec![], vec!["a", "c"], vec![]]);
 }
 
@@ -343,7 +343,7 @@ fn what_cannot_be_sent_is_told_with_a_way_out() {
     let denied = || ProblemKind::Unreadable(std::io::ErrorKind::PermissionDenied.into());
     let told_of = |problems: &[Problem]| {
         let found = findings::problems(&image, Path::new("web/.dockerignore"), problems);
-        (told(&found), found.into_iter().map(|found| found.evidence).collect::<Vec<_>>())
+        (messages(&found), found.into_iter().map(|found| found.evidence).collect::<Vec<_>>())
     };
     let (one, _) = told_of(&[
         problem("data/x", denied()),

@@ -111,10 +111,10 @@ fn decided(dockerfile: &str, changed: &str) -> String {
     if !gone {
         files.push((path, "2"));
     }
-    told(&decide(&before, &image("web", dockerfile, &files, &[]), &facts()))
+    describe(&decide(&before, &image("web", dockerfile, &files, &[]), &facts()))
 }
 
-fn told(decision: &Decision) -> String {
+fn describe(decision: &Decision) -> String {
     match decision {
         Decision::Unused => "unused".to_owned(),
         Decision::Ask(questions) => format!("ask {questions:?}"),
@@ -265,9 +265,9 @@ fn a_new_directory_comes_before_what_is_in_it_and_goes_after_it() {
     let dockerfile = "FROM scratch\nCOPY --chown=3 . /app\n";
     let some = image("web", dockerfile, &[("a/x", "1")], &[]);
     let more = image("web", dockerfile, &[("a/x", "1"), ("new/y", "1")], &[]);
-    let forth = told(&decide(&some, &more, &facts()));
+    let forth = describe(&decide(&some, &more, &facts()));
     assert_eq!(forth, "/app/new 3:3 755, /app/new/y 3:3 644");
-    assert_eq!(told(&decide(&more, &some, &facts())), "-/app/new/y, -/app/new");
+    assert_eq!(describe(&decide(&more, &some, &facts())), "-/app/new/y, -/app/new");
 }
 
 #[test]
@@ -321,7 +321,7 @@ fn unanswered_questions_are_asked_before_anything_is_proved() {
     }
     assert_eq!(decide(&before, &now, &facts), Decision::Ask([Question::Accounts].into()));
     facts.accounts = Some(Accounts::parse("app:x:1:2::/:\n", ""));
-    assert_eq!(told(&decide(&before, &now, &facts)), "/srv/www/x 1:2 644");
+    assert_eq!(describe(&decide(&before, &now, &facts)), "/srv/www/x 1:2 644");
 }
 
 #[test]
@@ -335,11 +335,11 @@ fn images_that_start_from_each_other_are_built() {
     };
     let facts: BTreeMap<_, _> = images("1").into_iter().map(|image| (image.image.name, facts())).collect();
     let decisions = decide_all(&images("1"), &images("2"), &facts);
-    let by_name = |name: &str| told(decisions.iter().find(|(key, _)| key.to_string() == name).unwrap().1);
+    let by_name = |name: &str| describe(decisions.iter().find(|(key, _)| key.to_string() == name).unwrap().1);
     assert_eq!(by_name("lib"), "Needed");
     assert_eq!(by_name("web"), "Changed");
     assert_eq!(by_name("other"), "/app/x 0:0 644");
-    assert!(decide_all(&images("1"), &images("1"), &facts).values().all(|one| *one == Decision::Unused));
+    assert!(decide_all(&images("1"), &images("1"), &facts).values().all(|item| *item == Decision::Unused));
 }
 
 #[test]
@@ -348,9 +348,10 @@ fn very_many_files_are_built() {
     let names: Vec<String> = (0..2_001).map(|number| format!("f{number}")).collect();
     let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
     let empty = image("web", dockerfile, &[], &[]);
-    assert_eq!(told(&decide(&empty, &image("web", dockerfile, &files, &[]), &facts())), "TooMuch");
+    assert_eq!(describe(&decide(&empty, &image("web", dockerfile, &files, &[]), &facts())), "TooMuch");
     assert!(
-        told(&decide(&empty, &image("web", dockerfile, &files[1..], &[]), &facts())).starts_with("/app/f")
+        describe(&decide(&empty, &image("web", dockerfile, &files[1..], &[]), &facts()))
+            .starts_with("/app/f")
     );
 }
 
@@ -390,7 +391,7 @@ fn rules_of_deploy_toml_decide_before_the_dockerfile_does() {
             files.push((changed, "2"));
         }
         let decision = decide(&with(BEFORE), &with(&files), &facts());
-        assert_eq!(told(&decision), expected, "{rules:?} {dockerfile} {changed}");
+        assert_eq!(describe(&decision), expected, "{rules:?} {dockerfile} {changed}");
         if let Decision::Sync(plan) = decision {
             assert_eq!(plan.then, then, "{rules:?} {changed}");
             assert_eq!(plan.ruled.len(), 1, "{rules:?} {changed}");

@@ -71,15 +71,15 @@ impl Builder {
             request.metadata_mut().insert("dir-name", folder.parse().unwrap());
         }
         request.metadata_mut().insert("followpaths", follow.parse().unwrap());
-        let mut said =
+        let mut packet =
             FileSyncClient::with_origin(self.clone(), origin()).diff_copy(request).await?.into_inner();
         let mut named = Vec::new();
-        while let Some(stat) = said.message().await?.unwrap().stat {
+        while let Some(stat) = packet.message().await?.unwrap().stat {
             named.push(stat.path);
         }
         let wanted = Packet { r#type: PacketType::PacketReq.into(), id: entry, ..Packet::default() };
         ask.send(wanted).await.unwrap();
-        Ok((named, said.message().await?.unwrap()))
+        Ok((named, packet.message().await?.unwrap()))
     }
 
     /// Calls a method that takes and gives nothing; how it ended.
@@ -133,11 +133,11 @@ async fn a_builder_gets_no_file_that_is_not_of_the_context() {
     }
     // Numbers of no entry, and of one that is no file.
     for entry in [3, 4, u32::MAX] {
-        let (_, said) = builder.fetch(Some("context"), "..", entry).await.unwrap();
-        assert_eq!(said.r#type(), PacketType::PacketErr, "{said:?}");
+        let (_, packet) = builder.fetch(Some("context"), "..", entry).await.unwrap();
+        assert_eq!(packet.r#type(), PacketType::PacketErr, "{packet:?}");
     }
-    let (_, said) = builder.fetch(Some("context"), "..", 2).await.unwrap();
-    assert_eq!(said.data, b"1", "what is offered does come");
+    let (_, packet) = builder.fetch(Some("context"), "..", 2).await.unwrap();
+    assert_eq!(packet.data, b"1", "what is offered does come");
 }
 
 #[tokio::test]

@@ -46,14 +46,14 @@ async fn an_image_is_built_once_and_a_changed_line_sends_little() {
         assert_eq!(second[0].outcome, Outcome::Unchanged);
         assert_eq!(second[0].reference, first[0].reference);
     }
-    sample.told();
+    sample.events();
     sample.write("web", &[("src/d0/f0.txt", "changed\n")]);
     let surveyed = sample.survey(&["web"]);
     let third = image::make(&sample.run, &sample.project, &to, &surveyed).await.unwrap();
     assert_eq!(third[0].outcome, Outcome::Built);
     assert_ne!(third[0].reference, first[0].reference);
     assert_eq!(third[0].why, ["src/d0/f0.txt changed"]);
-    let detail = sample.told().into_iter().find_map(|event| match event.kind {
+    let detail = sample.events().into_iter().find_map(|event| match event.kind {
         EventKind::ItemFinished { detail, .. } => detail,
         _ => None,
     });
@@ -106,12 +106,12 @@ async fn a_secret_reaches_the_build_and_nothing_else() {
     let mut surveyed = sample.try_survey(vec![web]).unwrap();
     let built = image::make(&sample.run, &sample.project, &to, &surveyed).await.unwrap();
     assert_eq!(built[0].outcome, Outcome::Built);
-    let told = sample.told();
+    let events = sample.events();
     assert!(
-        told.iter().any(|event| matches!(&event.kind, EventKind::Log { line, .. } if line == "***")),
-        "{told:?}"
+        events.iter().any(|event| matches!(&event.kind, EventKind::Log { line, .. } if line == "***")),
+        "{events:?}"
     );
-    assert!(!format!("{told:?}").contains("s3cr3t!\""));
+    assert!(!format!("{events:?}").contains("s3cr3t!\""));
     image::remove_all(&sample.project, &to).await.unwrap();
 
     surveyed[0].image.secrets.insert("token".to_owned(), BuildSecret::Env("NOT_SET".to_owned()));
@@ -241,10 +241,10 @@ async fn a_private_registry_gets_images_once_and_gives_them_to_builds() {
         };
         events.iter().any(is_push)
     };
-    assert!(pushes(sample.told()));
+    assert!(pushes(sample.events()));
     let again = image::make(&sample.run, &sample.project, &to, &sample.survey(&["web"])).await.unwrap();
     assert_eq!((again[0].outcome, &again[0].reference), (Outcome::Unchanged, &reference));
-    assert!(!pushes(sample.told()), "it was there already");
+    assert!(!pushes(sample.events()), "it was there already");
 
     // Only the registry has it now, and only for those who are logged in.
     image::remove_all(&sample.project, &to).await.unwrap();

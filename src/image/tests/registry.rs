@@ -133,6 +133,6 @@ async fn a_registry_that_refuses_is_told_with_its_words_and_the_way_in() {
         "cannot push the image to the registry `registry.example:5000`: unauthorized: authentication required"
     );
     assert!(fault.findings[0].help.as_ref().unwrap().contains("`docker login registry.example:5000`"));
-    let told = format!("{fault:?} {:?}", sample.told());
-    assert!(!told.contains(PASSWORD), "{told}");
+    let all = format!("{fault:?} {:?}", sample.events());
+    assert!(!all.contains(PASSWORD), "{all}");
 }

@@ -83,7 +83,7 @@ impl Sample {
     }
 
     /// Everything that was told so far.
-    pub(super) fn told(&mut self) -> Vec<Event> {
+    pub(super) fn events(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.events.try_recv().ok()).collect()
     }
 }

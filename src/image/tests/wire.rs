@@ -155,7 +155,7 @@ async fn a_build_that_fails_ends_with_its_line_and_its_output() {
     );
     assert!(
         sample
-            .told()
+            .events()
             .iter()
             .any(|event| matches!(&event.kind, EventKind::ItemFinished { outcome: Outcome::Failed, .. }))
     );
@@ -191,13 +191,13 @@ async fn an_engine_without_buildkit_gets_a_tar_and_it_is_said_once() {
     let names: Vec<String> =
         tar.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string()).collect();
     assert_eq!(names, [".todo.Dockerfile", "Dockerfile", "a"]);
-    let told = sample.told();
-    let warned = told.iter().filter(|event| matches!(event.kind, EventKind::Warned { .. })).count();
+    let events = sample.events();
+    let warned = events.iter().filter(|event| matches!(event.kind, EventKind::Warned { .. })).count();
     assert_eq!(warned, 1);
     let why = "building, because it was not built before";
     assert!(
-        told.iter().any(|event| matches!(&event.kind, EventKind::Progress { doing, .. } if doing == why)),
-        "{told:?}"
+        events.iter().any(|event| matches!(&event.kind, EventKind::Progress { doing, .. } if doing == why)),
+        "{events:?}"
     );
 }
 
@@ -246,10 +246,10 @@ async fn the_value_of_a_build_secret_is_in_no_request_and_in_nothing_that_is_tol
         .warn(Code::ImageTagMutable.warning("said again").evidence(["czNjcjN0IQ== s3cr3t!".to_owned()]));
     let asked = fake.asked();
     assert!(asked.iter().any(|asked| asked.line.starts_with("POST /build?")));
-    let told = format!("{asked:?} {fault:?} {:?}", sample.told());
-    assert!(told.contains("*** ***"), "{told}");
+    let all = format!("{asked:?} {fault:?} {:?}", sample.events());
+    assert!(all.contains("*** ***"), "{all}");
     for value in ["s3cr3t!", "s3cr3t%21", "czNjcjN0IQ"] {
-        assert!(!told.contains(value), "{value} in {told}");
+        assert!(!all.contains(value), "{value} in {all}");
     }
 }
 

@@ -9,7 +9,7 @@ use dockerfile::context::Entry;
 use dockerfile::context::EntryKind;
 use dockerfile::ignore::Ignore;
 
-fn told(surveyed: &Surveyed) -> Vec<String> {
+fn messages(surveyed: &Surveyed) -> Vec<String> {
     let found = warnings(surveyed).into_iter();
     found
         .map(|found| format!("{}: {} => {}", found.place.unwrap(), found.message, found.help.unwrap()))
@@ -24,9 +24,9 @@ fn an_image_without_faults_has_no_warnings() {
         [WELL, "FROM scratch", "FROM gcr.io/distroless/base:nonroot", "FROM a@sha256:0\nUSER x\nFROM 0"]
     {
         let text = text.replace("FROM 0", "FROM b:1\nUSER 2");
-        assert_eq!(told(&surveyed("web", &text, &[])), Vec::<String>::new(), "{text}");
+        assert_eq!(messages(&surveyed("web", &text, &[])), Vec::<String>::new(), "{text}");
     }
-    assert_eq!(told(&surveyed("web", "FROM base", &["base"])), Vec::<String>::new());
+    assert_eq!(messages(&surveyed("web", "FROM base", &["base"])), Vec::<String>::new());
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn secrets_are_told_only_where_an_image_gets_them() {
         let mut image = surveyed("web", &format!("{WELL}{copy}"), &[]);
         image.context.entries = vec![file(".env", b""), file("app/.env", b""), file("app/id_rsa", b"")];
         image.context.entries.push(Entry { path: ".git".to_owned(), kind: EntryKind::Folder });
-        told(&image)
+        messages(&image)
     };
     assert_eq!(with("COPY src /"), Vec::<String>::new());
     assert_eq!(
@@ -76,7 +76,7 @@ fn a_heavy_context_is_told_with_what_makes_it_heavy() {
 #[test]
 fn bases_that_move_and_containers_that_run_as_root_are_told() {
     assert_eq!(
-        told(&surveyed(
+        messages(&surveyed(
             "web",
             "# syntax=docker/dockerfile:1\nFROM node AS x\nFROM python:latest\nCOPY --from=x a b\n",
             &[]
@@ -98,7 +98,7 @@ fn arguments_and_secrets_that_nobody_takes_are_told() {
     }
     image.image.secrets.insert("npn".to_owned(), BuildSecret::Env("X".to_owned()));
     assert_eq!(
-        told(&image),
+        messages(&image),
         [
             "deploy.toml:7: the Dockerfile declares no build argument `OTHER` => add `ARG OTHER` to `web/Dockerfile`, or remove it",
             "deploy.toml:7: the Dockerfile declares no build argument `VERSOIN` => write `VERSION`, which it declares",
@@ -117,7 +117,7 @@ fn links_out_of_the_context_and_backslashes_are_told() {
     }
     image.ignore = Ignore::parse(b"\\*\nsrc\\build\n").unwrap();
     assert_eq!(
-        told(&image),
+        messages(&image),
         [
             "deploy.toml:7: the link `a/out -> ../../x` points outside the context: the image gets the link, not the file => copy what is needed into the context, or set `context` to a directory that contains both",
             "web/.dockerignore:2: `\\` in `src\\build` does not separate directories => write `src/build`",
@@ -145,8 +145,8 @@ fn what_an_engine_cannot_do_is_told_before_it_is_asked() {
         ("RUN --mount=type=cache,target=/ssh true", ""),
     ] {
         let text = format!("FROM a:1 AS build\nFROM a:1\nUSER 1\n{line}\n");
-        let told = told(&surveyed("web", &text, &[]));
-        assert_eq!(told.is_empty(), expected.is_empty(), "{line}: {told:?}");
-        assert!(told.first().is_none_or(|one| one.starts_with(expected)), "{line}: {told:?}");
+        let messages = messages(&surveyed("web", &text, &[]));
+        assert_eq!(messages.is_empty(), expected.is_empty(), "{line}: {messages:?}");
+        assert!(messages.first().is_none_or(|message| message.starts_with(expected)), "{line}: {messages:?}");
     }
 }

@@ -104,7 +104,7 @@ fn every_kind_of_container_is_bound() {
 fn an_image_that_nothing_names_is_told_with_what_was_meant() {
     let objects = objects(&pod("todo-bakend:1"));
     assert_eq!(images_named(&objects, &[], [&name("todo-bakend")]).ours[&name("todo-bakend")][0].line, 7);
-    let told = |images: &[Image]| -> Vec<String> {
+    let describe = |images: &[Image]| -> Vec<String> {
         let found = unused(&objects, &[], images);
         found
             .into_iter()
@@ -112,13 +112,13 @@ fn an_image_that_nothing_names_is_told_with_what_was_meant() {
             .collect()
     };
     assert_eq!(
-        told(&[image("todo-backend")]),
+        describe(&[image("todo-backend")]),
         [
             "deploy.toml:3:8 no manifest names the image `todo-backend` → write `todo-backend` instead of `todo-bakend:1` in app.yaml:7:14"
         ]
     );
-    assert!(told(&[image("worker")])[0].contains("remove [image.worker]"));
-    assert!(told(&[image("todo-bakend")]).is_empty());
+    assert!(describe(&[image("worker")])[0].contains("remove [image.worker]"));
+    assert!(describe(&[image("todo-bakend")]).is_empty());
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_policy_that_would_ask_a_registry_is_told_once() {
         let built = [(name("web"), "web:abc".to_owned())].into();
         bind(&mut objects(&text), &[], &built, PullPolicy::Never).note()
     };
-    for (image, policy, told) in [
+    for (image, policy, expected) in [
         ("web:1", "imagePullPolicy: Always", true),
         ("web", "", true),
         ("docker.io/library/web:latest", "", true),
@@ -179,7 +179,7 @@ fn a_policy_that_would_ask_a_registry_is_told_once() {
         ("web:latest", "imagePullPolicy: Never", false),
         ("nginx", "imagePullPolicy: Always", false),
     ] {
-        assert_eq!(bound(image, policy).is_some(), told, "{image} {policy}");
+        assert_eq!(bound(image, policy).is_some(), expected, "{image} {policy}");
     }
     let note = bound("web", "").unwrap();
     assert_eq!(note.evidence, ["Pod/p: `web` in app.yaml:7:14"]);

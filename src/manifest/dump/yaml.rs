@@ -236,7 +236,7 @@ fn merge(fields: &mut Map<String, Value>, value: Value) {
                 fields.entry(key).or_insert(value);
             }
         }
-        Value::Array(list) => list.into_iter().for_each(|one| merge(fields, one)),
+        Value::Array(list) => list.into_iter().for_each(|item| merge(fields, item)),
         _ => {}
     }
 }

@@ -92,7 +92,7 @@ fn missing_object(set: &Set<'_>, from: &Object, reference: &Reference<'_>) -> Fi
             )
         }
     };
-    let told = format!(
+    let message = format!(
         "the {kind} `{}` is not in the project; the pods wait for it unless the cluster has it",
         reference.name
     );
@@ -100,7 +100,7 @@ fn missing_object(set: &Set<'_>, from: &Object, reference: &Reference<'_>) -> Fi
         ConfigKind::Secret => Code::SecretMissing,
         ConfigKind::ConfigMap => Code::ConfigMapMissing,
     };
-    missing.warning(told).help(help)
+    missing.warning(message).help(help)
 }
 
 fn missing_key(set: &Set<'_>, from: &Object, keys: &Keys, reference: &Reference<'_>) -> Option<Finding> {
@@ -111,15 +111,15 @@ fn missing_key(set: &Set<'_>, from: &Object, keys: &Keys, reference: &Reference<
     let (kind, name) = (reference.kind.as_str(), reference.name);
     let object = set.find(kind, set.namespace(from), name);
     if object.is_some_and(|object| filled::may_add(set, object, key)) {
-        let told =
+        let message =
             format!("the {kind} `{name}` has no key `{key}` here; no pod starts until a controller adds it");
         let help = format!("see that the controller that fills `{name}` is in the cluster, or write the key");
-        return Some(Code::SecretValueMissing.note(told).help(help));
+        return Some(Code::SecretValueMissing.note(message).help(help));
     }
     if keys.perhaps.contains(key) {
-        let told = format!("`{key}` is optional in [secret.{name}], but no pod starts without it");
+        let message = format!("`{key}` is optional in [secret.{name}], but no pod starts without it");
         let help = format!("write `optional: true` beside the key, or name it in `keys` of [secret.{name}]");
-        return Some(Code::SecretKeyMissing.warning(told).help(help));
+        return Some(Code::SecretKeyMissing.warning(message).help(help));
     }
     let all = || keys.there.iter().chain(&keys.perhaps).map(String::as_str);
     let help = match nearest(key, all()) {
@@ -138,7 +138,7 @@ fn missing_key(set: &Set<'_>, from: &Object, keys: &Keys, reference: &Reference<
 pub(super) fn empties(set: &Set<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (object, template) in pods::all(set.objects) {
-        let mut told = BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for reference in template.references().iter().filter(|reference| reference.kind == ConfigKind::Secret)
         {
             let secret = set.find("Secret", set.namespace(object), reference.name);
@@ -148,7 +148,7 @@ pub(super) fn empties(set: &Set<'_>) -> Vec<Finding> {
                 *value == "" && reference.key.is_none_or(|wanted| wanted == key.as_str())
             });
             let keys: Vec<&str> =
-                read.map(|(key, _)| key.as_str()).filter(|key| told.insert((reference.name, *key))).collect();
+                read.map(|(key, _)| key.as_str()).filter(|key| seen.insert((reference.name, *key))).collect();
             if keys.is_empty() {
                 continue;
             }
@@ -206,10 +206,10 @@ fn literal(name: &str, value: &str) -> Option<Finding> {
     match look(name, value)? {
         Clear::Placeholder => Some(placeholder(name)),
         Clear::Secret => {
-            let told =
+            let message =
                 format!("`{name}` looks like a secret, and everyone who can read this object can read it");
             let help = "put it into a .env file that git does not have, name it in a [secret.NAME] of deploy.toml, and use `secretKeyRef`";
-            Some(Code::SecretInManifest.warning(told).help(help))
+            Some(Code::SecretInManifest.warning(message).help(help))
         }
     }
 }
@@ -264,8 +264,8 @@ pub(super) fn of_builds(set: &Set<'_>) -> Vec<Finding> {
                 .collect();
             let Some((pointer, first, _)) = names.first() else { continue };
             let all = listed(names.iter().map(|(_, name, _)| *name));
-            let told = format!("{all}: what the browser gets was fixed when `{ours}` was built, not here");
-            let finding = Code::BuildTimeVariable.note(told);
+            let message = format!("{all}: what the browser gets was fixed when `{ours}` was built, not here");
+            let finding = Code::BuildTimeVariable.note(message);
             let inside = names.iter().find_map(|(.., value)| service_in(set, object, value));
             let address = inside.map_or_else(String::new, |service| {
                 format!(

@@ -118,31 +118,31 @@ fn users<'a>(template: &PodTemplate<'a>, volume: &str) -> (Vec<&'a str>, bool) {
 fn finding(set: &Set<'_>, who: &str, path: &str, writes: bool) -> Option<Finding> {
     let either = |list: &[&str]| list.iter().any(|other| is_within(path, other) || is_within(other, path));
     if either(&SOCKETS) {
-        let told = format!(
+        let message = format!(
             "{who} `{path}` of the node, with the socket of its container runtime: who uses that controls the node"
         );
         return Some(
             Code::HostPathDangerous
-                .warning(told)
+                .warning(message)
                 .help("leave it out unless the program is there to manage containers"),
         );
     }
     if writes && (either(&RUNS) || either(&KERNEL)) {
-        let told = format!("{who} `{path}` of the node and may write there: as root it controls the node");
+        let message = format!("{who} `{path}` of the node and may write there: as root it controls the node");
         let help = "mount only the directory that it needs, with `readOnly: true`";
-        return Some(Code::HostPathDangerous.warning(told).help(help));
+        return Some(Code::HostPathDangerous.warning(message).help(help));
     }
     if either(&KEYS) {
-        let told = format!(
+        let message = format!(
             "{who} `{path}` of the node, where credentials of the cluster are: a program that reads them can use them"
         );
-        return Some(Code::HostPathDangerous.warning(told).help("mount only the directory that it needs"));
+        return Some(Code::HostPathDangerous.warning(message).help("mount only the directory that it needs"));
     }
     let within = |list: &[&str]| list.iter().any(|other| is_within(path, other));
     if within(&KEPT) || within(&SYSTEM) || !set.facts.minikube {
         return None;
     }
-    let told = if within(&["/tmp", "/run"]) {
+    let message = if within(&["/tmp", "/run"]) {
         format!("{who} `{path}` of the node, which is empty after each `minikube stop`")
     } else {
         format!(
@@ -154,7 +154,7 @@ fn finding(set: &Set<'_>, who: &str, path: &str, writes: bool) -> Option<Finding
     } else {
         "files of this machine get there with `minikube mount`, or into the image with `COPY`"
     };
-    Some(Code::HostPathNotKept.note(told).help(help))
+    Some(Code::HostPathNotKept.note(message).help(help))
 }
 
 /// `/var/run//x/` as `/run/x`: the former is a link to the latter on every node of minikube.

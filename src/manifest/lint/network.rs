@@ -30,22 +30,22 @@ pub(super) fn node_ports(set: &Set<'_>) -> Vec<Finding> {
         for port in node_ports_of(service) {
             let (number, field) = (port.number, port.field());
             if !NODE_PORTS.contains(&number) {
-                let told = format!("the {field} {number} is not between 30000 and 32767");
+                let message = format!("the {field} {number} is not between 30000 and 32767");
                 let help = format!("choose one of these, or leave `{field}` out to be given one");
-                found.push(at(service, &port.pointer, Code::FieldInvalid.error(told)).help(help));
+                found.push(at(service, &port.pointer, Code::FieldInvalid.error(message)).help(help));
             }
             if field == "nodePort"
                 && matches!(service.value["spec"]["type"].as_str(), None | Some("ClusterIP"))
             {
-                let told = format!("the nodePort {number} needs a Service of type NodePort");
-                let finding = at(service, &port.pointer, Code::FieldInvalid.error(told));
+                let message = format!("the nodePort {number} needs a Service of type NodePort");
+                let finding = at(service, &port.pointer, Code::FieldInvalid.error(message));
                 found.push(finding.help("write `type: NodePort`, or remove it"));
             }
             let known = taken.entry(number).or_default();
             if let Some(first) = known.iter().find(|first| !port.shares(first)) {
                 let place = first.service.place_of(&first.pointer);
-                let told = format!("the {field} {number} is taken by `{}` in {place}", first.service.id());
-                let finding = at(service, &port.pointer, Code::NodePortTaken.error(told));
+                let message = format!("the {field} {number} is taken by `{}` in {place}", first.service.id());
+                let finding = at(service, &port.pointer, Code::NodePortTaken.error(message));
                 found.push(
                     finding.help(format!("change one of them, or leave `{field}` out to be given one")),
                 );
@@ -140,11 +140,11 @@ pub(super) fn selectors(set: &Set<'_>) -> Vec<Finding> {
 }
 
 fn nothing_selected(selector: &Map<String, Value>, near: &[(&Object, PodTemplate<'_>)]) -> Finding {
-    let told = format!(
+    let message = format!(
         "no pod template of the project has the labels {} that this Service selects",
         pairs(selector)
     );
-    let finding = Code::SelectorMismatch.warning(told);
+    let finding = Code::SelectorMismatch.warning(message);
     let common = |labels: &Value| {
         let keys = selector.keys().filter(|key| labels.get(key.as_str()).is_some()).count();
         let same = selector.iter().filter(|(key, value)| labels.get(key.as_str()) == Some(value)).count();
@@ -194,10 +194,10 @@ fn no_port(asks: &str, target: &Value, containers: &[Container<'_>], who: &str) 
             if !numbers.is_empty() && number.as_u64().is_some_and(|n| !numbers.contains(&n)) =>
         {
             let all = numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            let told = format!("{asks} the port {number}, which {who} does not declare");
+            let message = format!("{asks} the port {number}, which {who} does not declare");
             Some(
                 Code::ContainerPortUndeclared
-                    .warning(told)
+                    .warning(message)
                     .help(format!("it declares {all}: write that, or declare {number}, too")),
             )
         }
@@ -324,10 +324,11 @@ fn unknown(set: &Set<'_>, object: &Object, url: &Address<'_>) -> Option<Finding>
             return None;
         }
         let all = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let told = format!("`{}` is asked at port {asked}, which `{}` does not have", url.host, service.id());
+        let message =
+            format!("`{}` is asked at port {asked}, which `{}` does not have", url.host, service.id());
         return Some(
             Code::ServicePortNotFound
-                .warning(told)
+                .warning(message)
                 .help(format!("its ports are {all} ({})", service.place_of("/spec/ports"))),
         );
     }
@@ -342,8 +343,8 @@ fn unknown(set: &Set<'_>, object: &Object, url: &Address<'_>) -> Option<Finding>
         None if here.is_empty() => "the project has no Service; a pod is reached through one".to_owned(),
         None => format!("the project's Services are {}", listed(names)),
     };
-    let told = format!("`{}` is not a Service of the project", url.host);
-    Some(Code::ServiceNotFound.warning(told).help(help))
+    let message = format!("`{}` is not a Service of the project", url.host);
+    Some(Code::ServiceNotFound.warning(message).help(help))
 }
 
 pub(super) fn ingresses(set: &Set<'_>) -> Vec<Finding> {
@@ -370,9 +371,9 @@ pub(super) fn ingresses(set: &Set<'_>) -> Vec<Finding> {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("the project's Services are {}", listed(names)),
                 };
-                let told = format!("`{name}` is not a Service of the project");
+                let message = format!("`{name}` is not a Service of the project");
                 found.push(
-                    at(object, &format!("{pointer}/service/name"), Code::ServiceNotFound.warning(told))
+                    at(object, &format!("{pointer}/service/name"), Code::ServiceNotFound.warning(message))
                         .help(help),
                 );
                 continue;
@@ -383,9 +384,9 @@ pub(super) fn ingresses(set: &Set<'_>) -> Vec<Finding> {
                     || (wanted["name"].is_string() && port["name"] == wanted["name"])
             });
             if !fits {
-                let told = format!("`{}` does not have the port that this Ingress sends to", known.id());
+                let message = format!("`{}` does not have the port that this Ingress sends to", known.id());
                 let finding =
-                    at(object, &format!("{pointer}/service/port"), Code::ServicePortNotFound.error(told));
+                    at(object, &format!("{pointer}/service/port"), Code::ServicePortNotFound.error(message));
                 found.push(finding.help(format!("its ports are in {}", known.place_of("/spec/ports"))));
             }
         }

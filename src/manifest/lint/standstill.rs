@@ -45,8 +45,8 @@ pub(super) fn paused(set: &Set<'_>) -> Vec<Finding> {
     let paused = deployments.filter(|object| object.value["spec"]["paused"] == true);
     paused
         .map(|object| {
-            let told = "it is paused: its pods are neither made nor changed until it is resumed";
-            at(object, "/spec/paused", Code::WorkloadPaused.warning(told)).help("remove `paused`")
+            let message = "it is paused: its pods are neither made nor changed until it is resumed";
+            at(object, "/spec/paused", Code::WorkloadPaused.warning(message)).help("remove `paused`")
         })
         .collect()
 }

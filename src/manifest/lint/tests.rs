@@ -33,7 +33,7 @@ fn facts() -> Facts {
     }
 }
 
-fn told(found: &[Finding]) -> Vec<String> {
+fn messages(found: &[Finding]) -> Vec<String> {
     let one = |finding: &Finding| {
         assert!(finding.subject.is_some(), "{finding:?}");
         let severity = match finding.severity {
@@ -68,7 +68,7 @@ fn each_rule_tells_the_line_and_what_to_do() {
         ("resources", include_str!("../../../tests/manifest/lint/resources.yaml")),
     ] {
         let found = lint(&objects(text), &facts());
-        let (mut found, mut expected) = (told(&found), expected(text));
+        let (mut found, mut expected) = (messages(&found), expected(text));
         found.sort();
         expected.sort();
         let (found, expected) = (found.join("\n"), expected.join("\n"));

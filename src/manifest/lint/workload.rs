@@ -26,12 +26,12 @@ pub(super) fn labels(set: &Set<'_>) -> Vec<Finding> {
         for (key, value) in selector {
             if template.labels().get(key) != Some(value) {
                 let label = format!("{key}={}", value.as_str().unwrap_or_default());
-                let told =
+                let message =
                     format!("the selector asks for `{label}`, which the pod template's labels do not have");
                 let pointer = below("/spec/selector/matchLabels", key);
                 let labels = object.place_of(&format!("{}/metadata/labels", template.pointer));
                 let help = format!("write the same label under `template.metadata.labels` ({labels})");
-                found.push(at(object, &pointer, Code::SelectorMismatch.error(told)).help(help));
+                found.push(at(object, &pointer, Code::SelectorMismatch.error(message)).help(help));
             }
         }
     }
@@ -69,8 +69,8 @@ pub(super) fn mounts(set: &Set<'_>) -> Vec<Finding> {
             }
         }
         if let Some(pointer) = owned_by_another(&template, !claimed.is_empty()) {
-            let told = "the pod is not root and has no fsGroup: on storage that honours owners it cannot write to its claim";
-            let finding = Code::FsGroupMissing.note(told);
+            let message = "the pod is not root and has no fsGroup: on storage that honours owners it cannot write to its claim";
+            let finding = Code::FsGroupMissing.note(message);
             let help = "add `fsGroup` with the user's group to the pod's securityContext";
             found.push(at(object, &pointer, finding).help(help));
         }
@@ -89,10 +89,10 @@ pub(super) fn claims(set: &Set<'_>) -> Vec<Finding> {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => "add a PersistentVolumeClaim of that name to the manifests".to_owned(),
                 };
-                let told = format!(
+                let message = format!(
                     "the claim `{name}` is not in the project; the pods wait for it unless the cluster has it"
                 );
-                found.push(at(object, &pointer, Code::ClaimMissing.warning(told)).help(help));
+                found.push(at(object, &pointer, Code::ClaimMissing.warning(message)).help(help));
             }
         }
     }
@@ -120,7 +120,7 @@ pub(super) fn classes(set: &Set<'_>) -> Vec<Finding> {
         if addon && set.facts.addons.iter().any(|asked| asked == ADDON.1) {
             return;
         }
-        let told = format!(
+        let message = format!(
             "minikube has no storage class `{class}`; the claim stays Pending unless the cluster has it"
         );
         let help = if addon {
@@ -129,7 +129,7 @@ pub(super) fn classes(set: &Set<'_>) -> Vec<Finding> {
             format!("leave `storageClassName` out, or write `{STANDARD}`, which minikube has")
         };
         found.push(
-            at(object, &format!("{pointer}/storageClassName"), Code::StorageClassMissing.warning(told))
+            at(object, &format!("{pointer}/storageClassName"), Code::StorageClassMissing.warning(message))
                 .help(help),
         );
     };
@@ -165,13 +165,13 @@ pub(super) fn writers(set: &Set<'_>) -> Vec<Finding> {
         }
         let replicas = spec["replicas"].as_u64().unwrap_or(1);
         if replicas > 1 {
-            let told =
+            let message =
                 format!("{replicas} replicas share one volume with an SQLite database, which has one writer");
-            let finding = at(object, "/spec/replicas", Code::SqliteShared.warning(told));
+            let finding = at(object, "/spec/replicas", Code::SqliteShared.warning(message));
             found.push(finding.help("write `replicas: 1` and `strategy: {type: Recreate}`"));
         } else if object.kind() == "Deployment" && replicas == 1 && spec["strategy"]["type"] != "Recreate" {
-            let told = "during an update two pods have the SQLite database open, which has one writer";
-            let finding = Code::SqliteShared.note(told);
+            let message = "during an update two pods have the SQLite database open, which has one writer";
+            let finding = Code::SqliteShared.note(message);
             found.push(at(object, "/spec/strategy", finding).help("write `strategy: {type: Recreate}`"));
         }
     }
@@ -216,10 +216,12 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
                 for part in ["requests", "limits"] {
                     let value = &resources[part][what];
                     if !value.is_null() && thousandths(value).is_none() {
-                        let told = format!("not a valid quantity of {what}");
+                        let message = format!("not a valid quantity of {what}");
                         let help =
                             if what == "cpu" { "write `500m` or `2`" } else { "write `256Mi` or `1Gi`" };
-                        found.push(at(object, &pointer(part), Code::QuantityInvalid.error(told)).help(help));
+                        found.push(
+                            at(object, &pointer(part), Code::QuantityInvalid.error(message)).help(help),
+                        );
                     }
                 }
                 let (request, limit) =
@@ -227,8 +229,8 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
                 if let (Some(request), Some(limit)) = (request, limit)
                     && request > limit
                 {
-                    let told = format!("the {what} request is larger than the limit");
-                    let finding = at(object, &pointer("requests"), Code::RequestExceedsLimit.error(told));
+                    let message = format!("the {what} request is larger than the limit");
+                    let finding = at(object, &pointer("requests"), Code::RequestExceedsLimit.error(message));
                     found.push(
                         finding.help(format!("raise the limit ({})", object.place_of(&pointer("limits")))),
                     );
@@ -236,13 +238,14 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
                 // A limit alone is the request, too.
                 let needs = request.or(limit).unwrap_or(0);
                 if node(what).is_some_and(|has| needs > has) {
-                    let told = format!(
+                    let message = format!(
                         "`{}` asks for {} {what}, and the node has {}",
                         container.name(),
                         shown(what, needs),
                         shown(what, node(what).unwrap_or(0))
                     );
-                    let finding = at(object, &pointer("requests"), Code::InsufficientResources.warning(told));
+                    let finding =
+                        at(object, &pointer("requests"), Code::InsufficientResources.warning(message));
                     found.push(finding.help(grow(what)));
                 }
                 pod = if container.stays() { pod + needs } else { needs.max(pod) };
@@ -258,11 +261,11 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
             && most <= has
         {
             let (sum, has) = (shown(what, sum), shown(what, has));
-            let told = format!(
+            let message = format!(
                 "all pods together ask for {sum} {what}, and the node has {has}, of which Kubernetes takes some"
             );
             found.push(
-                at(object, &format!("{pointer}/spec"), Code::ClusterCapacityLow.warning(told))
+                at(object, &format!("{pointer}/spec"), Code::ClusterCapacityLow.warning(message))
                     .help(grow(what)),
             );
         }
@@ -308,8 +311,8 @@ pub(super) fn images(set: &Set<'_>) -> Vec<Finding> {
             let pointer = format!("{}/image", container.pointer);
             let repository = bind::repository(image);
             if let Some(why) = reference::mistake(image) {
-                let told = format!("`{image}` is not a valid image name: {why}");
-                let finding = at(object, &pointer, Code::FieldInvalid.error(told));
+                let message = format!("`{image}` is not a valid image name: {why}");
+                let finding = at(object, &pointer, Code::FieldInvalid.error(message));
                 let lower = image.to_lowercase();
                 found.push(if reference::mistake(&lower).is_none() {
                     finding.help(format!("write `{lower}`"))
@@ -317,21 +320,21 @@ pub(super) fn images(set: &Set<'_>) -> Vec<Finding> {
                     finding.help("write `IMAGE:TAG`; nothing replaces what stands here")
                 });
             } else if let Some(meant) = nearest(repository, ours()) {
-                let told = format!("`{image}` is not an image of the project");
+                let message = format!("`{image}` is not an image of the project");
                 found.push(
-                    at(object, &pointer, Code::ImageNameMismatch.warning(told))
+                    at(object, &pointer, Code::ImageNameMismatch.warning(message))
                         .help(format!("did you mean `{meant}`?")),
                 );
             } else if container.value["imagePullPolicy"] == "Never" {
-                let told = format!(
+                let message = format!(
                     "nothing brings `{image}` to the node: it is not an image of the project, and its pull policy is Never"
                 );
                 let help = format!("remove `imagePullPolicy`, or build it with [image.{repository}]");
-                found.push(at(object, &pointer, Code::ImageNotOnNode.warning(told)).help(help));
+                found.push(at(object, &pointer, Code::ImageNotOnNode.warning(message)).help(help));
             } else if !image.contains('@') && matches!(image.strip_prefix(repository), Some("" | ":latest")) {
-                let told = format!("`{image}` can be another image tomorrow");
+                let message = format!("`{image}` can be another image tomorrow");
                 found.push(
-                    at(object, &pointer, Code::ImageTagMutable.warning(told))
+                    at(object, &pointer, Code::ImageTagMutable.warning(message))
                         .help("pin a version or a digest"),
                 );
             }
@@ -345,8 +348,8 @@ pub(super) fn autoscalers(set: &Set<'_>) -> Vec<Finding> {
     let scalers = set.objects.iter().filter(|object| object.kind() == "HorizontalPodAutoscaler");
     for object in scalers {
         if !set.facts.addons.iter().any(|addon| addon == "metrics-server") {
-            let told = "an autoscaler does nothing without metrics, and deploy.toml asks for none";
-            let finding = at(object, "/spec", Code::MetricsServerMissing.warning(told));
+            let message = "an autoscaler does nothing without metrics, and deploy.toml asks for none";
+            let finding = at(object, "/spec", Code::MetricsServerMissing.warning(message));
             found.push(finding.help("write `addons = [\"metrics-server\"]` under [minikube]"));
         }
         let target = &object.value["spec"]["scaleTargetRef"];
@@ -359,9 +362,9 @@ pub(super) fn autoscalers(set: &Set<'_>) -> Vec<Finding> {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("name a {kind} of the project"),
             };
-            let told = format!("`{kind}/{name}` is not in the project");
+            let message = format!("`{kind}/{name}` is not in the project");
             found.push(
-                at(object, "/spec/scaleTargetRef/name", Code::AutoscalerTargetMissing.warning(told))
+                at(object, "/spec/scaleTargetRef/name", Code::AutoscalerTargetMissing.warning(message))
                     .help(help),
             );
         }

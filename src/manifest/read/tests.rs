@@ -30,14 +30,14 @@ fn sources(root: &Path, paths: &[&str]) -> Vec<Source> {
 }
 
 /// Each finding as `file:line:column message → help`.
-fn told(found: &[Finding]) -> Vec<String> {
+fn messages(found: &[Finding]) -> Vec<String> {
     let place = |finding: &Finding| finding.place.as_ref().unwrap().to_string().replace('\\', "/");
     let one = |f: &Finding| format!("{} {} → {}", place(f), f.message, f.help.as_ref().unwrap());
     found.iter().map(one).collect()
 }
 
 fn wrong(text: &str) -> String {
-    told(&parse(text, Path::new("k8s/a.yaml")).1).join("\n")
+    messages(&parse(text, Path::new("k8s/a.yaml")).1).join("\n")
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_path_that_gives_nothing_is_told_at_the_entry_that_names_it() {
     let (_, found) =
         read(root.path(), &sources(root.path(), &["manifest", "manifests", "*.yml", "bytes.yaml"]));
     assert_eq!(
-        told(&found),
+        messages(&found),
         [
             "deploy.toml:7:8 `manifest` does not exist → did you mean `manifests`?",
             "deploy.toml:7:8 the directory `manifests` has no .yaml, .yml or .json files → to include its subdirectories, write `manifests/**/*.yaml`",
@@ -133,8 +133,8 @@ fn what_has_no_identity_is_refused() {
             "k8s/a.yaml:1:1 not a Kubernetes object: it has neither `apiVersion` nor `kind` → it looks like a compose file",
         ),
     ] {
-        let told = wrong(text);
-        assert!(told.starts_with(expected), "{told}");
+        let message = wrong(text);
+        assert!(message.starts_with(expected), "{message}");
     }
     assert!(
         parse("replicaCount: 1\n", Path::new("k/values.yaml")).1[0].help.as_ref().unwrap().contains("Helm")
@@ -152,7 +152,7 @@ fn an_object_defined_twice_is_told_with_both_places() {
     let (mut objects, _) = read(root.path(), &sources(root.path(), &["a.yaml", "b.yaml"]));
     let found = unite(&mut objects, None);
     assert_eq!(
-        told(&found),
+        messages(&found),
         [
             "b.yaml:6:1 `ConfigMap/x` is defined twice, and not alike, first in a.yaml:1:1 → keep one of them, or give it another name or namespace"
         ]

@@ -56,7 +56,7 @@ pub(super) fn folder(source: &Source) -> &Path {
 
 /// What a program said, at the place it names.
 pub(super) fn render_failed(error: &ExecError, root: &Path, source: &Source) -> Finding {
-    let Said { message, more } = said(&error.stderr);
+    let ProgramError { message, more } = parse_stderr(&error.stderr);
     let place = place_in(&message, root, source).unwrap_or_else(|| source.place.clone());
     let help = format!("see it whole with `{}`", error.command);
     Code::ManifestsUnrenderable
@@ -68,7 +68,7 @@ pub(super) fn render_failed(error: &ExecError, root: &Path, source: &Source) -> 
 
 /// What a program says of why it failed.
 #[derive(Debug, PartialEq, Eq)]
-struct Said {
+struct ProgramError {
     /// One line.
     message: String,
     /// What else belongs to it.
@@ -80,7 +80,7 @@ const MORE: usize = 12;
 
 /// The error in what kubectl, kustomize or Helm prints: after `Error: `, or in a line of klog, whose values are quoted as
 /// in Go, or, if they have several lines, stand between `err=<` and ` >` (`klog: internal/serialize/keyvalues.go`).
-fn said(stderr: &str) -> Said {
+fn parse_stderr(stderr: &str) -> ProgramError {
     let lines: Vec<&str> = stderr.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
     if let Some(start) = lines.iter().rposition(|line| line.ends_with("err=<")) {
         let block: Vec<&str> =
@@ -88,21 +88,21 @@ fn said(stderr: &str) -> Said {
         let last = block.last().map_or("it says nothing", |line| line.trim());
         // Kustomize quotes what it could not use before it says why.
         let message = last.split_once("`: ").map_or(last, |(_, why)| why).to_owned();
-        return Said { message, more: excerpt(&block) };
+        return ProgramError { message, more: excerpt(&block) };
     }
     if let Some(logged) = lines.iter().rev().find_map(|line| line.split_once("err=\"")) {
-        return Said { message: unquoted(logged.1), more: Vec::new() };
+        return ProgramError { message: unquoted(logged.1), more: Vec::new() };
     }
     let of_error = |line: &&str| line.starts_with("Error: ") || line.starts_with("error: ");
     match lines.iter().rposition(of_error) {
         Some(at) => {
             let rest = lines[at + 1..].iter().copied().filter(|line| !line.starts_with("Use --debug"));
             let message = lines[at]["Error: ".len()..].trim().to_owned();
-            Said { message, more: excerpt(&rest.collect::<Vec<_>>()) }
+            ProgramError { message, more: excerpt(&rest.collect::<Vec<_>>()) }
         }
         None => {
             let last = lines.last().map_or("it says nothing", |line| line.trim());
-            Said { message: last.to_owned(), more: Vec::new() }
+            ProgramError { message: last.to_owned(), more: Vec::new() }
         }
     }
 }
@@ -138,12 +138,12 @@ fn unquoted(quoted: &str) -> String {
 /// (web/templates/a.yaml:12): …`, the innermost last) and the file and line in kustomize's (`MalformedYAMLError: yaml:
 /// line 3: … in File: a.yaml`). Helm's `YAML parse error on …: line 12` counts lines of what is rendered: then it is
 /// the file as a whole.
-fn place_in(said: &str, root: &Path, source: &Source) -> Option<Place> {
+fn place_in(message: &str, root: &Path, source: &Source) -> Option<Place> {
     let is_file = |word: &&str| {
         let file = word.split(':').next().unwrap_or_default();
         [".yaml", ".yml", ".tpl", ".txt", ".json"].iter().any(|end| file.ends_with(end))
     };
-    let words: Vec<&str> = said.split([' ', '(', ')', '"', '\'', ',']).filter(is_file).collect();
+    let words: Vec<&str> = message.split([' ', '(', ')', '"', '\'', ',']).filter(is_file).collect();
     let word = words.iter().rev().find(|word| word.trim_end_matches(':').contains(':')).or(words.last())?;
     let mut parts = word.split(':');
     let (folder, name) = (folder(source), parts.next()?);
@@ -160,8 +160,8 @@ fn place_in(said: &str, root: &Path, source: &Source) -> Option<Place> {
     // Whoever reads a file as YAML counts its own lines; templates are counted by their engine.
     let of_file = !file.starts_with(folder.join("templates"));
     if !chart || of_file && line.is_none() {
-        let told = said.split_once("yaml: line ").and_then(|(_, rest)| rest.split(':').next());
-        line = told.and_then(|number| number.parse().ok());
+        let digits = message.split_once("yaml: line ").and_then(|(_, rest)| rest.split(':').next());
+        line = digits.and_then(|number| number.parse().ok());
     }
     Some(Place {
         file: PathBuf::from(shown(root, &file)),
@@ -172,7 +172,7 @@ fn place_in(said: &str, root: &Path, source: &Source) -> Option<Place> {
 
 #[cfg(test)]
 mod tests {
-    use super::said;
+    use super::parse_stderr;
 
     #[test]
     fn the_error_is_found_in_what_programs_print() {
@@ -200,7 +200,7 @@ mod tests {
             ("something else\n", "something else", vec![]),
             ("", "it says nothing", vec![]),
         ] {
-            let found = said(printed);
+            let found = parse_stderr(printed);
             assert_eq!(
                 (found.message.as_str(), found.more),
                 (message, more.into_iter().map(str::to_owned).collect()),

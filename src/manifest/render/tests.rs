@@ -76,12 +76,12 @@ async fn a_chart_is_rendered_and_its_objects_stand_in_its_templates() {
     let script = format!("echo \"$@\" > args; echo \"{one}\"");
     let root = project("helm", &script);
     let objects = rendered(root.path(), &[chart(root.path())]).await.unwrap();
-    let told: Vec<String> = objects
+    let messages: Vec<String> = objects
         .iter()
         .map(|object| format!("{} {}", object.id(), object.place_of("/metadata/name")))
         .collect();
     assert_eq!(
-        told,
+        messages,
         ["ConfigMap/r helm/web/templates/a.yaml", "ConfigMap/b helm/web/charts/x/templates/b.yaml"]
     );
     let folder = root.path().display();
@@ -109,7 +109,7 @@ async fn a_key_that_a_template_writes_twice_is_a_warning_as_helm_takes_it() {
 
 #[tokio::test]
 async fn what_helm_refuses_is_told_at_the_template() {
-    for (said, place) in [
+    for (message, place) in [
         (
             "template: web/templates/a.yaml:5:10: executing \\\"web/templates/a.yaml\\\" at <.Values.x.y>: nil pointer",
             "helm/web/templates/a.yaml:5:10",
@@ -123,14 +123,14 @@ async fn what_helm_refuses_is_told_at_the_template() {
     ] {
         let root = project(
             "helm",
-            &format!("echo \"Error: {said}\" >&2; echo >&2; echo 'Use --debug flag' >&2; exit 1"),
+            &format!("echo \"Error: {message}\" >&2; echo >&2; echo 'Use --debug flag' >&2; exit 1"),
         );
         let fault = rendered(root.path(), &[chart(root.path())]).await.unwrap_err();
         assert_eq!((fault.kind, fault.findings.len()), (Kind::Usage, 1));
         let finding = &fault.findings[0];
         assert_eq!(finding.place.as_ref().unwrap().to_string(), place);
-        let said = said.replace('\\', "");
-        assert_eq!(finding.message, format!("cannot render the chart `helm/web`: {said}"));
+        let message = message.replace('\\', "");
+        assert_eq!(finding.message, format!("cannot render the chart `helm/web`: {message}"));
     }
 }
 
@@ -146,10 +146,14 @@ async fn a_kustomization_is_built_by_whichever_program_there_is() {
 
 #[tokio::test]
 async fn what_kustomize_refuses_is_told_at_the_file() {
-    let said = "accumulating resources from 'a.yaml': MalformedYAMLError: yaml: line 3: bad in File: a.yaml";
+    let message =
+        "accumulating resources from 'a.yaml': MalformedYAMLError: yaml: line 3: bad in File: a.yaml";
     let root = project(
         "kubectl",
-        &format!("echo 'E1121 run.go:72] \"command failed\" err=\"{}\"' >&2; exit 1", said.replace('\'', "")),
+        &format!(
+            "echo 'E1121 run.go:72] \"command failed\" err=\"{}\"' >&2; exit 1",
+            message.replace('\'', "")
+        ),
     );
     std::fs::write(root.path().join("k8s/a.yaml"), "").unwrap();
     let fault =
@@ -186,9 +190,9 @@ async fn everything_that_is_not_there_is_told_at_once() {
     });
     let sources = [source(chart), source(SourceKind::Kustomize(root.path().join("bin")))];
     let fault = rendered(root.path(), &sources).await.unwrap_err();
-    let told: Vec<&str> = fault.findings.iter().map(|finding| finding.message.as_str()).collect();
+    let messages: Vec<&str> = fault.findings.iter().map(|finding| finding.message.as_str()).collect();
     assert_eq!(
-        told,
+        messages,
         ["`bin` has no Chart.yaml", "`nope.yaml` does not exist", "`bin` has no kustomization.yaml"]
     );
 }

@@ -170,9 +170,9 @@ fn what_is_not_a_value_is_refused_where_it_stands() {
         ("v: \u{7}\n", 1),
         ("a:\n  b: 1\n c: 2\n", 3),
     ] {
-        let told = wrong(text);
-        assert_eq!(told.len(), 1, "{text:?} {told:?}");
-        assert!(told[0].starts_with(&format!("{line}:")), "{text:?} {told:?}");
+        let messages = wrong(text);
+        assert_eq!(messages.len(), 1, "{text:?} {messages:?}");
+        assert!(messages[0].starts_with(&format!("{line}:")), "{text:?} {messages:?}");
     }
     let (_, found) = documents("v: {{ .Values.x }}\n", Path::new("a.yaml"));
     assert!(found[0].help.as_ref().unwrap().contains("chart = "));
@@ -218,5 +218,5 @@ fn a_repeated_key_is_a_mistake_in_a_file_and_a_warning_in_what_was_rendered() {
     assert_eq!((found.len(), found[0].severity), (1, Severity::Warning));
     assert_eq!(found[0].place.as_ref().unwrap().line, 3);
     let (read, found) = rendered("a: 1\na: 2\nb: [\n", file);
-    assert!(read.is_empty() && found.iter().any(|one| one.severity == Severity::Error), "{found:?}");
+    assert!(read.is_empty() && found.iter().any(|finding| finding.severity == Severity::Error), "{found:?}");
 }

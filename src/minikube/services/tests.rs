@@ -19,8 +19,8 @@ fn printed(units: &[(&str, &str, u64)], rest: &str) -> Report {
 fn a_service_is_down_if_it_is_so_twice() {
     let well = [("docker", "active", 0), ("cri-docker", "active", 0), ("kubelet", "active", 0)];
     let with = |name: &str, active: &'static str, restarts: u64| {
-        let unit = |one: &(&'static str, &'static str, u64)| {
-            if one.0 == name { (one.0, active, restarts) } else { *one }
+        let unit = |item: &(&'static str, &'static str, u64)| {
+            if item.0 == name { (item.0, active, restarts) } else { *item }
         };
         printed(&well.iter().map(unit).collect::<Vec<_>>(), "")
     };

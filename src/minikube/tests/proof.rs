@@ -5,7 +5,7 @@ use crate::fault::Kind;
 use crate::minikube;
 use crate::minikube::Break;
 use crate::minikube::State;
-use crate::minikube::tests::bench::Bench;
+use crate::minikube::tests::harness::Harness;
 
 /// Files that are there and cannot be read, by how they are made from a shell.
 const UNREADABLE: [&str; 8] = [
@@ -24,22 +24,22 @@ async fn a_file_that_cannot_be_read_is_an_error_and_nothing_is_started_or_change
     for (index, script) in UNREADABLE.iter().enumerate() {
         for file in ["kubeconfig", "second", ".minikube/profiles/mini/config.json"] {
             for status in ["running", "exited"] {
-                let mut bench = Bench::running().await;
-                bench.container(status);
-                bench.kubeconfig_is("kubeconfig:second");
-                bench.sh(&format!("FILE=\"$HERE/{file}\"; {script}")).await;
+                let mut harness = Harness::running().await;
+                harness.container(status);
+                harness.kubeconfig_is("kubeconfig:second");
+                harness.sh(&format!("FILE=\"$HERE/{file}\"; {script}")).await;
                 let what = format!("{index}: {file} of a node that is {status}: {script}");
-                let fault = bench.ensure().await.expect_err(&what);
+                let fault = harness.ensure().await.expect_err(&what);
                 assert_eq!(fault.kind, Kind::Minikube, "{what}");
                 let causes = fault.causes().concat();
                 assert!(causes.contains(file), "{what}: {causes}");
-                let state = bench.look().await.unwrap();
+                let state = harness.look().await.unwrap();
                 assert!(matches!(&state, State::Broken(Break::Unreadable(_))), "{what}: {state:?}");
-                let same = minikube::refusal(&bench.wanted.profile, &state).expect(&what);
+                let same = minikube::refusal(&harness.desired.profile, &state).expect(&what);
                 assert_eq!((same.causes(), same.hints), (fault.causes(), fault.hints), "{what}");
-                assert!(bench.calls().is_empty(), "{what}: {:?}", bench.calls());
+                assert!(harness.calls().is_empty(), "{what}: {:?}", harness.calls());
                 for changing in ["POST", "PUT", "DELETE"] {
-                    assert!(bench.engine_saw(changing).is_empty(), "{what}");
+                    assert!(harness.engine_saw(changing).is_empty(), "{what}");
                 }
             }
         }
@@ -48,34 +48,34 @@ async fn a_file_that_cannot_be_read_is_an_error_and_nothing_is_started_or_change
 
 #[tokio::test]
 async fn a_kubeconfig_that_cannot_be_read_keeps_a_new_profile_from_being_made() {
-    let bench = Bench::absent().await;
-    bench.write("kubeconfig", "clusters: [");
-    assert_eq!(bench.ensure().await.unwrap_err().kind, Kind::Minikube);
-    assert!(bench.calls().is_empty());
+    let harness = Harness::absent().await;
+    harness.write("kubeconfig", "clusters: [");
+    assert_eq!(harness.ensure().await.unwrap_err().kind, Kind::Minikube);
+    assert!(harness.calls().is_empty());
 }
 
 #[tokio::test]
 async fn an_api_server_that_answers_is_never_started_whatever_it_answers() {
     for status in ["401", "403"] {
-        let bench = Bench::running().await;
-        bench.write("status", status);
-        let fault = bench.ensure().await.unwrap_err();
+        let harness = Harness::running().await;
+        harness.write("status", status);
+        let fault = harness.ensure().await.unwrap_err();
         assert!(fault.causes().concat().contains(status), "{:?}", fault.causes());
-        assert!(bench.calls().is_empty(), "{status}: {:?}", bench.calls());
+        assert!(harness.calls().is_empty(), "{status}: {:?}", harness.calls());
     }
-    let bench = Bench::running().await;
-    bench.write("status", "500");
-    let state = bench.look().await.unwrap();
+    let harness = Harness::running().await;
+    harness.write("status", "500");
+    let state = harness.look().await.unwrap();
     assert!(matches!(&state, State::Broken(Break::ApiFails(why)) if why.contains("500")), "{state:?}");
 }
 
 #[tokio::test]
 async fn an_api_server_that_is_silent_is_down_only_if_no_kubelet_runs() {
     for (processes, down) in [("/sbin/init", true), ("/sbin/init\n/usr/bin/kubelet", false)] {
-        let bench = Bench::running().await;
-        bench.write("processes", processes);
-        bench.silence();
-        let state = bench.look().await.unwrap();
+        let harness = Harness::running().await;
+        harness.write("processes", processes);
+        harness.silence();
+        let state = harness.look().await.unwrap();
         match state {
             State::Broken(Break::ApiDown(_)) => assert!(down, "{processes}"),
             State::Broken(Break::ApiFails(_)) => assert!(!down, "{processes}"),
@@ -86,12 +86,12 @@ async fn an_api_server_that_is_silent_is_down_only_if_no_kubelet_runs() {
 
 #[tokio::test]
 async fn certificates_that_moved_are_corrected_in_the_entry_and_nothing_is_started() {
-    let bench = Bench::running().await;
-    let own = bench.path(".minikube/profiles/mini");
+    let harness = Harness::running().await;
+    let own = harness.path(".minikube/profiles/mini");
     for file in ["client.crt", "client.key"] {
         std::fs::write(own.join(file), "-----BEGIN -----\n").unwrap();
     }
-    let right = bench.kubeconfig().replace(
+    let right = harness.kubeconfig().replace(
         "user: {}",
         &format!(
             "user: {{client-certificate: '{0}/client.crt', client-key: '{0}/client.key'}} # mine",
@@ -99,16 +99,16 @@ async fn certificates_that_moved_are_corrected_in_the_entry_and_nothing_is_start
         ),
     );
     let moved = right.replace(&own.display().to_string(), "/moved/.minikube/profiles/mini");
-    bench.write("kubeconfig", &moved);
-    assert!(matches!(bench.look().await.unwrap(), State::Broken(Break::KubeconfigStale(_))));
-    bench.on("update-context", "", 0);
+    harness.write("kubeconfig", &moved);
+    assert!(matches!(harness.look().await.unwrap(), State::Broken(Break::KubeconfigStale(_))));
+    harness.on("update-context", "", 0);
     // What is behind the names here is no certificate that leads anywhere; whatever comes of it, nothing is started.
-    let _ = bench.ensure().await;
-    assert_eq!(bench.kubeconfig(), right);
-    assert_eq!(bench.calls(), ["update-context -p mini"]);
+    let _ = harness.ensure().await;
+    assert_eq!(harness.kubeconfig(), right);
+    assert_eq!(harness.calls(), ["update-context -p mini"]);
     // And where minikube's own are missing, no entry can be right.
     std::fs::remove_file(own.join("client.key")).unwrap();
-    let state = bench.look().await.unwrap();
+    let state = harness.look().await.unwrap();
     assert!(
         matches!(&state, State::Broken(Break::Unreadable(file)) if file.why.contains("client.key")),
         "{state:?}"
@@ -117,46 +117,46 @@ async fn certificates_that_moved_are_corrected_in_the_entry_and_nothing_is_start
 
 #[tokio::test]
 async fn an_authority_that_is_missing_is_not_made_anew_under_a_cluster() {
-    let bench = Bench::running().await;
-    bench.container("exited");
-    std::fs::remove_file(bench.path(".minikube/ca.key")).unwrap();
-    let fault = bench.ensure().await.unwrap_err();
+    let harness = Harness::running().await;
+    harness.container("exited");
+    std::fs::remove_file(harness.path(".minikube/ca.key")).unwrap();
+    let fault = harness.ensure().await.unwrap_err();
     assert!(fault.causes().concat().contains("ca.key"), "{:?}", fault.causes());
-    assert!(bench.calls().is_empty());
+    assert!(harness.calls().is_empty());
 }
 
 #[tokio::test]
 async fn a_key_that_is_none_is_told_before_a_start_that_would_keep_it() {
-    let bench = Bench::running().await;
-    bench.container("exited");
-    bench.write(".minikube/profiles/mini/client.key", "garbage");
-    let fault = bench.ensure().await.unwrap_err();
+    let harness = Harness::running().await;
+    harness.container("exited");
+    harness.write(".minikube/profiles/mini/client.key", "garbage");
+    let fault = harness.ensure().await.unwrap_err();
     assert!(fault.causes().concat().contains("client.key"), "{:?}", fault.causes());
-    assert!(bench.calls().is_empty());
+    assert!(harness.calls().is_empty());
 }
 
 #[tokio::test]
 async fn an_entry_of_another_cluster_is_not_overwritten() {
     let foreign = "apiVersion: v1\nkind: Config\nclusters:\n- name: mini\n  cluster: {server: 'https://prod.example.com'}\ncontexts:\n- name: mini\n  context: {cluster: mini, user: mini}\nusers:\n- name: mini\n  user: {token: t}\n";
-    for bench in [Bench::running().await, Bench::absent().await] {
-        bench.write("kubeconfig", foreign);
-        let fault = bench.ensure().await.unwrap_err();
+    for harness in [Harness::running().await, Harness::absent().await] {
+        harness.write("kubeconfig", foreign);
+        let fault = harness.ensure().await.unwrap_err();
         assert_eq!(fault.kind, Kind::Minikube);
         assert!(fault.causes().concat().contains("prod.example.com"), "{:?}", fault.causes());
-        assert!(bench.calls().is_empty());
-        assert_eq!(bench.kubeconfig(), foreign);
+        assert!(harness.calls().is_empty());
+        assert_eq!(harness.kubeconfig(), foreign);
     }
 }
 
 #[tokio::test]
 async fn a_node_that_minikube_does_not_remember_is_not_replaced() {
     for status in ["running", "exited"] {
-        let bench = Bench::running().await;
-        bench.container(status);
-        std::fs::remove_file(bench.path(".minikube/profiles/mini/config.json")).unwrap();
-        let fault = bench.ensure().await.unwrap_err();
+        let harness = Harness::running().await;
+        harness.container(status);
+        std::fs::remove_file(harness.path(".minikube/profiles/mini/config.json")).unwrap();
+        let fault = harness.ensure().await.unwrap_err();
         assert!(fault.causes().concat().contains("config.json"), "{:?}", fault.causes());
-        assert!(bench.calls().is_empty());
+        assert!(harness.calls().is_empty());
     }
 }
 
@@ -168,17 +168,17 @@ async fn kubectl_gets_a_current_context_only_where_it_has_none() {
         ("current-context: \"\"\n", "current-context: mini\n"),
         ("", "current-context: mini\n"),
     ] {
-        let bench = Bench::running().await;
-        let entry = bench.kubeconfig().replace("current-context: work\n", "");
-        bench.write("kubeconfig", &format!("{entry}# mine\n{line}"));
-        assert_eq!(bench.ensure().await.unwrap().outcome, Outcome::Unchanged);
-        assert_eq!(bench.kubeconfig(), format!("{entry}# mine\n{after}"));
+        let harness = Harness::running().await;
+        let entry = harness.kubeconfig().replace("current-context: work\n", "");
+        harness.write("kubeconfig", &format!("{entry}# mine\n{line}"));
+        assert_eq!(harness.ensure().await.unwrap().outcome, Outcome::Unchanged);
+        assert_eq!(harness.kubeconfig(), format!("{entry}# mine\n{after}"));
     }
-    let mut bench = Bench::running().await;
-    bench.kubeconfig_is("kubeconfig:second");
-    let entry = bench.kubeconfig().replace("current-context: work\n", "");
-    bench.write("kubeconfig", &entry);
-    bench.write("second", "current-context: other\n");
-    bench.ensure().await.unwrap();
-    assert_eq!(bench.kubeconfig(), entry, "another file of KUBECONFIG names one");
+    let mut harness = Harness::running().await;
+    harness.kubeconfig_is("kubeconfig:second");
+    let entry = harness.kubeconfig().replace("current-context: work\n", "");
+    harness.write("kubeconfig", &entry);
+    harness.write("second", "current-context: other\n");
+    harness.ensure().await.unwrap();
+    assert_eq!(harness.kubeconfig(), entry, "another file of KUBECONFIG names one");
 }

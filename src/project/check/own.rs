@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_told() {
-        for (lines, told) in [
+        for (lines, expected) in [
             ("", "`[check]` needs one of `url`, `tcp` and `service`"),
             ("url = 'http://a/'\ntcp = 'a:1'", "`[check]` needs one of `url`, `tcp` and `service`"),
             ("url = 'ftp://a/'", "`check.url` is `ftp://a/`: a URL begins with `http://` or `https://`"),
@@ -264,13 +264,13 @@ mod tests {
                 "`[check]` uses `localhost` with `from = \"cluster\"`, which is the node itself",
             ),
         ] {
-            assert_eq!(read(lines).unwrap_err(), [told], "{lines}");
+            assert_eq!(read(lines).unwrap_err(), [expected], "{lines}");
         }
         assert!(read("url = \"http://a/\\nurl = b\"").is_err(), "a line of its own");
         // What stands there may be a password, so it is not repeated.
         for url in ["http://me:hunter2@a/", "http://me:hunter 2@a/", "http://me:hunter2@/"] {
-            let told = read(&format!("url = '{url}'")).unwrap_err();
-            assert_eq!(told, ["`[check]` has a user in its `url`"], "{url}");
+            let expected = read(&format!("url = '{url}'")).unwrap_err();
+            assert_eq!(expected, ["`[check]` has a user in its `url`"], "{url}");
         }
     }
 }

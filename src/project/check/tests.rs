@@ -215,15 +215,20 @@ from = "moon"
 
 #[test]
 fn what_is_not_toml_is_told_with_its_place_and_the_rest_is_still_read() {
-    let told = mistakes(
+    let messages = mistakes(
         "namespace = todo\n[[manifests]]\npath = 3\n[service.a]\nlocal-port = 1\n[service.b]\nlocal-port = 1\n",
     );
-    assert!(told[0].starts_with("deploy.toml:1:13: "), "{told:?}");
+    assert!(messages[0].starts_with("deploy.toml:1:13: "), "{messages:?}");
     assert!(
-        told.iter().any(|line| line == "deploy.toml:3:8: `manifests.path` must be a string, but is integer"),
-        "{told:?}"
+        messages
+            .iter()
+            .any(|line| line == "deploy.toml:3:8: `manifests.path` must be a string, but is integer"),
+        "{messages:?}"
     );
-    assert!(told.iter().any(|line| line.contains("has local-port 1, and so has `service.a`")), "{told:?}");
+    assert!(
+        messages.iter().any(|line| line.contains("has local-port 1, and so has `service.a`")),
+        "{messages:?}"
+    );
     let nothing = mistakes("");
     assert_eq!(nothing.len(), 1, "{nothing:?}");
     assert!(nothing[0].contains("nothing to deploy"), "{nothing:?}");
@@ -234,7 +239,7 @@ fn a_name_that_stands_twice_is_told_with_both_lines() {
     let below = |header: &str| {
         format!("[write all of its keys below one `[{header}]`, or give the other a name of its own]")
     };
-    for (text, told) in [
+    for (text, expected) in [
         (
             "[image.web]\ncontext = 'a'\n[[manifests]]\npath = 'k8s'\n[image.\"web\"]\ncontext = 'b'\n",
             format!(
@@ -259,15 +264,15 @@ fn a_name_that_stands_twice_is_told_with_both_lines() {
             "/p/deploy.toml:3:19: `A` is defined twice [keep one of them]".to_owned(),
         ),
     ] {
-        let told = told.replace("/p/deploy.toml", "deploy.toml");
-        assert_eq!(mistakes(text), [told], "{text}");
+        let expected = expected.replace("/p/deploy.toml", "deploy.toml");
+        assert_eq!(mistakes(text), [expected], "{text}");
     }
 }
 
 #[test]
 fn a_byte_order_mark_moves_no_column() {
-    let told = mistakes("\u{feff}namespace = 1\n[[manifests]]\npath = 'k'\n");
-    assert_eq!(told, ["deploy.toml:1:13: `namespace` must be a string, but is integer"]);
+    let messages = mistakes("\u{feff}namespace = 1\n[[manifests]]\npath = 'k'\n");
+    assert_eq!(messages, ["deploy.toml:1:13: `namespace` must be a string, but is integer"]);
 }
 
 #[test]

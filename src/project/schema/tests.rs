@@ -102,7 +102,7 @@ fn sections() -> Vec<Section> {
     while let Some(section) = open.pop() {
         for (key, value) in object(&section.schema, "properties") {
             let named = &value["additionalProperties"];
-            let inline = list(value, "oneOf").iter().find(|one| one["properties"].is_object());
+            let inline = list(value, "oneOf").iter().find(|item| item["properties"].is_object());
             let (inner, wrap, below): (&Value, Wrap, &str) = match inline {
                 Some(table) => (table, |table| table, ""),
                 None if value["properties"].is_object() => (value, |table| table, ""),
@@ -153,7 +153,7 @@ fn types(schema: &Value) -> BTreeSet<String> {
     let name = |value: &Value| value.as_str().unwrap().to_owned();
     alternatives(schema)
         .into_iter()
-        .flat_map(|one| match &one["type"] {
+        .flat_map(|alternative| match &alternative["type"] {
             Value::Array(several) => several.iter().map(name).collect(),
             single => vec![name(single)],
         })
@@ -177,14 +177,14 @@ fn wrong_types(schema: &Value) -> Vec<Value> {
 
 #[test]
 fn the_reader_knows_the_keys_of_the_schema_and_no_others() {
-    let (mut said, mut read) = (BTreeSet::new(), BTreeSet::new());
+    let (mut declared, mut read) = (BTreeSet::new(), BTreeSet::new());
     for section in sections() {
         assert_eq!(section.schema["additionalProperties"], false, "`{}` takes any key", section.name);
         for example in list(&section.schema, "examples") {
             read.extend(known(&file(&(section.around)(example.clone()))).0);
         }
         let keys = object(&section.schema, "properties").into_iter();
-        said.extend(keys.map(|(key, _)| (section.name.clone(), key.clone())));
+        declared.extend(keys.map(|(key, _)| (section.name.clone(), key.clone())));
     }
     // The examples of sections around others have names of their own for these.
     let names = ["web", "npm", "app", "staging", "x"];
@@ -195,12 +195,12 @@ fn the_reader_knows_the_keys_of_the_schema_and_no_others() {
     let read: BTreeSet<(String, String)> =
         read.into_iter().map(|(section, key)| (plain(section), key.to_owned())).collect();
     assert_eq!(
-        said.difference(&read).collect::<Vec<_>>(),
+        declared.difference(&read).collect::<Vec<_>>(),
         Vec::<&(String, String)>::new(),
         "only in the schema"
     );
     assert_eq!(
-        read.difference(&said).collect::<Vec<_>>(),
+        read.difference(&declared).collect::<Vec<_>>(),
         Vec::<&(String, String)>::new(),
         "not in the schema"
     );
@@ -218,7 +218,7 @@ fn every_key_has_a_description_an_example_and_a_default_unless_it_is_required() 
             let has_default = schema.get("default").is_some() || says;
             assert!(has_default != required.contains(&key.as_str()), "{path}: default, or required");
             let inner = [schema, &schema["additionalProperties"], &schema["items"]];
-            assert!(inner.iter().any(|one| !list(one, "examples").is_empty()), "{path} has no example");
+            assert!(inner.iter().any(|item| !list(item, "examples").is_empty()), "{path} has no example");
         }
     }
 }
@@ -260,8 +260,8 @@ fn what_the_schema_refuses_the_reader_refuses_too() {
                 refused(json!({ "x": value }));
             }
         }
-        for one in alternatives(schema) {
-            let (least, most) = (one["minimum"].as_i64(), one["maximum"].as_i64());
+        for alternative in alternatives(schema) {
+            let (least, most) = (alternative["minimum"].as_i64(), alternative["maximum"].as_i64());
             for outside in least.map(|least| least - 1).into_iter().chain(most.map(|most| most + 1)) {
                 refused(json!(outside));
             }
@@ -282,7 +282,9 @@ fn what_the_schema_refuses_the_reader_refuses_too() {
 fn no_pattern_refuses_what_the_reader_accepts() {
     let mut seen = 0;
     keys(|path, schema, file| {
-        for pattern in alternatives(schema).into_iter().filter_map(|one| one["pattern"].as_str()) {
+        for pattern in
+            alternatives(schema).into_iter().filter_map(|alternative| alternative["pattern"].as_str())
+        {
             seen += 1;
             let pattern = Regex::new(pattern).unwrap();
             let accepts = |text: &str| mistakes(&file(json!(text))).is_empty();

@@ -23,12 +23,12 @@ fn places(values: &Values) -> Vec<String> {
     all.map(|(key, place)| format!("{key} {place}")).collect()
 }
 
-fn told(values: &Values) -> Vec<(String, String)> {
+fn pairs(values: &Values) -> Vec<(String, String)> {
     let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
-    let mut told: Vec<_> =
+    let mut pairs: Vec<_> =
         values.secrets[0].iter().map(|(key, value)| (key.to_string(), text(value.expose()))).collect();
-    told.sort();
-    told
+    pairs.sort();
+    pairs
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn the_environment_comes_before_the_file_and_only_listed_keys_count() {
     std::fs::write(folder.path().join(".env"), "A=file\nB=file\nC=file\n").unwrap();
     let section = "[secret.s]\nenv-file='.env'\nfrom-env=true\nkeys=['A']\noptional=['B']";
     let read = values(folder.path(), section, &[("A", "environment"), ("C", "environment")]).unwrap();
-    assert_eq!(told(&read), [("A".into(), "environment".into()), ("B".into(), "file".into())]);
+    assert_eq!(pairs(&read), [("A".into(), "environment".into()), ("B".into(), "file".into())]);
     assert_eq!(places(&read), ["B .env:2:1"]);
 }
 
@@ -46,22 +46,22 @@ fn without_a_list_the_file_is_the_list() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(".env"), "A=1\nB=2\n").unwrap();
     let read = values(folder.path(), "[secret.s]\nenv-file='.env'", &[]).unwrap();
-    assert_eq!(told(&read).len(), 2);
+    assert_eq!(pairs(&read).len(), 2);
     std::fs::remove_file(folder.path().join(".env")).unwrap();
     let absent = values(folder.path(), "[secret.s]\nenv-file='.env'", &[]).unwrap_err();
-    assert_eq!(absent.iter().map(|one| one.code.as_str()).collect::<Vec<_>>(), ["env-file-missing"]);
+    assert_eq!(absent.iter().map(|item| item.code.as_str()).collect::<Vec<_>>(), ["env-file-missing"]);
 }
 
 #[test]
 fn an_optional_file_may_be_absent_and_an_empty_value_is_a_value() {
     let folder = tempfile::tempdir().unwrap();
     let section = "[secret.s]\nenv-file='.env'\noptional=['B']";
-    assert_eq!(told(&values(folder.path(), section, &[]).unwrap()), []);
+    assert_eq!(pairs(&values(folder.path(), section, &[]).unwrap()), []);
     std::fs::write(folder.path().join(".env"), "B=\n").unwrap();
-    assert_eq!(told(&values(folder.path(), section, &[]).unwrap()), [("B".into(), String::new())]);
+    assert_eq!(pairs(&values(folder.path(), section, &[]).unwrap()), [("B".into(), String::new())]);
     let required = "[secret.s]\nenv-file='.env'\nkeys=['B']";
     let read = values(folder.path(), required, &[]).unwrap();
-    assert_eq!(told(&read), [("B".into(), String::new())]);
+    assert_eq!(pairs(&read), [("B".into(), String::new())]);
     let [warning] = read.warnings.as_slice() else { panic!("{:?}", read.warnings) };
     assert_eq!(warning.place.as_ref().unwrap().to_string(), ".env:1:1");
     assert_eq!(warning.evidence, ["s/B is needed"]);
@@ -88,9 +88,9 @@ fn every_missing_value_is_a_mistake_that_says_where_to_put_it() {
 fn a_bad_file_is_told_without_its_values() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(".env"), "A=ok\nthis is s3cret\n").unwrap();
-    let told = values(folder.path(), "[secret.s]\nenv-file='.env'\nkeys=['A']", &[]).unwrap_err();
-    assert_eq!(told[0].place.as_ref().unwrap().to_string(), ".env:2:1");
-    assert!(!format!("{told:?}").contains("s3cret"), "{told:?}");
+    let findings = values(folder.path(), "[secret.s]\nenv-file='.env'\nkeys=['A']", &[]).unwrap_err();
+    assert_eq!(findings[0].place.as_ref().unwrap().to_string(), ".env:2:1");
+    assert!(!format!("{findings:?}").contains("s3cret"), "{findings:?}");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_whole_file_is_the_value_of_a_key() {
     std::fs::write(folder.path().join("certs/b.pem"), "").unwrap();
     let read = values(folder.path(), section, &[]).unwrap();
     assert_eq!(
-        told(&read),
+        pairs(&read),
         [("tls.crt".into(), "-----BEGIN\r\n\"x\"\n".into()), ("tls.key".into(), String::new())]
     );
 }
@@ -117,7 +117,7 @@ fn the_example_says_what_is_missing_and_what_nobody_filled_in() {
     std::fs::write(folder.path().join(".env.example"), example).unwrap();
     let own = "API_KEY=sk-demo\nLEVEL=info\nEMPTY_TOKEN=\nOWN_SECRET=mine\nURL=changeme\n";
     std::fs::write(folder.path().join(".env"), own).unwrap();
-    let told = |section: &str| -> Vec<String> {
+    let describe = |section: &str| -> Vec<String> {
         let read = values(folder.path(), section, &[]).unwrap();
         let line = |found: &Finding| format!("{} {}", found.place.as_ref().unwrap(), found.message);
         read.warnings.iter().map(line).collect()
@@ -125,7 +125,7 @@ fn the_example_says_what_is_missing_and_what_nobody_filled_in() {
     let same = ".env:1:1 `API_KEY` still has the value of .env.example";
     let placeholder = ".env:5:1 the value of `URL` looks like a placeholder";
     let missing = ".env.example:4:1 `NEW` is in .env.example but not in .env";
-    assert_eq!(told("[secret.s]\nenv-file='.env'"), [same, placeholder, missing]);
+    assert_eq!(describe("[secret.s]\nenv-file='.env'"), [same, placeholder, missing]);
     // With a list, what is missing from it is a mistake, and the rest of the example is not meant.
-    assert_eq!(told("[secret.s]\nenv-file='.env'\nkeys=['API_KEY']"), [same]);
+    assert_eq!(describe("[secret.s]\nenv-file='.env'\nkeys=['API_KEY']"), [same]);
 }

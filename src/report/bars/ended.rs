@@ -6,14 +6,14 @@ use crate::event::Finding;
 use crate::fault::Kind;
 use crate::report::fault;
 use crate::report::fault::Page;
-use crate::report::fold::Story;
-use crate::report::style::Look;
+use crate::report::fold::RunState;
 use crate::report::style::Sign;
+use crate::report::style::TerminalCaps;
 use crate::report::words;
 
 /// The steps that failed, and why.
 pub(super) fn failure(
-    story: &Story,
+    run_state: &RunState,
     page: Page<'_>,
     width: usize,
     (kind, reason): (Kind, Code),
@@ -21,7 +21,7 @@ pub(super) fn failure(
     findings: &[Finding],
     hints: &[String],
 ) -> Vec<String> {
-    let mut lines = failed_lines(story, kind, page.look, width);
+    let mut lines = failed_lines(run_state, kind, page.caps, width);
     if !findings.is_empty() && !lines.is_empty() {
         lines.push(String::new());
     }
@@ -29,14 +29,14 @@ pub(super) fn failure(
     lines
 }
 
-fn failed_lines(story: &Story, kind: Kind, look: Look, width: usize) -> Vec<String> {
-    story
+fn failed_lines(run_state: &RunState, kind: Kind, caps: TerminalCaps, width: usize) -> Vec<String> {
+    run_state
         .failed()
         .map(|(step, end)| {
             let stopped = words::failed(kind);
-            let counts = story.newest(step).map(words::counts).unwrap_or_default();
+            let counts = run_state.newest(step).map(words::counts).unwrap_or_default();
             let text = if counts.is_empty() || stopped != "failed" { stopped } else { &counts };
-            line(Sign::Bad, step, text, end.took_ms, look, width)
+            line(Sign::Bad, step, text, end.took_ms, caps, width)
         })
         .collect()
 }

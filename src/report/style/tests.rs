@@ -1,8 +1,8 @@
 //! Colours, signs and widths.
 
 use super::ColorFlag;
-use super::Look;
-use super::Tone;
+use super::TerminalCaps;
+use super::TextStyle;
 use super::clean;
 use super::coloured;
 use super::wrap;
@@ -27,7 +27,7 @@ fn the_flag_then_the_environment_then_the_terminal_decide_about_colour() {
         (&[("NO_COLOR", "")], ColorFlag::Auto, true, true),
     ] {
         let world = World::fake("/", variables.iter().copied());
-        let picked = Look::pick(&world, flag, terminal).colour;
+        let picked = TerminalCaps::pick(&world, flag, terminal).colour;
         assert_eq!(picked, colour && (!terminal || super::understood()), "{variables:?} {flag:?} {terminal}");
     }
 }
@@ -43,7 +43,7 @@ fn signs_beyond_ascii_need_a_locale_and_a_terminal_that_have_them() {
         (&[], false),
     ] {
         let world = World::fake("/", variables.iter().copied());
-        assert_eq!(Look::pick(&world, ColorFlag::Auto, true).unicode, unicode, "{variables:?}");
+        assert_eq!(TerminalCaps::pick(&world, ColorFlag::Auto, true).unicode, unicode, "{variables:?}");
     }
 }
 
@@ -94,16 +94,16 @@ fn an_applications_own_colours_stay_and_end_with_its_line() {
 #[test]
 fn signs_are_ascii_where_the_stream_has_no_others_and_letters_stay() {
     let text = "é: `chart = …` → 1 · 2";
-    assert_eq!(Look { colour: false, unicode: true }.typed(text), text);
-    assert_eq!(Look::BARE.typed(text), "é: `chart = ...` -> 1 * 2");
+    assert_eq!(TerminalCaps { colour: false, unicode: true }.typed(text), text);
+    assert_eq!(TerminalCaps::BARE.typed(text), "é: `chart = ...` -> 1 * 2");
 }
 
 #[test]
 fn text_is_cut_by_the_columns_it_takes() {
-    let look = Look { colour: false, unicode: true };
-    assert_eq!(look.fit("部署部署", 5), "部署…");
-    assert_eq!(Look::BARE.fit("abcdefgh", 6), "abc...");
-    assert_eq!(look.fit("short", 5), "short");
+    let caps = TerminalCaps { colour: false, unicode: true };
+    assert_eq!(caps.fit("部署部署", 5), "部署…");
+    assert_eq!(TerminalCaps::BARE.fit("abcdefgh", 6), "abc...");
+    assert_eq!(caps.fit("short", 5), "short");
 }
 
 #[test]
@@ -115,6 +115,6 @@ fn prose_breaks_between_words_and_commands_stay_whole() {
 
 #[test]
 fn without_colour_no_escape_is_written() {
-    assert_eq!(Look::BARE.paint(Tone::Bad, "x"), "x");
-    assert!(Look { colour: true, unicode: false }.paint(Tone::Bad, "x").contains('\x1b'));
+    assert_eq!(TerminalCaps::BARE.paint(TextStyle::Bad, "x"), "x");
+    assert!(TerminalCaps { colour: true, unicode: false }.paint(TextStyle::Bad, "x").contains('\x1b'));
 }

@@ -7,7 +7,7 @@ use super::wanted;
 use crate::event::Sink;
 use crate::fault::Kind;
 use crate::report::ci::Ci;
-use crate::report::style::Look;
+use crate::report::style::TerminalCaps;
 use crate::world::World;
 use indicatif::InMemoryTerm;
 use indicatif::MultiProgress;
@@ -24,7 +24,7 @@ fn written(filter: &str, sink: &Sink, act: impl FnOnce()) -> String {
     let lines = Lines {
         wanted: wanted(filter).unwrap(),
         sink: sink.clone(),
-        look: Look::BARE,
+        caps: TerminalCaps::BARE,
         ci: Ci::default(),
         screen,
     };
@@ -41,7 +41,7 @@ fn a_line_has_its_level_module_message_and_fields() {
 
 #[test]
 fn only_modules_of_this_program_at_their_levels_are_written() {
-    let said = |filter| {
+    let logged = |filter| {
         written(filter, &Sink::new().0, || {
             debug!("one");
             debug!(target: "todo::docker", "two");
@@ -56,7 +56,7 @@ fn only_modules_of_this_program_at_their_levels_are_written() {
         ("todo::docker=off,debug", &["one"]),
         ("off", &[]),
     ] {
-        let text = said(filter);
+        let text = logged(filter);
         let is_there = |word: &&str| text.split_whitespace().any(|found| found == *word);
         let found: Vec<&str> = ["one", "two", "three", "four"].into_iter().filter(is_there).collect();
         assert_eq!(found, words, "{filter}: {text}");
@@ -75,7 +75,7 @@ fn secrets_are_not_in_it() {
 fn what_is_no_filter_is_a_mistake_and_an_empty_one_is_none() {
     let ended = |value: &str| {
         let world = World::fake("/", [("TODO_LOG", value)]);
-        start(&world, &Sink::new().0, Look::BARE, &Screen::default())
+        start(&world, &Sink::new().0, TerminalCaps::BARE, &Screen::default())
     };
     for value in ["verbose", "kube=debug", "todo=loud", "debug,=,", "todology=debug"] {
         let fault = ended(value).unwrap_err();

@@ -50,7 +50,7 @@ fn objects() -> Vec<Object> {
     vec![Object { value: value.into(), place: at(1), places }]
 }
 
-fn told(trouble: &Unreachable, inputs: &Inputs) -> String {
+fn render(trouble: &Unreachable, inputs: &Inputs) -> String {
     let question = Question {
         connect: "192.168.49.2:30080".to_owned(),
         authority: "192.168.49.2:30080".to_owned(),
@@ -58,8 +58,11 @@ fn told(trouble: &Unreachable, inputs: &Inputs) -> String {
         path: "/".to_owned(),
     };
     let found = finding(&candidate(), &question, trouble, inputs, &objects());
-    let page =
-        crate::report::fault::Page { look: crate::report::style::Look::BARE, width: None, source: None };
+    let page = crate::report::fault::Page {
+        caps: crate::report::style::TerminalCaps::BARE,
+        width: None,
+        source: None,
+    };
     crate::report::fault::finding(page, &found).join("\n")
 }
 
@@ -84,35 +87,35 @@ fn a_selector_that_selects_nothing_is_shown_beside_the_labels_there_are() {
     }}}))
     .unwrap();
     let inputs = Inputs { pods: vec![pod], ..backends(0, 0) };
-    insta::assert_snapshot!(told(&Unreachable::None(NoAnswer::Refused), &inputs));
+    insta::assert_snapshot!(render(&Unreachable::None(NoAnswer::Refused), &inputs));
 }
 
 #[test]
 fn a_port_that_nobody_listens_on_is_told_by_its_target_port() {
     let inputs = Inputs { forward: Some("connection refused".to_owned()), ..backends(1, 0) };
-    insta::assert_snapshot!(told(&Unreachable::None(NoAnswer::Refused), &inputs));
+    insta::assert_snapshot!(render(&Unreachable::None(NoAnswer::Refused), &inputs));
 }
 
 #[test]
 fn pods_that_are_not_ready_are_the_reason_before_anything_else() {
-    insta::assert_snapshot!(told(&answer(503, "", None), &backends(0, 2)));
+    insta::assert_snapshot!(render(&answer(503, "", None), &backends(0, 2)));
 }
 
 #[test]
 fn a_wrong_answer_shows_its_first_words() {
-    insta::assert_snapshot!(told(
+    insta::assert_snapshot!(render(
         &answer(404, "\n  {\"detail\":\"Not Found\"}\nmore", None),
         &backends(1, 0)
     ));
-    insta::assert_snapshot!(told(&answer(302, "", Some("https://login.example/")), &backends(1, 0)));
-    insta::assert_snapshot!(told(&answer(500, "boom", None), &backends(1, 0)));
-    insta::assert_snapshot!(told(&answer(401, "", None), &backends(1, 0)));
+    insta::assert_snapshot!(render(&answer(302, "", Some("https://login.example/")), &backends(1, 0)));
+    insta::assert_snapshot!(render(&answer(500, "boom", None), &backends(1, 0)));
+    insta::assert_snapshot!(render(&answer(401, "", None), &backends(1, 0)));
 }
 
 #[test]
 fn what_is_not_http_is_said() {
     let trouble = Unreachable::None(NoAnswer::Garbled("invalid HTTP version parsed".to_owned()));
-    insta::assert_snapshot!(told(&trouble, &backends(1, 0)));
+    insta::assert_snapshot!(render(&trouble, &backends(1, 0)));
 }
 
 /// What is told to do, of a Service whose port is asked at an address.

@@ -3,7 +3,7 @@
 use super::Candidate;
 use super::Live;
 use super::Reach;
-use super::Way;
+use super::Route;
 use super::candidates;
 use super::front::literal;
 use super::node_ports;
@@ -63,9 +63,9 @@ fn reach() -> Reach {
 
 /// The URLs of a candidate's ways; a forward is `forward`.
 fn urls(candidate: &Candidate, reach: &Reach) -> Vec<String> {
-    let held = |way: &Way| if *way == Way::Controller { "controller" } else { "forward" }.to_owned();
-    let url = |way: &Way| way.question().map_or_else(|| held(way), super::Question::url);
-    candidate.ways(reach).iter().map(url).collect()
+    let held = |route: &Route| if *route == Route::Controller { "controller" } else { "forward" }.to_owned();
+    let url = |route: &Route| route.question().map_or_else(|| held(route), super::Question::url);
+    candidate.routes(reach).iter().map(url).collect()
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn behind_an_ingress_the_host_is_asked_for_at_the_nodes_address() {
     ] {
         let found = guessed(&[api(), ingress(host, "api", path, tls)]).unwrap();
         assert_eq!(urls(&found, &reach()), [url, "controller", "forward"], "{host:?} {path}");
-        let Way::Front(question) = &found.ways(&reach())[0] else { panic!() };
+        let Route::Front(question) = &found.routes(&reach())[0] else { panic!() };
         assert_eq!(question.connect, if tls { "192.168.49.2:443" } else { "192.168.49.2:80" });
     }
 }

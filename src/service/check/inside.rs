@@ -102,23 +102,23 @@ mod tests {
 
     #[test]
     fn what_the_node_says_is_told_apart() {
-        let said = |printed: &str| answer(printed, LIMIT, Instant::now());
-        let right = said("curl 0 200 14 \n{\"models\":[]}\n").unwrap();
+        let answer = |printed: &str| answer(printed, LIMIT, Instant::now());
+        let right = answer("curl 0 200 14 \n{\"models\":[]}\n").unwrap();
         assert_eq!((right.status, right.body.as_str()), (200, "{\"models\":[]}"));
         assert_eq!(right.location, None);
-        let moved = said("curl 0 302 0 http://a/b\n\n").unwrap();
+        let moved = answer("curl 0 302 0 http://a/b\n\n").unwrap();
         assert_eq!((moved.status, moved.location.as_deref()), (302, Some("http://a/b")));
-        assert!(said("tcp 0\n").is_ok());
+        assert!(answer("tcp 0\n").is_ok());
         // Neither nothing, nor zero, nor several numbers in a row is a status.
         for printed in ["curl 0  0 \n\n", "curl 0 000 0 \nx\n", "curl 0 200200 4 \nokok\n"] {
-            assert!(matches!(said(printed), Err(NoAnswer::Garbled(_))), "{printed:?}");
+            assert!(matches!(answer(printed), Err(NoAnswer::Garbled(_))), "{printed:?}");
         }
-        assert_eq!(said(&format!("curl 23 200 {} \nx\n", 1 << 20)).map(|answer| answer.status), Ok(200));
-        assert!(said("curl 23 200 5 \nx\n").is_err(), "the disk of the node is full");
-        assert_eq!(said("motd\ncurl 7 000\n"), Err(NoAnswer::Refused));
-        assert_eq!(said("tcp 7\n"), Err(NoAnswer::Refused));
-        assert_eq!(said("curl 28 000\n"), Err(NoAnswer::Silent(LIMIT)));
-        assert_eq!(said("curl 52 000\n"), Err(NoAnswer::Closed));
+        assert_eq!(answer(&format!("curl 23 200 {} \nx\n", 1 << 20)).map(|answer| answer.status), Ok(200));
+        assert!(answer("curl 23 200 5 \nx\n").is_err(), "the disk of the node is full");
+        assert_eq!(answer("motd\ncurl 7 000\n"), Err(NoAnswer::Refused));
+        assert_eq!(answer("tcp 7\n"), Err(NoAnswer::Refused));
+        assert_eq!(answer("curl 28 000\n"), Err(NoAnswer::Silent(LIMIT)));
+        assert_eq!(answer("curl 52 000\n"), Err(NoAnswer::Closed));
         for (printed, words) in [
             ("curl 6 000\n", "its name is not known to the node"),
             ("tcp 6\n", "its name is not known to the node"),
@@ -128,7 +128,7 @@ mod tests {
             ("", "the node reported no result"),
             ("bash: line 1\n", "the node reported no result"),
         ] {
-            assert_eq!(said(printed), Err(NoAnswer::Unreachable(words.to_owned())), "{printed:?}");
+            assert_eq!(answer(printed), Err(NoAnswer::Unreachable(words.to_owned())), "{printed:?}");
         }
     }
 

@@ -61,8 +61,8 @@ async fn asked(
     let secret = |_: &ObjectName, _: &DataKey| value.map(|value| Secret::new(value.to_owned()));
     let asker = CheckRunner { run: &run, cluster, inside, objects, secret: &secret, patient };
     let checked = asker.all(&[check]).await.remove(0);
-    let told = std::iter::from_fn(|| events.try_recv().ok()).collect();
-    (checked, told)
+    let reported = std::iter::from_fn(|| events.try_recv().ok()).collect();
+    (checked, reported)
 }
 
 async fn once(check: &Check) -> Checked {
@@ -77,7 +77,7 @@ async fn a_page_is_asked_for_its_status_and_its_text() {
         _ => fake::text(401, "who are you"),
     })
     .await;
-    for (path, status, contains, said) in [
+    for (path, status, contains, answer) in [
         ("/api/tags", None, Some("llama3"), "answers 200, with `llama3`"),
         ("/api/tags", None, Some("mistral"), "answers 200, but without `mistral`"),
         ("/api/tags", Some(204), None, "answers 200 instead of 204"),
@@ -87,12 +87,12 @@ async fn a_page_is_asked_for_its_status_and_its_text() {
     ] {
         let check = url(format!("http://{at}{path}"), status, contains);
         let checked = once(&check).await;
-        assert_eq!(checked.said, said);
-        let passes = status.map_or(!path.contains("gone") && !said.contains("without"), |status| {
-            said == format!("answers {status}")
+        assert_eq!(checked.answer, answer);
+        let passes = status.map_or(!path.contains("gone") && !answer.contains("without"), |status| {
+            answer == format!("answers {status}")
         });
-        assert_eq!(checked.outcome == Outcome::Done, passes, "{path}: {said}");
-        assert_eq!(checked.finding.is_none(), passes, "{path}: {said}");
+        assert_eq!(checked.outcome == Outcome::Done, passes, "{path}: {answer}");
+        assert_eq!(checked.finding.is_none(), passes, "{path}: {answer}");
     }
 }
 
@@ -115,12 +115,12 @@ async fn the_database_of_a_secret_is_reached_and_never_named() {
     let port = listener.local_addr().unwrap().port();
     let open = format!("postgres://me:hunter2@127.0.0.1:{port}/x");
     let (checked, _) = asked(&database(), Some(&open), None, None, &[], false).await;
-    assert_eq!((checked.outcome, checked.said.as_str()), (Outcome::Done, "accepts connections"));
+    assert_eq!((checked.outcome, checked.answer.as_str()), (Outcome::Done, "accepts connections"));
 
     let lost = "postgres://me:hunter2@db.zone.invalid:5432/x";
-    let (checked, told) = asked(&database(), Some(lost), None, None, &[], false).await;
+    let (checked, reported) = asked(&database(), Some(lost), None, None, &[], false).await;
     assert_eq!(checked.outcome, Outcome::Failed);
-    let all = format!("{checked:?} {told:?}");
+    let all = format!("{checked:?} {reported:?}");
     assert!(
         all.contains("DATABASE_URL") && !all.contains("hunter2") && !all.contains("zone.invalid"),
         "{all}"
@@ -131,9 +131,9 @@ async fn the_database_of_a_secret_is_reached_and_never_named() {
         (Some("sqlite:///x"), Outcome::Skipped),
         (Some("hunter2"), Outcome::Failed),
     ] {
-        let (checked, told) = asked(&database(), value, None, None, &[], true).await;
+        let (checked, reported) = asked(&database(), value, None, None, &[], true).await;
         assert_eq!(checked.outcome, outcome);
-        assert!(!format!("{checked:?} {told:?}").contains("hunter2"));
+        assert!(!format!("{checked:?} {reported:?}").contains("hunter2"));
     }
 }
 
@@ -154,7 +154,7 @@ async fn the_node_asks_where_the_cluster_is_to_ask() {
     assert!(finding.help.unwrap().contains("listen on all interfaces"));
 
     let (checked, _) = asked(&check, None, None, None, &[], false).await;
-    assert_eq!(checked.said, "cannot be reached: the cluster does not run");
+    assert_eq!(checked.answer, "cannot be reached: the cluster does not run");
 }
 
 #[tokio::test]
@@ -162,11 +162,11 @@ async fn after_the_rollout_what_is_not_there_yet_is_waited_for() {
     let at =
         fake::server(|number, _| if number < 3 { fake::text(503, "") } else { fake::text(200, "") }).await;
     let late = Check { when: When::After, ..url(format!("http://{at}/"), None, None) };
-    let (checked, told) = asked(&late, None, None, None, &[], true).await;
-    assert_eq!((checked.outcome, checked.said.as_str()), (Outcome::Done, "answers 200"));
+    let (checked, reported) = asked(&late, None, None, None, &[], true).await;
+    assert_eq!((checked.outcome, checked.answer.as_str()), (Outcome::Done, "answers 200"));
     let waited =
         |event: &Event| matches!(&event.kind, EventKind::Waiting { why, .. } if why == "answers 503");
-    assert!(told.iter().any(waited), "{told:?}");
+    assert!(reported.iter().any(waited), "{reported:?}");
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn a_service_is_asked_the_way_it_is_opened() {
     };
     let by_name =
         |text: &str| Check { when: When::After, from: From::Cluster, ..url(text.to_owned(), None, None) };
-    for (check, said) in [
+    for (check, answer) in [
         (through("web", "/api/tasks"), "answers 200"),
         (through("web", "/nothing"), "answers 404"),
         (through("wbe", "/"), "cannot be checked: there is no Service `wbe`"),
@@ -201,7 +201,7 @@ async fn a_service_is_asked_the_way_it_is_opened() {
     ] {
         let cluster = Cluster { client: &client, namespace: &namespace, reach: &reach };
         let (checked, _) = asked(&check, None, None, Some(cluster), &objects(), false).await;
-        assert_eq!(checked.said, said, "{check:?}");
+        assert_eq!(checked.answer, answer, "{check:?}");
     }
 }
 
@@ -275,10 +275,10 @@ async fn the_node_and_this_machine_come_to_the_same_end_and_ask_nobody_else() {
         assert_eq!(asked_for.lock().unwrap().len(), asks, "{path}");
         asked_for.lock().unwrap().clear();
         let of_node = asked(&there, None, Some(&inside), None, &[], false).await.0;
-        assert_eq!(asked_for.lock().unwrap().len(), asks, "{path}: {}", of_node.said);
-        assert_eq!((of_host.outcome, of_node.outcome), (outcome, outcome), "{path}: {}", of_node.said);
+        assert_eq!(asked_for.lock().unwrap().len(), asks, "{path}: {}", of_node.answer);
+        assert_eq!((of_host.outcome, of_node.outcome), (outcome, outcome), "{path}: {}", of_node.answer);
         if outcome == Outcome::Done {
-            assert_eq!(of_host.said, of_node.said, "{path}");
+            assert_eq!(of_host.answer, of_node.answer, "{path}");
         }
     }
     assert_eq!(*strangers.lock().unwrap(), Vec::<String>::new());

@@ -21,7 +21,7 @@ pub(super) fn what(probe: &Probe) -> String {
 }
 
 /// What came of it.
-pub(super) fn said(problem: &CheckProblem) -> String {
+pub(super) fn describe(problem: &CheckProblem) -> String {
     match problem {
         CheckProblem::None(NoAnswer::Unreachable(why) | NoAnswer::NoConnection(why)) => {
             format!("cannot be reached: {why}")
@@ -41,9 +41,9 @@ pub(super) fn finding(check: &Check, problem: &CheckProblem) -> Finding {
         Probe::Service { name, path, .. } => format!("`{path}` of Service/{name}"),
     };
     let from = if check.from == From::Cluster { ", checked from the node" } else { "" };
-    let told = format!("{what} {}{from}", said(problem));
+    let message = format!("{what} {}{from}", describe(problem));
     let mut finding =
-        code(problem).error(told).about(format!("check {}", check.name)).at(check.place.clone());
+        code(problem).error(message).about(format!("check {}", check.name)).at(check.place.clone());
     if let CheckProblem::Wrong(answer, _) = problem {
         finding = finding.evidence(first_line(&answer.body));
     }

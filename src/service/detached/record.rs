@@ -80,10 +80,10 @@ impl Spec {
     /// Whether a process that was started for `other` does what this one asks for. Who asked does not matter.
     #[must_use]
     pub fn is_met_by(&self, other: &Spec) -> bool {
-        let way = |owner: &Owner| {
+        let route = |owner: &Owner| {
             (owner.kubeconfig.clone(), owner.context.clone(), owner.minikube, owner.cluster.clone())
         };
-        way(&self.owner) == way(&other.owner)
+        route(&self.owner) == route(&other.owner)
             && self.key() == other.key()
             && self.port_name == other.port_name
     }

@@ -128,15 +128,15 @@ pub async fn open(run: &Run, spec: &Spec) -> io::Result<Detached> {
                 // It left the lock to another one, which has ended since.
                 Some(Some(status)) if status.success() => started = None,
                 Some(Some(status)) => {
-                    let said = said(&store, &key);
+                    let log = last_line(&store, &key);
                     let _ = store.end(&key).await;
-                    return Err(io::Error::other(format!("its process has ended ({status}): {said}")));
+                    return Err(io::Error::other(format!("its process has ended ({status}): {log}")));
                 }
             },
         }
         if Instant::now() > deadline {
-            let said = said(&store, &key);
-            let why = format!("its process does not listen within {} s: {said}", STARTING.as_secs());
+            let log = last_line(&store, &key);
+            let why = format!("its process does not listen within {} s: {log}", STARTING.as_secs());
             return Err(io::Error::new(io::ErrorKind::TimedOut, why));
         }
         tokio::time::sleep(LOOK).await;
@@ -151,7 +151,7 @@ fn start(run: &Run, store: &Store, key: &str, spec: &Spec) -> io::Result<Backgro
     call.folder(store.folder()).detach(run, store.log(key)?)
 }
 
-fn said(store: &Store, key: &str) -> String {
+fn last_line(store: &Store, key: &str) -> String {
     let log = file::read(&store.log_path(key), file::TEXT).unwrap_or_default();
     let log = String::from_utf8_lossy(&log);
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();

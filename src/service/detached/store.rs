@@ -112,7 +112,7 @@ impl Store {
                 found.push(Listed { key, running, record: *record });
             }
         }
-        found.sort_by_key(|one| (one.record.address, one.key.clone()));
+        found.sort_by_key(|item| (item.record.address, item.key.clone()));
         Ok(found)
     }
 

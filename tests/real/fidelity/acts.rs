@@ -4,7 +4,7 @@ use crate::failures::Case;
 use crate::real::fidelity::facts::Facts;
 use crate::real::fidelity::facts::Reader;
 use crate::real::fidelity::relay::Relay;
-use crate::rehearsed::stage::Project;
+use crate::rehearsed::harness::Project;
 use futures::future::join_all;
 use http::Request;
 use kube::Client;
@@ -135,9 +135,9 @@ pub(super) async fn life(project: &Project, relay: &Relay, server: &Client, read
     }
     let mut facts = Facts::new();
     let mut act = async |name: &str, arguments: &[&str], code: u8| {
-        let told = project.todo(arguments).await;
-        assert_eq!(told.code, code, "{name}: {told:#?}");
-        println!("{name}: {:?}", told.took);
+        let output = project.todo(arguments).await;
+        assert_eq!(output.code, code, "{name}: {output:#?}");
+        println!("{name}: {:?}", output.took);
         facts.extend(reader.read(name, &relay.said()));
     };
     act("first up", &["up"], 0).await;
@@ -161,17 +161,17 @@ pub(super) async fn life(project: &Project, relay: &Relay, server: &Client, read
 /// Each in a namespace of its own, all at the same time.
 pub(super) async fn failures(server: &Client, reader: &Reader) -> Facts {
     let cases = Case::all().into_iter().filter(|case| FAILURES.contains(&case.name.as_str()));
-    let told = cases.map(async |case| {
+    let output = cases.map(async |case| {
         let relay = Relay::before(server.clone()).await;
         let project = Project::at(relay.address);
         project.copy(&case.folder);
         let arguments: Vec<&str> =
             ["up"].into_iter().chain(case.terms.arguments.iter().map(String::as_str)).collect();
-        let told = project.todo(&arguments).await;
-        assert_eq!(i32::from(told.code), case.terms.code, "{}: {told:#?}", case.name);
+        let output = project.todo(&arguments).await;
+        assert_eq!(i32::from(output.code), case.terms.code, "{}: {output:#?}", case.name);
         reader.read(&case.name, &relay.said())
     });
-    join_all(told).await.into_iter().flatten().collect()
+    join_all(output).await.into_iter().flatten().collect()
 }
 
 async fn somebody_sets_the_level(server: &Client) {

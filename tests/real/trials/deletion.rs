@@ -33,14 +33,14 @@ fn what_is_being_deleted_is_waited_for_and_named() {
 }
 
 fn namespace(shelf: &Shelf) {
-    shelf.stage.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
+    shelf.harness.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
     shelf.recovers();
 }
 
 fn namespace_held(shelf: &Shelf) {
     shelf.applies(&json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"of": "others"},
         "metadata": {"name": HELD, "namespace": NAMESPACE, "finalizers": [NEVER]}}));
-    shelf.stage.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
+    shelf.harness.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
     shelf.ended(&["up"]).failed_with(40, &[NAMESPACE, NEVER]);
     shelf.ended(&["down"]).failed_with(40, &[NAMESPACE, NEVER]);
     free(shelf, HELD);
@@ -49,17 +49,17 @@ fn namespace_held(shelf: &Shelf) {
 
 /// A manifest with a finalizer is deployed and taken out of the project.
 fn pruned(shelf: &Shelf) {
-    let manifest = shelf.stage.path("manifests/held.yaml");
+    let manifest = shelf.harness.path("manifests/held.yaml");
     let text =
         format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {HELD}\n  finalizers: [{NEVER}]\n");
     std::fs::write(&manifest, text).unwrap();
-    shelf.stage.up();
+    shelf.harness.up();
     std::fs::remove_file(manifest).unwrap();
 }
 
 fn pruned_and_freed(shelf: &Shelf) {
     pruned(shelf);
-    let ended = disturbed(&shelf.stage, &["up"], &says(NEVER), |_| free(shelf, HELD));
+    let ended = disturbed(&shelf.harness, &["up"], &says(NEVER), |_| free(shelf, HELD));
     assert_eq!(ended.code, Some(0), "what holds it is named while it is waited for, and it goes");
     assert!(ended.after.is_some(), "{NEVER} is not named:\n{}", ended.text());
     shelf.recovers();
@@ -76,7 +76,7 @@ fn pruned_held(shelf: &Shelf) {
 
 fn wanted_held(shelf: &Shelf) {
     hold(shelf, OURS);
-    shelf.stage.kubectl(&["delete", "configmap", OURS, "-n", NAMESPACE, "--wait=false"]);
+    shelf.harness.kubectl(&["delete", "configmap", OURS, "-n", NAMESPACE, "--wait=false"]);
     shelf.ended(&["up"]).failed_with(40, &[OURS, NEVER]);
     free(shelf, OURS);
     shelf.recovers();
@@ -94,10 +94,10 @@ fn down_held(shelf: &Shelf, arguments: &[&str]) {
 
 fn hold(shelf: &Shelf, name: &str) {
     let patch = json!({"metadata": {"finalizers": [NEVER]}}).to_string();
-    shelf.stage.kubectl(&["patch", "configmap", name, "-n", NAMESPACE, "--type=merge", "-p", &patch]);
+    shelf.harness.kubectl(&["patch", "configmap", name, "-n", NAMESPACE, "--type=merge", "-p", &patch]);
 }
 
 fn free(shelf: &Shelf, name: &str) {
     let patch = json!({"metadata": {"finalizers": null}}).to_string();
-    shelf.stage.kubectl(&["patch", "configmap", name, "-n", NAMESPACE, "--type=merge", "-p", &patch]);
+    shelf.harness.kubectl(&["patch", "configmap", name, "-n", NAMESPACE, "--type=merge", "-p", &patch]);
 }

@@ -1,6 +1,6 @@
 //! A run of `todo` to which something happens at one of its events.
 
-use crate::real::stage::Stage;
+use crate::real::harness::Harness;
 use serde_json::Value;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -40,8 +40,8 @@ pub(crate) fn says(text: &str) -> When {
 }
 
 /// Runs `todo` and does `act` at `when`, with the number of the process.
-pub(crate) fn disturbed(stage: &Stage, arguments: &[&str], when: &When, act: impl FnOnce(u32)) -> Ended {
-    let mut command = stage.command(Stage::program());
+pub(crate) fn disturbed(harness: &Harness, arguments: &[&str], when: &When, act: impl FnOnce(u32)) -> Ended {
+    let mut command = harness.command(Harness::program());
     let mut child =
         command.args(arguments).args(["--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();
     let process = child.id();
@@ -78,7 +78,7 @@ pub(crate) fn disturbed(stage: &Stage, arguments: &[&str], when: &When, act: imp
         after: moment.map(|moment| moment.elapsed()),
     };
     assert!(!limit.join().unwrap(), "todo {arguments:?} did not end within {ENDLESS:?}: {ended:?}");
-    println!("   todo {}: {}", arguments.join(" "), ended.told());
+    println!("   todo {}: {}", arguments.join(" "), ended.summary());
     ended
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn signal(which: &str, process: u32) {
 
 impl Ended {
     /// The line of a report: how it ended, how long after the fault, and what it said why.
-    fn told(&self) -> String {
+    fn summary(&self) -> String {
         let last = self.events.last().cloned().unwrap_or_default();
         let findings: Vec<String> = last["findings"]
             .as_array()
@@ -114,7 +114,7 @@ impl Ended {
     /// Fails unless the moment came and the run ended with `code`, naming each of `words` in its last event.
     #[track_caller]
     pub(crate) fn failed_with(&self, code: i32, words: &[&str]) {
-        assert_eq!(self.code, Some(code), "{}", self.told());
+        assert_eq!(self.code, Some(code), "{}", self.summary());
         let last = self.events.last().unwrap().to_string();
         for word in words {
             assert!(last.contains(word), "{word:?} is not in {last}");
@@ -124,7 +124,7 @@ impl Ended {
     /// Fails unless the run was told to end, said so, and did at once.
     #[track_caller]
     pub(crate) fn was_interrupted(&self) {
-        assert_eq!(self.code, Some(130), "{}", self.told());
-        assert!(self.after.is_some_and(|after| after < Duration::from_secs(10)), "{}", self.told());
+        assert_eq!(self.code, Some(130), "{}", self.summary());
+        assert!(self.after.is_some_and(|after| after < Duration::from_secs(10)), "{}", self.summary());
     }
 }

@@ -1,6 +1,6 @@
 //! `todo` killed and interrupted during the first `up` of a new cluster, and during `down --purge`.
 
-use crate::real::stage::Stage;
+use crate::real::harness::Harness;
 use crate::real::trials::disturbed::When;
 use crate::real::trials::disturbed::disturbed;
 use crate::real::trials::disturbed::signal;
@@ -35,7 +35,7 @@ fn a_first_up_that_is_killed_is_finished_by_the_next() {
         })
     });
     play_on(trials.collect(), || {
-        let shelf = Shelf::on(Stage::in_cluster("todo-first", FOLDER, false));
+        let shelf = Shelf::on(Harness::in_cluster("todo-first", FOLDER, false));
         let ended = shelf.ended(&["up"]);
         assert_eq!(ended.code, Some(0));
         shelf.learns();
@@ -48,7 +48,7 @@ fn a_first_up_that_is_killed_is_finished_by_the_next() {
 fn stopped(shelf: &Shelf, arguments: &[&str], when: &When, number: usize) {
     let how = if number % 3 == 2 { "-INT" } else { "-KILL" };
     println!("   {how} at {when:?}");
-    let ended = disturbed(&shelf.stage, arguments, when, |process| signal(how, process));
+    let ended = disturbed(&shelf.harness, arguments, when, |process| signal(how, process));
     // One that was at its end anyway may have come to it.
     if how == "-INT" && ended.code != Some(0) {
         ended.was_interrupted();

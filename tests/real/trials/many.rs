@@ -22,13 +22,14 @@ const ALL: usize = CONFIG_MAPS + SECRETS + SERVICES + DEPLOYMENTS;
 #[ignore = "needs minikube"]
 fn three_hundred_objects_come_stay_change_and_go() {
     play(vec![trial("many/300", |shelf| {
-        let file = shelf.stage.path("many/deploy.toml");
+        let file = shelf.harness.path("many/deploy.toml");
         write(shelf, "one");
         let run = |command: &str| {
-            let told = shelf.stage.todo(&[command, "--file", &file.to_string_lossy(), "--output", "json"]);
-            assert_eq!(told.code, Some(0), "{}", told.stdout);
-            println!("   {command}: {:.1?}, {:?}", told.took, outcomes(&told.stdout));
-            outcomes(&told.stdout)
+            let output =
+                shelf.harness.todo(&[command, "--file", &file.to_string_lossy(), "--output", "json"]);
+            assert_eq!(output.code, Some(0), "{}", output.stdout);
+            println!("   {command}: {:.1?}, {:?}", output.took, outcomes(&output.stdout));
+            outcomes(&output.stdout)
         };
         assert_eq!(run("up").get("created"), Some(&ALL));
         assert_eq!(run("up").get("unchanged"), Some(&ALL));
@@ -37,15 +38,15 @@ fn three_hundred_objects_come_stay_change_and_go() {
         let gone = run("down");
         assert!(gone["removed"] >= ALL, "{gone:?}");
         assert!(!run("down").contains_key("removed"));
-        std::fs::remove_dir_all(shelf.stage.path("many")).unwrap();
+        std::fs::remove_dir_all(shelf.harness.path("many")).unwrap();
         shelf.recovers();
     })]);
 }
 
 /// How many items of `apply` and `remove` ended how.
-fn outcomes(told: &str) -> BTreeMap<String, usize> {
+fn outcomes(json: &str) -> BTreeMap<String, usize> {
     let mut outcomes = BTreeMap::new();
-    for line in told.lines() {
+    for line in json.lines() {
         let event: Value = serde_json::from_str(line).unwrap();
         if event["event"] == "item-finished" && ["apply", "remove"].iter().any(|step| event["step"] == *step)
         {
@@ -56,7 +57,7 @@ fn outcomes(told: &str) -> BTreeMap<String, usize> {
 }
 
 fn write(shelf: &Shelf, version: &str) {
-    let path = |name: &str| shelf.stage.path(&format!("many/{name}"));
+    let path = |name: &str| shelf.harness.path(&format!("many/{name}"));
     std::fs::create_dir_all(path("manifests")).unwrap();
     std::fs::write(
         path("deploy.toml"),

@@ -46,7 +46,7 @@ fn quota(shelf: &Shelf, hard: &str) {
         "metadata": {"name": QUOTA, "namespace": NAMESPACE}, "spec": {"hard": {hard: "0"}}}));
     Shelf::until("the quota counts", || {
         shelf
-            .stage
+            .harness
             .objects_in(NAMESPACE, "resourcequotas")
             .iter()
             .any(|quota| !quota["status"]["used"].is_null())
@@ -54,7 +54,7 @@ fn quota(shelf: &Shelf, hard: &str) {
 }
 
 fn without_quota(shelf: &Shelf) {
-    shelf.stage.kubectl(&["delete", "resourcequota", QUOTA, "-n", NAMESPACE]);
+    shelf.harness.kubectl(&["delete", "resourcequota", QUOTA, "-n", NAMESPACE]);
     shelf.recovers();
 }
 
@@ -66,7 +66,7 @@ fn quota_pods(shelf: &Shelf) {
 }
 
 fn quota_objects(shelf: &Shelf) {
-    shelf.stage.kubectl(&["delete", "configmap", "labels-of-shelves", "-n", NAMESPACE]);
+    shelf.harness.kubectl(&["delete", "configmap", "labels-of-shelves", "-n", NAMESPACE]);
     quota(shelf, "count/configmaps");
     shelf.ended(&["up"]).failed_with(40, &["ConfigMap/labels-of-shelves", QUOTA]);
     without_quota(shelf);
@@ -86,7 +86,7 @@ fn limits(shelf: &Shelf, limit: &Value) {
 }
 
 fn without_limits(shelf: &Shelf) {
-    shelf.stage.kubectl(&["delete", "limitrange", LIMITS, "-n", NAMESPACE]);
+    shelf.harness.kubectl(&["delete", "limitrange", LIMITS, "-n", NAMESPACE]);
     shelf.recovers();
 }
 
@@ -110,7 +110,7 @@ fn limits_refuse(shelf: &Shelf) {
 
 fn limits_claim(shelf: &Shelf) {
     limits(shelf, &json!({"type": "PersistentVolumeClaim", "min": {"storage": "1Gi"}}));
-    let manifest = shelf.stage.path("manifests/more.yaml");
+    let manifest = shelf.harness.path("manifests/more.yaml");
     let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "more"},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "5Mi"}}}});
     std::fs::write(&manifest, claim.to_string()).unwrap();
@@ -133,13 +133,13 @@ fn hook(shelf: &Shelf, resources: &[&str], operations: &[&str], seconds: u64, cl
 }
 
 fn without_hook(shelf: &Shelf) {
-    shelf.stage.kubectl(&["delete", "validatingwebhookconfiguration", HOOK]);
+    shelf.harness.kubectl(&["delete", "validatingwebhookconfiguration", HOOK]);
     shelf.recovers();
 }
 
 /// A webhook of this process.
 fn judging(shelf: &Shelf, judges: Judges) -> Value {
-    let address = shelf.stage.gateway();
+    let address = shelf.harness.gateway();
     let (port, trusted) = webhook(&address, judges);
     json!({"url": format!("https://{address}:{port}/judge"), "caBundle": trusted})
 }
@@ -189,7 +189,7 @@ fn down_denied(shelf: &Shelf, arguments: &[&str]) {
     let client = judging(shelf, Judges { after: Duration::ZERO, denies: Some(NO) });
     hook(shelf, &["configmaps"], &["DELETE"], 10, &client);
     shelf.ended(arguments).failed_with(40, &["ConfigMap/", NO]);
-    shelf.stage.kubectl(&["delete", "validatingwebhookconfiguration", HOOK]);
+    shelf.harness.kubectl(&["delete", "validatingwebhookconfiguration", HOOK]);
     shelf.goes(arguments);
     shelf.recovers();
 }

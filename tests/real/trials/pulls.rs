@@ -38,7 +38,7 @@ fn a_registry_that_answers_garbage_is_named() {
 
 /// The node's engine asks by TLS, and by plain HTTP only where it is told to; both are tried.
 fn base(shelf: &Shelf, answers: Answers) {
-    let address = format!("{}:{}", shelf.stage.gateway(), registry(answers));
+    let address = format!("{}:{}", shelf.harness.gateway(), registry(answers));
     for plain in [false, true] {
         let _settings = plain.then(|| trusts_plain_http(shelf, &address));
         from(shelf, &format!("FROM {address}/base:1"), || {
@@ -69,7 +69,7 @@ fn push(shelf: &Shelf, answers: Answers) {
 
 /// Does `work` with another base, and goes back to the usual one.
 fn from(shelf: &Shelf, base: &str, work: impl FnOnce()) {
-    let dockerfile = shelf.stage.path("app/Dockerfile");
+    let dockerfile = shelf.harness.path("app/Dockerfile");
     let usual = std::fs::read_to_string(&dockerfile).unwrap();
     let scratch = "FROM scratch\nCOPY serve.py /\nCMD [\"/serve.py\"]\n".to_owned();
     let other = if base == "FROM scratch" { scratch } else { usual.replacen(BASE, base, 1) };
@@ -83,9 +83,9 @@ fn from(shelf: &Shelf, base: &str, work: impl FnOnce()) {
 
 /// Does `work` in a project that names a target whose images go to `registry`.
 fn targeted(shelf: &Shelf, registry: &str, work: impl FnOnce()) {
-    let file = shelf.stage.path("deploy.toml");
+    let file = shelf.harness.path("deploy.toml");
     let usual = std::fs::read_to_string(&file).unwrap();
-    let context = shelf.stage.node();
+    let context = shelf.harness.node();
     let target = format!("\n[target.other]\ncontext = \"{context}\"\nregistry = \"{registry}\"\n");
     std::fs::write(&file, usual.clone() + &target).unwrap();
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
@@ -95,15 +95,19 @@ fn targeted(shelf: &Shelf, registry: &str, work: impl FnOnce()) {
 
 /// Has the node's engine speak plain HTTP to a registry; it reads that again without a restart.
 fn trusts_plain_http<'s>(shelf: &'s Shelf, address: &str) -> Settings<'s> {
-    let read =
-        shelf.stage.command("docker").args(["exec", shelf.stage.node(), "cat", SETTINGS]).output().unwrap();
+    let read = shelf
+        .harness
+        .command("docker")
+        .args(["exec", shelf.harness.node(), "cat", SETTINGS])
+        .output()
+        .unwrap();
     let before = String::from_utf8(read.stdout).unwrap();
     let mut settings: Value = serde_json::from_str(&before).unwrap_or_else(|_| json!({}));
     let mut plain = settings["insecure-registries"].as_array().cloned().unwrap_or_default();
     plain.push(json!(address));
     settings["insecure-registries"] = json!(plain);
     write_settings(shelf, &settings.to_string());
-    shelf.stage.docker(&["exec", shelf.stage.node(), "systemctl", "kill", "-s", "HUP", "docker"]);
+    shelf.harness.docker(&["exec", shelf.harness.node(), "systemctl", "kill", "-s", "HUP", "docker"]);
     Settings { shelf, before }
 }
 
@@ -122,5 +126,5 @@ impl Drop for Settings<'_> {
 
 fn write_settings(shelf: &Shelf, text: &str) {
     let script = format!("printf %s '{text}' >{SETTINGS}");
-    shelf.stage.docker(&["exec", shelf.stage.node(), "sh", "-c", &script]);
+    shelf.harness.docker(&["exec", shelf.harness.node(), "sh", "-c", &script]);
 }

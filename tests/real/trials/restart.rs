@@ -36,23 +36,23 @@ const OF_DOWN: [(&str, &str); 3] = [
 fn whatever_restarts_in_the_node_the_next_up_ends_well() {
     let mut trials = Vec::new();
     for (what, command) in RESTARTED {
-        for (stage, event) in OF_UP {
-            let name = format!("restart/{what}/up/{stage}");
+        for (harness, event) in OF_UP {
+            let name = format!("restart/{what}/up/{harness}");
             let play = move |shelf: &Shelf| {
-                if stage == "building" {
+                if harness == "building" {
                     without_image(shelf);
                 }
                 during_up(shelf, command, event);
             };
-            trials.push(if (what, stage) == ("api", "rollout") {
+            trials.push(if (what, harness) == ("api", "rollout") {
                 sample(name, play)
             } else {
                 trial(name, play)
             });
         }
-        for (stage, event) in OF_DOWN {
+        for (harness, event) in OF_DOWN {
             for (way, arguments) in [("down", &["down"][..]), ("purge", &["down", "--purge"][..])] {
-                let name = format!("restart/{what}/{way}/{stage}");
+                let name = format!("restart/{what}/{way}/{harness}");
                 trials.push(trial(name, move |shelf| during_down(shelf, command, event, arguments)));
             }
         }
@@ -69,15 +69,15 @@ fn refused(shelf: &Shelf) {
         "cp /etc/docker/daemon.json /etc/docker/kept && echo '{' >/etc/docker/daemon.json && ! systemctl restart docker",
     );
     for arguments in [&["up"][..], &["status"], &["down"], &["plan"]] {
-        let told = shelf.stage.todo(arguments);
-        told.failed_with(20, &["node-service-down", "`docker`", "daemon.json"]);
+        let output = shelf.harness.todo(arguments);
+        output.failed_with(20, &["node-service-down", "`docker`", "daemon.json"]);
     }
     in_node(shelf, "mv /etc/docker/kept /etc/docker/daemon.json");
     shelf.recovers();
 }
 
 fn in_node(shelf: &Shelf, command: &str) {
-    shelf.stage.docker(&["exec", shelf.stage.node(), "sh", "-c", command]);
+    shelf.harness.docker(&["exec", shelf.harness.node(), "sh", "-c", command]);
 }
 
 /// The trials before have ended etcd and the API server, and the kubelet waits up to five minutes before it starts them for
@@ -98,7 +98,7 @@ fn during_up(shelf: &Shelf, command: &str, event: &str) {
     without_back_off(shelf);
     shelf.write_note("kept");
     shelf.edit();
-    let ended = disturbed(&shelf.stage, &["up"], &says(event), |_| in_node(shelf, command));
+    let ended = disturbed(&shelf.harness, &["up"], &says(event), |_| in_node(shelf, command));
     assert!(ended.after.is_some(), "{event} never came");
     shelf.recovers_with("kept");
 }
@@ -106,7 +106,7 @@ fn during_up(shelf: &Shelf, command: &str, event: &str) {
 fn during_down(shelf: &Shelf, command: &str, event: &str, arguments: &[&str]) {
     without_back_off(shelf);
     shelf.write_note("kept");
-    let ended = disturbed(&shelf.stage, arguments, &says(event), |_| in_node(shelf, command));
+    let ended = disturbed(&shelf.harness, arguments, &says(event), |_| in_node(shelf, command));
     assert!(ended.after.is_some(), "{event} never came");
     shelf.goes(arguments);
     if arguments.contains(&"--purge") { shelf.recovers() } else { shelf.recovers_with("kept") }

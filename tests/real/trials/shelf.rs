@@ -1,7 +1,7 @@
 //! The project of the trials, deployed, and what an undisturbed `up` of it ends in.
 
+use crate::real::harness::Harness;
 use crate::real::http;
-use crate::real::stage::Stage;
 use crate::real::trials::disturbed::Ended;
 use crate::real::trials::disturbed::disturbed;
 use crate::real::trials::disturbed::says;
@@ -29,7 +29,7 @@ pub(crate) type State = BTreeMap<String, Value>;
 
 /// The project on a cluster.
 pub(crate) struct Shelf {
-    pub(crate) stage: Stage,
+    pub(crate) harness: Harness,
     version: Cell<usize>,
     peace: RefCell<BTreeMap<usize, State>>,
     /// The UID of `kube-system`; nothing where the cluster may be made anew.
@@ -42,14 +42,14 @@ impl Shelf {
         let lent = std::env::var("TODO_TEST_PROFILE").ok();
         let is_lent = lent.is_some();
         let profile: &'static str = lent.map_or("todo-trials", |name| &*name.leak());
-        let shelf = Shelf::on(Stage::in_cluster(profile, FOLDER, is_lent));
+        let shelf = Shelf::on(Harness::in_cluster(profile, FOLDER, is_lent));
         if is_lent {
-            shelf.stage.kubectl(&["delete", "namespace", NAMESPACE, "--ignore-not-found"]);
+            shelf.harness.kubectl(&["delete", "namespace", NAMESPACE, "--ignore-not-found"]);
         }
-        shelf.stage.up();
+        shelf.harness.up();
         for _ in VERSIONS {
             shelf.edit();
-            shelf.stage.up();
+            shelf.harness.up();
             shelf.learns();
         }
         let peace = shelf.peace.borrow();
@@ -59,19 +59,19 @@ impl Shelf {
     }
 
     /// The project on a cluster that may not be there yet.
-    pub(crate) fn on(stage: Stage) -> Shelf {
-        Shelf { stage, version: Cell::new(0), peace: RefCell::default(), cluster: RefCell::default() }
+    pub(crate) fn on(harness: Harness) -> Shelf {
+        Shelf { harness, version: Cell::new(0), peace: RefCell::default(), cluster: RefCell::default() }
     }
 
     /// From now on this is what an `up` of this version ends in.
     pub(crate) fn learns(&self) {
-        self.peace.borrow_mut().insert(self.version.get(), state(&self.stage));
+        self.peace.borrow_mut().insert(self.version.get(), state(&self.harness));
         *self.cluster.borrow_mut() = Some(self.cluster());
     }
 
     /// Deletes the cluster: the next `up` is a first one.
     pub(crate) fn is_forgotten(&self) {
-        self.stage.delete_cluster();
+        self.harness.delete_cluster();
         *self.cluster.borrow_mut() = None;
     }
 
@@ -79,8 +79,8 @@ impl Shelf {
     pub(crate) fn edit(&self) {
         let now = self.version.get();
         let (from, to) = (VERSIONS[now], VERSIONS[1 - now]);
-        self.stage.edit("app/serve.py", &format!("VERSION = \"{from}\""), &format!("VERSION = \"{to}\""));
-        self.stage.edit("deploy.toml", &format!("GREETING = \"{from}\""), &format!("GREETING = \"{to}\""));
+        self.harness.edit("app/serve.py", &format!("VERSION = \"{from}\""), &format!("VERSION = \"{to}\""));
+        self.harness.edit("deploy.toml", &format!("GREETING = \"{from}\""), &format!("GREETING = \"{to}\""));
         self.version.set(1 - now);
     }
 
@@ -88,9 +88,9 @@ impl Shelf {
     #[track_caller]
     pub(crate) fn recovers(&self) {
         let began = Instant::now();
-        let url = self.stage.up();
+        let url = self.harness.up();
         println!("   the next up took {:.1?}", began.elapsed());
-        let (now, peace) = (state(&self.stage), self.peace.borrow()[&self.version.get()].clone());
+        let (now, peace) = (state(&self.harness), self.peace.borrow()[&self.version.get()].clone());
         match &*self.cluster.borrow() {
             Some(cluster) => {
                 assert_eq!(now, peace);
@@ -106,22 +106,22 @@ impl Shelf {
     #[track_caller]
     pub(crate) fn recovers_with(&self, note: &str) {
         self.recovers();
-        assert_eq!(http::get(&self.stage.up()).1, json!(note).to_string(), "the data");
+        assert_eq!(http::get(&self.harness.up()).1, json!(note).to_string(), "the data");
     }
 
     /// Writes to the volume.
     pub(crate) fn write_note(&self, note: &str) {
-        let url = self.stage.up();
+        let url = self.harness.up();
         assert_eq!(http::ask("PUT", &url, Some(&json!(note))).unwrap().0, 200);
     }
 
     /// Runs `up`, which must find nothing to do.
     #[track_caller]
     fn is_up_to_date(&self) {
-        let told = self.stage.todo(&["up", "--output", "json"]);
-        assert_eq!(told.code, Some(0), "{}", told.stdout);
+        let output = self.harness.todo(&["up", "--output", "json"]);
+        assert_eq!(output.code, Some(0), "{}", output.stdout);
         let work = ["built", "created", "changed", "recreated", "removed"];
-        for line in told.stdout.lines() {
+        for line in output.stdout.lines() {
             let event: Value = serde_json::from_str(line).unwrap();
             assert!(!work.iter().any(|word| event["outcome"] == *word), "not up to date: {event}");
         }
@@ -130,16 +130,17 @@ impl Shelf {
     /// Runs `down` undisturbed, after one that was disturbed: nothing of the project is left but what is kept.
     #[track_caller]
     pub(crate) fn goes(&self, arguments: &[&str]) {
-        let told = self.stage.todo(arguments);
-        assert_eq!(told.code, Some(0), "{}", told.stderr);
+        let output = self.harness.todo(arguments);
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
         let purged = arguments.contains(&"--purge");
-        let names = self.stage.kubectl(&["get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name"]);
+        let names =
+            self.harness.kubectl(&["get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name"]);
         assert!(!purged || names.is_empty(), "the namespace is still there");
         if names.is_empty() {
             return;
         }
         let kept = ["PersistentVolumeClaim", "Secret"];
-        let left: Vec<String> = state(&self.stage)
+        let left: Vec<String> = state(&self.harness)
             .into_keys()
             .filter(|name| !kept.iter().any(|kind| name.starts_with(kind)))
             .collect();
@@ -149,8 +150,12 @@ impl Shelf {
     /// What of others is in the way of the next trial is taken away, after one that failed.
     pub(crate) fn tidy(&self) {
         let kubectl = |arguments: &[&str]| {
-            let _ =
-                self.stage.command("kubectl").args(["--context", self.stage.node()]).args(arguments).output();
+            let _ = self
+                .harness
+                .command("kubectl")
+                .args(["--context", self.harness.node()])
+                .args(arguments)
+                .output();
         };
         let mine = "trial=disturbance";
         for kind in ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"] {
@@ -164,23 +169,23 @@ impl Shelf {
             kubectl(&["patch", name, "-n", NAMESPACE, "--type=merge", "-p", held]);
         }
         kubectl(&["delete", "configmap", "held", "-n", NAMESPACE, "--ignore-not-found"]);
-        let _ = self.stage.todo(&["up"]);
+        let _ = self.harness.todo(&["up"]);
     }
 
     fn cluster(&self) -> String {
-        self.stage.kubectl(&["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"])
+        self.harness.kubectl(&["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"])
     }
 
     /// Runs `todo` with its events; nothing happens to it but what the cluster does.
     pub(crate) fn ended(&self, arguments: &[&str]) -> Ended {
-        disturbed(&self.stage, arguments, &says("run-started"), |_| ())
+        disturbed(&self.harness, arguments, &says("run-started"), |_| ())
     }
 
     /// Applies an object to the cluster, as somebody else would.
     pub(crate) fn applies(&self, object: &Value) {
-        let file = self.stage.path("../object.json");
+        let file = self.harness.path("../object.json");
         std::fs::write(&file, object.to_string()).unwrap();
-        self.stage.kubectl(&["apply", "--server-side", "-f", &file.to_string_lossy()]);
+        self.harness.kubectl(&["apply", "--server-side", "-f", &file.to_string_lossy()]);
     }
 
     /// Waits until something holds that takes care of itself, and fails after a minute.
@@ -206,8 +211,8 @@ fn built_elsewhere(state: State) -> State {
 }
 
 /// What there is of the project, without what the cluster or chance makes of it.
-pub(crate) fn state(stage: &Stage) -> State {
-    let objects = stage.objects_in(NAMESPACE, KINDS);
+pub(crate) fn state(harness: &Harness) -> State {
+    let objects = harness.objects_in(NAMESPACE, KINDS);
     let ours = objects.into_iter().filter(|object| {
         let name = object["metadata"]["name"].as_str().unwrap();
         // Its own records: the list of what is there, and how it was before. The lock is none of them.

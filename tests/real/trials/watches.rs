@@ -2,7 +2,7 @@
 //!
 //! The limits are the whole machine's, so these are made only where they are named: `TODO_TRIALS=watches`.
 
-use crate::real::stage::Stage;
+use crate::real::harness::Harness;
 use crate::real::trials::shelf::FOLDER;
 use std::path::Path;
 use std::path::PathBuf;
@@ -33,15 +33,15 @@ impl Drop for Limit {
 fn few_inotify_instances_and_watches_are_named() {
     let chosen = std::env::var("TODO_TRIALS").unwrap_or_default();
     for (name, value) in [("max_user_instances", 2), ("max_user_watches", 20)] {
-        if !chosen.split(',').any(|one| one == "watches" || one == format!("watches/{name}")) {
+        if !chosen.split(',').any(|item| item == "watches" || item == format!("watches/{name}")) {
             continue;
         }
         println!("== watches/{name}");
-        let stage = Stage::in_cluster("todo-watches", FOLDER, false);
+        let harness = Harness::in_cluster("todo-watches", FOLDER, false);
         let limit = Limit::set(name, value);
-        let told = stage.todo(&["up"]);
+        let output = harness.todo(&["up"]);
         drop(limit);
-        told.failed_with(10, &["inotify", name]);
-        stage.up();
+        output.failed_with(10, &["inotify", name]);
+        harness.up();
     }
 }

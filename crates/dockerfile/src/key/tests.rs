@@ -82,8 +82,8 @@ fn everything_that_decides_the_image_changes_its_key_and_is_told() {
     for (change, expected) in changes {
         let (mut image, mut facts) = (image(), facts());
         change(&mut image, &mut facts);
-        let told = why(&before, &Inputs::new(image.source(), &facts));
-        assert_eq!(told.first().map(String::as_str), Some(expected), "{told:?}");
+        let reason = why(&before, &Inputs::new(image.source(), &facts));
+        assert_eq!(reason.first().map(String::as_str), Some(expected), "{reason:?}");
         keys.push(key(image.source(), &facts));
     }
     keys.sort_unstable();
@@ -140,6 +140,6 @@ fn many_files_are_told_by_their_folder() {
     );
     assert_eq!(why(&paths(&[]), &paths(&["empty/"])), ["empty/ is new"]);
     let folders: Vec<String> = (0..9).map(|folder| format!("{folder}/x")).collect();
-    let told = why(&paths(&[]), &paths(&folders.iter().map(String::as_str).collect::<Vec<_>>()));
-    assert_eq!(told, ["0/x, 1/x, 2/x and 6 more are new"]);
+    let reason = why(&paths(&[]), &paths(&folders.iter().map(String::as_str).collect::<Vec<_>>()));
+    assert_eq!(reason, ["0/x, 1/x, 2/x and 6 more are new"]);
 }

@@ -13,7 +13,7 @@ pub fn symptom(claim: &Value, snapshot: &Snapshot) -> Option<Symptom> {
         return None;
     }
     let events = snapshot.events(live::uid(claim));
-    let said = events.iter().rev().find(|event| event.warning || event.reason == "FailedBinding");
+    let last_event = events.iter().rev().find(|event| event.warning || event.reason == "FailedBinding");
     let named = claim.pointer("/spec/storageClassName").and_then(Value::as_str);
     let classless = named != Some("")
         && live::text(claim, "/spec/volumeName").is_empty()
@@ -21,14 +21,16 @@ pub fn symptom(claim: &Value, snapshot: &Snapshot) -> Option<Symptom> {
         && status::class_of(claim, snapshot).is_none();
     if classless {
         let message = match named {
-            _ if said.is_some() => said.map_or_else(String::new, |said| said.message.clone()),
+            _ if last_event.is_some() => {
+                last_event.map_or_else(String::new, |last_event| last_event.message.clone())
+            }
             Some(named) => format!("storageclass `{named}` not found"),
             None => "no storage class is set and none is the default".to_owned(),
         };
         return Some(Symptom::new(Signal::NoClass, "NoStorageClass", message));
     }
     // Of an external provisioner that never answers there is only a Normal event, repeated for ever.
-    let Some(said) = said else {
+    let Some(last_event) = last_event else {
         // The first word of a provisioner that answers (`sig-storage-lib-external-provisioner: controller/controller.go`).
         if events.iter().any(|event| event.reason == "Provisioning") {
             return None;
@@ -36,17 +38,17 @@ pub fn symptom(claim: &Value, snapshot: &Snapshot) -> Option<Symptom> {
         let waits = events.iter().rev().find(|event| event.reason == "ExternalProvisioning");
         return waits.map(|waits| Symptom::new(Signal::NoProvisioner, &waits.reason, &waits.message));
     };
-    let signal = match said.reason.as_str() {
-        "FailedBinding" if said.message.contains("no storage class is set") => Signal::NoClass,
+    let signal = match last_event.reason.as_str() {
+        "FailedBinding" if last_event.message.contains("no storage class is set") => Signal::NoClass,
         "ProvisioningFailed"
-            if said.message.contains("not found") && said.message.contains("storageclass") =>
+            if last_event.message.contains("not found") && last_event.message.contains("storageclass") =>
         {
             Signal::NoClass
         }
         "FailedBinding" | "ProvisioningFailed" | "VolumeMismatch" | "ClaimMisbound" => Signal::Provisioning,
         _ => return None,
     };
-    Some(Symptom::new(signal, &said.reason, &said.message))
+    Some(Symptom::new(signal, &last_event.reason, &last_event.message))
 }
 
 /// The provisioner that a claim waits for (`kubernetes: pkg/controller/volume/persistentvolume`, `ExternalProvisioning`).

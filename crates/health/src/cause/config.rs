@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_they_mean() {
-        for (message, wanted) in [
+        for (message, desired) in [
             ("secret \"db\" not found", Signal::ConfigMissing),
             ("failed to sync configmap cache: timed out waiting for the condition", Signal::ConfigPending),
             (
@@ -141,7 +141,7 @@ mod tests {
             ),
             ("host IP unknown; known addresses: []", Signal::Config),
         ] {
-            assert_eq!(classify(message), wanted, "{message}");
+            assert_eq!(classify(message), desired, "{message}");
         }
     }
 }

@@ -58,15 +58,15 @@ pub fn symptom(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Optio
 fn pull(status: &Value, events: &[&KubeEvent]) -> Symptom {
     let name = live::text(status, "/name");
     let image = live::text(status, "/image");
-    let said = live::text(status, "/state/waiting/message");
-    let told = events.iter().rev().find(|event| {
+    let waiting = live::text(status, "/state/waiting/message");
+    let last_event = events.iter().rev().find(|event| {
         event.reason == "Failed" && event.message.starts_with("Failed to pull image") && event.is_of(name)
     });
-    let told = told.map_or("", |event| event.message.as_str());
-    let (signal, message) = match (image::classify(said, image), image::classify(told, image)) {
-        (Some(signal), _) => (signal, said),
-        (None, Some(signal)) => (signal, told),
-        (None, None) => (Signal::ImagePull, said),
+    let last_event = last_event.map_or("", |event| event.message.as_str());
+    let (signal, message) = match (image::classify(waiting, image), image::classify(last_event, image)) {
+        (Some(signal), _) => (signal, waiting),
+        (None, Some(signal)) => (signal, last_event),
+        (None, None) => (Signal::ImagePull, waiting),
     };
     Symptom::new(signal, live::text(status, "/state/waiting/reason"), message).within(name)
 }

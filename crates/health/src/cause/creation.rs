@@ -12,7 +12,7 @@ use serde_json::Value;
 
 /// What keeps the controller of `workload` from making its pods, if anything.
 pub fn symptom(workload: &Value, snapshot: &Snapshot) -> Option<Symptom> {
-    let said = match live::kind(workload) {
+    let text = match live::kind(workload) {
         "Deployment" => {
             let set = newest::replica_set(workload, snapshot);
             set.and_then(refused)
@@ -23,7 +23,7 @@ pub fn symptom(workload: &Value, snapshot: &Snapshot) -> Option<Symptom> {
         "StatefulSet" | "DaemonSet" | "Job" => heard(workload, snapshot),
         _ => None,
     }?;
-    Some(Symptom::new(classify(&said), "FailedCreate", said))
+    Some(Symptom::new(classify(&text), "FailedCreate", text))
 }
 
 /// When the controller of `workload` was last refused, by the cluster's clock; `None` where nothing says so. A condition

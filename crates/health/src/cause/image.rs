@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn runtimes_sentences() {
         let image = "ghcr.io/acme/timeout-service:1";
-        for (message, wanted) in [
+        for (message, desired) in [
             (
                 "Error response from daemon: manifest for ghcr.io/acme/timeout-service:1 not found: manifest unknown",
                 Signal::ImageNotFound,
@@ -129,7 +129,7 @@ mod tests {
             ("received unexpected HTTP status: 503 Service Unavailable", Signal::ImageUnreachable),
             ("something new", Signal::ImagePull),
         ] {
-            assert_eq!(classify(message, image), Some(wanted), "{message}");
+            assert_eq!(classify(message, image), Some(desired), "{message}");
         }
         assert_eq!(classify("Back-off pulling image \"ghcr.io/acme/timeout-service:1\"", image), None);
         assert_eq!(classify("", image), None);

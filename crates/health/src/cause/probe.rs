@@ -39,7 +39,7 @@ pub enum Why {
 }
 
 /// What the kubelet's sentence about `probe` (`readinessProbe`, …) of a container means.
-pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Failing {
+pub fn read(manifest: &Value, container: &str, probe: &str, message: &str) -> Failing {
     let at = template::container(manifest, container).unwrap_or_default();
     let way = ["httpGet", "tcpSocket", "grpc", "exec"]
         .into_iter()
@@ -49,17 +49,17 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
         let name = if name.is_empty() { String::new() } else { format!("/{name}") };
         vec![format!("{probe}/{way}{name}"), format!("{probe}/{way}"), probe.to_owned()]
     };
-    let told = |why: Why, what: String, field: Vec<String>, help: &str| Failing {
+    let failing = |why: Why, what: String, field: Vec<String>, help: &str| Failing {
         why,
         what,
         fields: field,
         help: help.to_owned(),
         evidence: None,
     };
-    if let Some(port) = REFUSED.captures(said) {
+    if let Some(port) = REFUSED.captures(message) {
         return Failing {
             evidence: undeclared_port(manifest, container, probe),
-            ..told(
+            ..failing(
                 Why::Refused,
                 format!("nothing in it listens on port `{}`, which its `{probe}` asks", &port[1]),
                 field("port"),
@@ -67,7 +67,7 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
             )
         };
     }
-    if let Some(status) = STATUS.captures(said) {
+    if let Some(status) = STATUS.captures(message) {
         let path = live::text(manifest, &format!("{at}/{probe}/httpGet/path"));
         let path = if path.is_empty() { "/" } else { path };
         let (field, help) = match &status[1] {
@@ -78,15 +78,15 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
             }
             _ => (field(""), "see in the log why the program answers so"),
         };
-        return told(
+        return failing(
             Why::Status,
             format!("it answers {} to its `{probe}` at `{path}`", &status[1]),
             field,
             help,
         );
     }
-    if ENDED.is_match(said) {
-        return told(
+    if ENDED.is_match(message) {
+        return failing(
             Why::Closed,
             format!("it ends the connection of its `{probe}` without an answer"),
             field("scheme"),
@@ -94,9 +94,9 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
         );
     }
     let slow = ["context deadline exceeded", "Client.Timeout", "timed out", "i/o timeout"];
-    if slow.iter().any(|sign| said.contains(sign)) {
+    if slow.iter().any(|sign| message.contains(sign)) {
         let seconds = live::number(manifest, &format!("{at}/{probe}/timeoutSeconds")).unwrap_or(1);
-        return told(
+        return failing(
             Why::Slow,
             format!("its `{probe}` gets no answer within {seconds} s"),
             vec![format!("{probe}/timeoutSeconds"), probe.to_owned()],
@@ -109,7 +109,7 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
     };
     Failing {
         evidence: undeclared_port(manifest, container, probe),
-        ..told(
+        ..failing(
             Why::Unknown,
             format!("its `{probe}` does not succeed"),
             field(if way == "exec" { "command" } else { "port" }),
@@ -164,7 +164,7 @@ mod tests {
         let pod = json!({"kind": "Pod", "spec": {"containers": [{"name": "web", "ports": [{"containerPort": 8000}],
             "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "timeoutSeconds": 2},
             "livenessProbe": {"exec": {"command": ["false"]}}}]}});
-        for (probe, said, what, field) in [
+        for (probe, message, what, field) in [
             (
                 "readinessProbe",
                 "Readiness probe failed: Get \"http://10.0.0.4:8080/healthz\": dial tcp 10.0.0.4:8080: connect: connection refused",
@@ -202,8 +202,8 @@ mod tests {
                 "livenessProbe/exec/command",
             ),
         ] {
-            let failing = read(&pod, "web", probe, said);
-            assert_eq!((failing.what.as_str(), failing.fields[0].as_str()), (what, field), "{said}");
+            let failing = read(&pod, "web", probe, message);
+            assert_eq!((failing.what.as_str(), failing.fields[0].as_str()), (what, field), "{message}");
         }
         let failing =
             read(&pod, "web", "readinessProbe", "dial tcp 10.0.0.4:8080: connect: connection refused");

@@ -104,7 +104,7 @@ fn source(volume: &Value, at: &str, missing: &Missing) -> Option<Reference> {
     };
     let source = volume.get(field)?;
     let (name_field, name) = names.iter().find_map(|name| Some((*name, source.get(*name)?.as_str()?)))?;
-    if missing.name.as_deref().is_some_and(|wanted| wanted != name) {
+    if missing.name.as_deref().is_some_and(|desired| desired != name) {
         return None;
     }
     let mut pointer = format!("{at}/{field}/{name_field}");

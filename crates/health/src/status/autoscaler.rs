@@ -20,7 +20,7 @@ const FIRST_FIGURES: SignedDuration = SignedDuration::from_secs(300);
 pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
     let figures = describe(object);
     for kind in ["AbleToScale", "ScalingActive"] {
-        let Some(bad) = live::condition(object, kind).filter(|one| one.status == "False") else { continue };
+        let Some(bad) = live::condition(object, kind).filter(|item| item.status == "False") else { continue };
         if bad.reason == "ScalingDisabled" {
             return HealthStatus::ready(
                 "ScalingDisabled",

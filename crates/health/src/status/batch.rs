@@ -7,9 +7,9 @@ use crate::status::HealthStatus;
 use serde_json::Value;
 
 pub(super) fn job(object: &Value, context: Context<'_>) -> HealthStatus {
-    let wanted = live::number(object, "/spec/completions").unwrap_or(1);
+    let desired = live::number(object, "/spec/completions").unwrap_or(1);
     let done = live::count(object, "/status/succeeded");
-    let of = |health_status: HealthStatus| health_status.replicas(done, wanted);
+    let of = |health_status: HealthStatus| health_status.replicas(done, desired);
     if live::holds(object, "Complete") {
         return of(HealthStatus::ready("Complete", "it ran to its end"));
     }
@@ -42,7 +42,7 @@ pub(super) fn job(object: &Value, context: Context<'_>) -> HealthStatus {
     let failed = if failures > 0 { format!(", {failures} failed") } else { String::new() };
     of(HealthStatus::progressing(
         "Running",
-        format!("{done} of {wanted} completed, {active} running{failed}"),
+        format!("{done} of {desired} completed, {active} running{failed}"),
     ))
 }
 

@@ -84,7 +84,10 @@ pub(super) fn status(object: &Value) -> Option<HealthStatus> {
     let mut signals = known::signals(object);
     signals.extend(fields::signals(object));
     if known::is_only_read(object) {
-        signals.iter_mut().filter(|one| one.sign == Sign::Good).for_each(|one| one.sign = Sign::Hint);
+        signals
+            .iter_mut()
+            .filter(|signal| signal.sign == Sign::Good)
+            .for_each(|signal| signal.sign = Sign::Hint);
     }
     let worst = signals.iter().map(|signal| signal.sign).max();
     if is_paused(object) && worst != Some(Sign::Failed) {

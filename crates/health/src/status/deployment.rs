@@ -18,28 +18,28 @@ use serde_json::Value;
 const EXCEEDED: &str = "ProgressDeadlineExceeded";
 
 pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
-    let wanted = live::number(object, "/spec/replicas").unwrap_or(1);
+    let desired = live::number(object, "/spec/replicas").unwrap_or(1);
     let existing = live::count(object, "/status/replicas");
     let updated = live::count(object, "/status/updatedReplicas");
     let ready = live::count(object, "/status/readyReplicas");
     let available = live::count(object, "/status/availableReplicas");
-    let of = |health_status: HealthStatus| health_status.replicas(ready.min(updated), wanted);
+    let of = |health_status: HealthStatus| health_status.replicas(ready.min(updated), desired);
 
     if live::flag(object, "/spec/paused") {
         return of(paused(context));
     }
-    let satisfied = updated >= wanted
+    let satisfied = updated >= desired
         && existing <= updated
-        && existing <= wanted
-        && available >= wanted.max(updated)
-        && ready >= wanted;
+        && existing <= desired
+        && available >= desired.max(updated)
+        && ready >= desired;
     let progressing = live::condition(object, "Progressing");
     let rolled = !has_deadline(object)
         || progressing.is_some_and(|now| now.holds() && now.reason == "NewReplicaSetAvailable");
     if satisfied && live::holds(object, "Available") && rolled {
-        return of(HealthStatus::ready("MinimumReplicasAvailable", ready_of(ready, wanted)));
+        return of(HealthStatus::ready("MinimumReplicasAvailable", ready_of(ready, desired)));
     }
-    let missing = missing(wanted, existing, updated, ready, available);
+    let missing = missing(desired, existing, updated, ready, available);
     match progressing {
         Some(now) if !satisfied && !now.holds() && now.reason == EXCEEDED => {
             if fresh(object, now, context) {
@@ -79,18 +79,18 @@ fn fresh(object: &Value, now: Condition<'_>, context: Context<'_>) -> bool {
         || context.since.is_some_and(|since| since >= deadline)
 }
 
-fn missing(wanted: i64, existing: i64, updated: i64, ready: i64, available: i64) -> String {
+fn missing(desired: i64, existing: i64, updated: i64, ready: i64, available: i64) -> String {
     let old = existing - updated;
     // Whichever pods are ready, no more of them than there are old ones can be old.
     let new_ready = (ready - old.max(0)).max(0);
-    if updated < wanted {
-        format!("{updated} of {wanted} pods updated")
+    if updated < desired {
+        format!("{updated} of {desired} pods updated")
     } else if old > 0 && new_ready < updated {
         format!("{new_ready} of {updated} new {} ready", if updated == 1 { "pod" } else { "pods" })
     } else if old > 0 {
         format!("{old} old {} still there", if old == 1 { "pod" } else { "pods" })
-    } else if ready < wanted || available < wanted.max(updated) {
-        starting(ready, available, wanted)
+    } else if ready < desired || available < desired.max(updated) {
+        starting(ready, available, desired)
     } else {
         "its controller is finishing the rollout".to_owned()
     }

@@ -31,7 +31,7 @@ pub struct Rule(Form);
 #[derive(Debug, Clone)]
 enum Form {
     Condition { kind: String, status: String },
-    Path { steps: Vec<Step>, wanted: Option<String> },
+    Path { steps: Vec<Step>, desired: Option<String> },
     Cel(Expr),
 }
 
@@ -57,8 +57,8 @@ impl Rule {
         }
         let jsonpath = text.strip_prefix("jsonpath=");
         if jsonpath.is_some() || text.starts_with('{') {
-            let (steps, wanted) = path::read(jsonpath.unwrap_or(text))?;
-            return Ok(Rule(Form::Path { steps, wanted }));
+            let (steps, desired) = path::read(jsonpath.unwrap_or(text))?;
+            return Ok(Rule(Form::Path { steps, desired }));
         }
         cel::read(text).map(|expr| Rule(Form::Cel(expr)))
     }
@@ -73,10 +73,10 @@ impl Rule {
             Form::Condition { kind, status } => {
                 live::condition(object, kind).is_some_and(|found| found.status.eq_ignore_ascii_case(status))
             }
-            Form::Path { steps, wanted } => {
+            Form::Path { steps, desired } => {
                 let found = path::find(steps, object);
-                match wanted {
-                    Some(wanted) => found.iter().any(|value| as_text(value) == *wanted),
+                match desired {
+                    Some(desired) => found.iter().any(|value| as_text(value) == *desired),
                     None => found.iter().any(|value| !value.is_null()),
                 }
             }
@@ -100,7 +100,7 @@ mod tests {
         let object = json!({"metadata": {"name": "db", "labels": {"app.kubernetes.io/name": "db"}}, "spec": {"replicas": 2},
             "status": {"phase": "Running", "ready": true, "nodes": [{"up": 3}], "message": "2 of 2 Ready",
             "conditions": [{"type": "Synced", "status": "True"}, {"type": "Healthy", "status": "False"}]}});
-        for (rule, wanted) in [
+        for (rule, desired) in [
             ("status.phase == 'Running'", true),
             ("self.status.phase != \"Running\"", false),
             ("status.ready", true),
@@ -145,7 +145,7 @@ mod tests {
             ("jsonpath={.metadata.labels['app.kubernetes.io/name']}=db", true),
             ("jsonpath={.metadata.labels.app\\.kubernetes\\.io/name}=db", true),
         ] {
-            assert_eq!(Rule::read(rule).map(|rule| rule.holds(&object)), Ok(Ok(wanted)), "{rule}");
+            assert_eq!(Rule::read(rule).map(|rule| rule.holds(&object)), Ok(Ok(desired)), "{rule}");
         }
     }
 
@@ -182,9 +182,9 @@ mod tests {
             ("status.w.exists(a, a == 'word')".to_owned(), Ok(false)),
             ("status.w.all(a, a.startsWith('word') && a.contains('xx'))".to_owned(), Ok(true)),
         ];
-        for (rule, wanted) in cases {
+        for (rule, desired) in cases {
             let read = Rule::read(&rule).unwrap_or_else(|why| panic!("{why}: {rule:.200}"));
-            assert_eq!(read.holds(&object), wanted, "{rule:.200}");
+            assert_eq!(read.holds(&object), desired, "{rule:.200}");
         }
         let every = format!("jsonpath={{.status{}}}", "[*]".repeat(1_000));
         assert_eq!(Rule::read(&every).unwrap().holds(&object), Ok(false));
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said() {
-        for (rule, wanted) in [
+        for (rule, desired) in [
             ("", "nothing is written where a value belongs"),
             ("status.phase ==", "nothing is written where a value belongs"),
             ("status.phase = 'x'", "`= 'x'` cannot be read; equality is `==`"),
@@ -233,7 +233,7 @@ mod tests {
             ),
             ("condition=", "`condition=` names no condition: write `condition=Ready`"),
         ] {
-            assert_eq!(Rule::read(rule).map(|_| ()), Err(wanted.to_owned()), "{rule}");
+            assert_eq!(Rule::read(rule).map(|_| ()), Err(desired.to_owned()), "{rule}");
         }
         assert!(Rule::read(&"(".repeat(5_000)).is_err(), "depth is bounded");
         assert!(Rule::read(&"!".repeat(5_000)).is_err(), "depth is bounded");

@@ -15,10 +15,10 @@ pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
     match live::text(object, "/status/phase") {
         "Succeeded" => HealthStatus::ready(reason("Completed"), "it ran to its end"),
         "Failed" => {
-            let said = live::text(object, "/status/message");
+            let message = live::text(object, "/status/message");
             HealthStatus::failed(
                 reason("Failed"),
-                if said.is_empty() { "its containers ended with an error" } else { said },
+                if message.is_empty() { "its containers ended with an error" } else { message },
             )
         }
         "Running" if live::holds(object, "Ready") => {
@@ -76,10 +76,10 @@ fn not_ready(object: &Value, context: Context<'_>, reason: &str) -> HealthStatus
     if let Some(gate) = unmet_gate(object) {
         return HealthStatus::progressing("ReadinessGatesNotReady", unmet(&gate));
     }
-    let said = live::condition(object, "Ready").map_or("", |ready| ready.message);
+    let message = live::condition(object, "Ready").map_or("", |ready| ready.message);
     HealthStatus::progressing(
         reason,
-        if said.is_empty() { "its containers are ready, it is not yet" } else { said },
+        if message.is_empty() { "its containers are ready, it is not yet" } else { message },
     )
 }
 
@@ -124,9 +124,9 @@ fn unmet(gate: &Gate<'_>) -> String {
     let Some(condition) = &gate.condition else {
         return format!("it waits for its readiness gate `{name}`, which nothing has set");
     };
-    let said = if condition.message.is_empty() { condition.reason } else { condition.message };
-    let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-    format!("it waits for its readiness gate `{name}`, which is {}{said}", condition.status)
+    let detail = if condition.message.is_empty() { condition.reason } else { condition.message };
+    let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+    format!("it waits for its readiness gate `{name}`, which is {}{detail}", condition.status)
 }
 
 /// The gates that keep a pod from being scheduled, in backticks.

@@ -9,8 +9,8 @@ pub(super) fn disruption_budget(object: &Value) -> HealthStatus {
     if object.get("status").is_none() {
         return HealthStatus::progressing("NotObserved", "its controller has not seen it yet");
     }
-    let said = |entry: &&Value| live::text(entry, "/type") == "DisruptionAllowed";
-    let mut all = live::list(object, "/status/conditions").iter().filter(said).map(live::read_condition);
+    let is_it = |entry: &&Value| live::text(entry, "/type") == "DisruptionAllowed";
+    let mut all = live::list(object, "/status/conditions").iter().filter(is_it).map(live::read_condition);
     match all.clone().find(|allowed| allowed.reason == "SyncFailed").or_else(|| all.next()) {
         // Nothing waits for it: pods start and stop without one, too.
         Some(allowed) if allowed.reason == "SyncFailed" => {

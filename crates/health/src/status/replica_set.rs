@@ -7,16 +7,16 @@ use crate::status::starting;
 use serde_json::Value;
 
 pub(super) fn compute(object: &Value) -> HealthStatus {
-    let wanted = live::number(object, "/spec/replicas").unwrap_or(1);
+    let desired = live::number(object, "/spec/replicas").unwrap_or(1);
     let existing = live::count(object, "/status/replicas");
     let ready = live::count(object, "/status/readyReplicas");
     let available = live::count(object, "/status/availableReplicas");
-    let of = |health_status: HealthStatus| health_status.replicas(ready, wanted);
-    if existing != wanted {
-        return of(HealthStatus::progressing("Scaling", format!("{existing} of {wanted} pods exist")));
+    let of = |health_status: HealthStatus| health_status.replicas(ready, desired);
+    if existing != desired {
+        return of(HealthStatus::progressing("Scaling", format!("{existing} of {desired} pods exist")));
     }
-    if ready < wanted || available < wanted {
-        return of(HealthStatus::progressing("Starting", starting(ready, available, wanted)));
+    if ready < desired || available < desired {
+        return of(HealthStatus::progressing("Starting", starting(ready, available, desired)));
     }
-    of(HealthStatus::ready("ReplicasReady", ready_of(ready, wanted)))
+    of(HealthStatus::ready("ReplicasReady", ready_of(ready, desired)))
 }

@@ -30,8 +30,8 @@ pub(super) fn attachment(object: &Value) -> HealthStatus {
     for (field, reason) in [("attachError", "AttachError"), ("detachError", "DetachError")] {
         let at = format!("/status/{field}/message");
         if object.pointer(&format!("/status/{field}")).is_some_and(Value::is_object) {
-            let said = live::text(object, &at);
-            let message = if said.is_empty() { "the attacher reports an error" } else { said };
+            let text = live::text(object, &at);
+            let message = if text.is_empty() { "the attacher reports an error" } else { text };
             return HealthStatus::progressing(reason, message);
         }
     }

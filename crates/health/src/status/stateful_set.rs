@@ -11,47 +11,47 @@ use crate::status::starting;
 use serde_json::Value;
 
 pub(super) fn compute(object: &Value) -> HealthStatus {
-    let wanted = live::number(object, "/spec/replicas").unwrap_or(1);
+    let desired = live::number(object, "/spec/replicas").unwrap_or(1);
     let existing = live::count(object, "/status/replicas");
     let ready = live::count(object, "/status/readyReplicas");
     let updated = live::count(object, "/status/updatedReplicas");
-    let of = |health_status: HealthStatus| health_status.replicas(ready, wanted);
+    let of = |health_status: HealthStatus| health_status.replicas(ready, desired);
 
     if live::text(object, "/spec/updateStrategy/type") == "OnDelete" {
-        return of(if ready >= wanted {
+        return of(if ready >= desired {
             let same =
                 live::text(object, "/status/currentRevision") == live::text(object, "/status/updateRevision");
-            let new = if same { wanted } else { updated };
-            HealthStatus::ready("OnDelete", ready_of(ready, wanted)).note(on_delete(new, wanted))
+            let new = if same { desired } else { updated };
+            HealthStatus::ready("OnDelete", ready_of(ready, desired)).note(on_delete(new, desired))
         } else {
-            HealthStatus::progressing("Starting", ready_of(ready, wanted))
+            HealthStatus::progressing("Starting", ready_of(ready, desired))
         });
     }
-    if existing != wanted {
-        return of(HealthStatus::progressing("Scaling", format!("{existing} of {wanted} pods exist")));
+    if existing != desired {
+        return of(HealthStatus::progressing("Scaling", format!("{existing} of {desired} pods exist")));
     }
-    if ready < wanted {
-        return of(HealthStatus::progressing("Starting", ready_of(ready, wanted)));
+    if ready < desired {
+        return of(HealthStatus::progressing("Starting", ready_of(ready, desired)));
     }
     let available = live::number(object, "/status/availableReplicas");
     let slow = live::count(object, "/spec/minReadySeconds") > 0;
-    if available.is_some_and(|available| available < wanted) || (slow && available.is_none()) {
-        return of(HealthStatus::progressing("Starting", starting(ready, available.unwrap_or(0), wanted)));
+    if available.is_some_and(|available| available < desired) || (slow && available.is_none()) {
+        return of(HealthStatus::progressing("Starting", starting(ready, available.unwrap_or(0), desired)));
     }
     let partition = live::count(object, "/spec/updateStrategy/rollingUpdate/partition");
     let same = live::text(object, "/status/currentRevision") == live::text(object, "/status/updateRevision");
     // Old controllers leave updatedReplicas out while nothing is being updated.
-    let idle = same && live::count(object, "/status/currentReplicas") >= wanted;
-    let to_update = (wanted - partition).max(0);
+    let idle = same && live::count(object, "/status/currentReplicas") >= desired;
+    let to_update = (desired - partition).max(0);
     if updated < to_update && !idle {
         return of(HealthStatus::progressing("Updating", format!("{updated} of {to_update} pods updated")));
     }
     if partition == 0 && !same {
         return of(HealthStatus::progressing("Updating", "its controller is finishing the rollout"));
     }
-    let health_status = of(HealthStatus::ready("RevisionReady", ready_of(ready, wanted)));
+    let health_status = of(HealthStatus::ready("RevisionReady", ready_of(ready, desired)));
     if partition > 0 {
-        health_status.note(format!("canary: {to_update} of {wanted} pods updated"))
+        health_status.note(format!("canary: {to_update} of {desired} pods updated"))
     } else {
         health_status
     }

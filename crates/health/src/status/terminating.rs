@@ -40,15 +40,15 @@ pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
         ));
     }
     let reason = if condition.reason.is_empty() { kind } else { condition.reason };
-    let said = if condition.message.is_empty() { kind } else { condition.message };
-    of(reason, format!("being deleted{held}; {said}"))
+    let text = if condition.message.is_empty() { kind } else { condition.message };
+    of(reason, format!("being deleted{held}; {text}"))
 }
 
 /// The aggregated API that does not answer, so that nobody can tell what is left in the namespace.
-fn dead_service<'a>(said: &str, snapshot: &'a Snapshot) -> Option<&'a Value> {
+fn dead_service<'a>(message: &str, snapshot: &'a Snapshot) -> Option<&'a Value> {
     snapshot.kind("apiregistration.k8s.io", "APIService", "").find(|service| {
         let (group, version) = (live::text(service, "/spec/group"), live::text(service, "/spec/version"));
-        !live::holds(service, "Available") && said.contains(&format!("{group}/{version}"))
+        !live::holds(service, "Available") && message.contains(&format!("{group}/{version}"))
     })
 }
 

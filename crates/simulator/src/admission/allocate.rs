@@ -37,27 +37,28 @@ impl Memory {
         let (mut ours, mut protocols) = (BTreeSet::new(), BTreeSet::new());
         let count = service["spec"]["ports"].as_array().map_or(0, Vec::len);
         for index in 0..count {
-            let wanted = service["spec"]["ports"][index]["nodePort"].as_u64().unwrap_or(0);
+            let desired = service["spec"]["ports"][index]["nodePort"].as_u64().unwrap_or(0);
             let field = format!("spec.ports[{index}].nodePort");
             let protocol = text(&service["spec"]["ports"][index]["protocol"]);
             // The protocols of one Service may share a number.
-            let repeated = !protocols.insert((wanted, protocol));
-            if wanted != 0 && (taken.contains(&wanted) || repeated) {
-                let cause = Cause::invalid(field, &wanted.to_string(), "provided port is already allocated");
+            let repeated = !protocols.insert((desired, protocol));
+            if desired != 0 && (taken.contains(&desired) || repeated) {
+                let cause = Cause::invalid(field, &desired.to_string(), "provided port is already allocated");
                 return Err(refuse::invalid(at, "Service", &[cause]));
             }
-            if wanted != 0 && !PORTS.contains(&wanted) {
+            if desired != 0 && !PORTS.contains(&desired) {
                 let why = "provided port is not in the valid range. The range of valid ports is 30000-32767";
                 return Err(refuse::invalid(
                     at,
                     "Service",
-                    &[Cause::invalid(field, &wanted.to_string(), why)],
+                    &[Cause::invalid(field, &desired.to_string(), why)],
                 ));
             }
             let earlier = before
                 .and_then(|before| before["spec"]["ports"][index]["nodePort"].as_u64())
                 .filter(|port| !ours.contains(port));
-            let port = if wanted == 0 { earlier.unwrap_or_else(|| self.free(&taken, &ours)) } else { wanted };
+            let port =
+                if desired == 0 { earlier.unwrap_or_else(|| self.free(&taken, &ours)) } else { desired };
             ours.insert(port);
             service["spec"]["ports"][index]["nodePort"] = json!(port);
         }

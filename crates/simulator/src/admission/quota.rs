@@ -34,11 +34,11 @@ impl Memory {
                 }
             }
             if !silent.is_empty() {
-                let told: Vec<String> = silent
+                let messages: Vec<String> = silent
                     .iter()
                     .map(|(resource, container)| format!("{resource} for: {container}"))
                     .collect();
-                let why = format!("failed quota: {name}: must specify {}", told.join("; "));
+                let why = format!("failed quota: {name}: must specify {}", messages.join("; "));
                 return Err(refuse::forbidden(at, &why));
             }
             if !asked.is_empty() {

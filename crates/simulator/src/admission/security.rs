@@ -56,8 +56,8 @@ fn baseline(spec: &Value) -> Vec<String> {
     let host: Vec<&str> =
         ["hostNetwork", "hostPID", "hostIPC"].into_iter().filter(|field| spec[*field] == true).collect();
     if !host.is_empty() {
-        let told: Vec<String> = host.iter().map(|field| format!("{field}=true")).collect();
-        wrong.push(format!("host namespaces ({})", told.join(", ")));
+        let messages: Vec<String> = host.iter().map(|field| format!("{field}=true")).collect();
+        wrong.push(format!("host namespaces ({})", messages.join(", ")));
     }
     let paths: Vec<String> = spec["volumes"]
         .as_array()
@@ -86,7 +86,7 @@ fn restricted(spec: &Value) -> Vec<String> {
     }
     let keeps = |container: &Value| {
         let dropped = &container["securityContext"]["capabilities"]["drop"];
-        !dropped.as_array().is_some_and(|all| all.iter().any(|one| one == "ALL"))
+        !dropped.as_array().is_some_and(|all| all.iter().any(|item| item == "ALL"))
     };
     if let Some(who) = named(spec, keeps) {
         wrong.push(format!(

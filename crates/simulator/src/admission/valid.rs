@@ -57,8 +57,8 @@ fn workload(object: &Value) -> Vec<Cause> {
         wrong.push(Cause::required("spec.selector", ""));
     } else {
         let labels = &spec["template"]["metadata"]["labels"];
-        let wanted = spec["selector"]["matchLabels"].as_object();
-        if wanted.into_iter().flatten().any(|(key, value)| labels.get(key) != Some(value)) {
+        let desired = spec["selector"]["matchLabels"].as_object();
+        if desired.into_iter().flatten().any(|(key, value)| labels.get(key) != Some(value)) {
             let why = "`selector` does not match template `labels`";
             wrong.push(Cause::invalid("spec.template.metadata.labels", &labels.to_string(), why));
         }

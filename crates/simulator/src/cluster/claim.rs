@@ -43,9 +43,9 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
     if claim["status"]["phase"] == "Bound" {
         return;
     }
-    let wanted = text(&claim["spec"]["volumeName"]);
-    if !wanted.is_empty() {
-        if let Some(volume) = ctx.get(kinds::VOLUME, "", &wanted)
+    let desired = text(&claim["spec"]["volumeName"]);
+    if !desired.is_empty() {
+        if let Some(volume) = ctx.get(kinds::VOLUME, "", &desired)
             && volume["spec"]["claimRef"].get("uid").is_none_or(|uid| *uid == claim["metadata"]["uid"])
         {
             bind(ctx, claim, volume);
@@ -144,7 +144,7 @@ fn bind(ctx: &mut ControllerContext<'_>, mut claim: Value, mut volume: Value) {
 /// Nobody uses it any more: it goes, and its volume with it or not.
 fn release(ctx: &mut ControllerContext<'_>, mut claim: Value) {
     let all = claim["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
-    let left: Vec<Value> = all.into_iter().filter(|one| one != PROTECTION).collect();
+    let left: Vec<Value> = all.into_iter().filter(|item| item != PROTECTION).collect();
     if !left.is_empty() {
         claim["metadata"]["finalizers"] = json!(left);
         ctx.keep(claim);

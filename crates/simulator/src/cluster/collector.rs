@@ -105,7 +105,7 @@ fn dependents(ctx: &ControllerContext<'_>, object: &Value) -> Vec<Value> {
 }
 
 fn has(object: &Value, finalizer: &str) -> bool {
-    object["metadata"]["finalizers"].as_array().is_some_and(|all| all.iter().any(|one| one == finalizer))
+    object["metadata"]["finalizers"].as_array().is_some_and(|all| all.iter().any(|item| item == finalizer))
 }
 
 fn disown(object: &mut Value, uid: &Value) {
@@ -121,7 +121,7 @@ fn disown(object: &mut Value, uid: &Value) {
 /// Takes a finalizer away; the object goes if it was the last.
 fn release(ctx: &mut ControllerContext<'_>, mut object: Value, finalizer: &str) {
     let all = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
-    let left: Vec<Value> = all.into_iter().filter(|one| one != finalizer).collect();
+    let left: Vec<Value> = all.into_iter().filter(|item| item != finalizer).collect();
     let over = left.is_empty() && !crate::deletion::is_held(&object);
     object["metadata"]["finalizers"] = json!(left);
     if over {

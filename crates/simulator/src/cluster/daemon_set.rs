@@ -56,8 +56,8 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
 }
 
 fn is_for(set: &Value, node: &Value) -> bool {
-    let wanted = set["spec"]["template"]["spec"]["nodeSelector"].as_object();
-    wanted.into_iter().flatten().all(|(key, value)| node["metadata"]["labels"].get(key) == Some(value))
+    let desired = set["spec"]["template"]["spec"]["nodeSelector"].as_object();
+    desired.into_iter().flatten().all(|(key, value)| node["metadata"]["labels"].get(key) == Some(value))
 }
 
 /// The node that a pod is for, scheduled or not.

@@ -173,9 +173,9 @@ fn roll(ctx: &mut ControllerContext<'_>, deployment: &Value, new: &Value, old: &
         }
         return;
     }
-    let wanted = room(deployment, size(new), old);
-    let grown = wanted != size(new);
-    resize(ctx, deployment, new, wanted);
+    let desired = room(deployment, size(new), old);
+    let grown = desired != size(new);
+    resize(ctx, deployment, new, desired);
     if !grown {
         shrink(ctx, deployment, new, old);
     }
@@ -206,9 +206,9 @@ fn shrink(ctx: &mut ControllerContext<'_>, deployment: &Value, new: &Value, old:
     }
 }
 
-fn resize(ctx: &mut ControllerContext<'_>, deployment: &Value, set: &Value, wanted: i64) {
+fn resize(ctx: &mut ControllerContext<'_>, deployment: &Value, set: &Value, desired: i64) {
     let before = size(set);
-    if before == wanted {
+    if before == desired {
         return;
     }
     let Some(mut set) =
@@ -216,11 +216,11 @@ fn resize(ctx: &mut ControllerContext<'_>, deployment: &Value, set: &Value, want
     else {
         return;
     };
-    set["spec"]["replicas"] = json!(wanted);
+    set["spec"]["replicas"] = json!(desired);
     set["metadata"]["annotations"]["deployment.kubernetes.io/desired-replicas"] =
         json!(deployment["spec"]["replicas"].to_string());
     let set = ctx.keep(set);
-    record_scaling(ctx, deployment, &set, before, wanted);
+    record_scaling(ctx, deployment, &set, before, desired);
 }
 
 fn record_scaling(ctx: &mut ControllerContext<'_>, deployment: &Value, set: &Value, before: i64, now: i64) {

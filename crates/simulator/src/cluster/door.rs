@@ -103,12 +103,12 @@ impl Doors {
         later: &mut Vec<(Duration, Task)>,
     ) {
         let Some(address) = world.settings.nodes.first().map(|node| node.address) else { return };
-        let wanted = wanted(world, namespace, name);
+        let desired = desired(world, namespace, name);
         let mut ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
         ports.retain(|place, _| {
-            place.namespace != namespace || place.service != name || wanted.contains_key(place)
+            place.namespace != namespace || place.service != name || desired.contains_key(place)
         });
-        for (place, pods) in wanted {
+        for (place, pods) in desired {
             let port = ports.entry(place.clone()).or_default();
             let followed = port.follow(&place, pods);
             let turned = self.turn(world, address, place, port);
@@ -197,26 +197,26 @@ impl Port {
 }
 
 /// The ports that a Service has on the node, and the pods that each leads to.
-fn wanted(world: &World, namespace: &str, name: &str) -> BTreeMap<Place, BTreeSet<Pod>> {
+fn desired(world: &World, namespace: &str, name: &str) -> BTreeMap<Place, BTreeSet<Pod>> {
     let service = world.get(kinds::SERVICE, namespace, name).unwrap_or_default();
     let backends = backends(world, &service);
     let key = |pod: &Value| (text(&pod["metadata"]["name"]), text(&pod["metadata"]["uid"]));
-    let mut wanted: BTreeMap<Place, BTreeSet<Pod>> = BTreeMap::new();
+    let mut desired: BTreeMap<Place, BTreeSet<Pod>> = BTreeMap::new();
     for (index, port) in service["spec"]["ports"].as_array().into_iter().flatten().enumerate() {
         let place = |number: u64, of_host| {
             let (namespace, service) = (namespace.to_owned(), name.to_owned());
             u16::try_from(number).ok().map(|number| Place { namespace, service, index, number, of_host })
         };
         if let Some(place) = port["nodePort"].as_u64().and_then(|number| place(number, false)) {
-            wanted.insert(place, backends.iter().map(key).collect());
+            desired.insert(place, backends.iter().map(key).collect());
         }
         for pod in &backends {
             if let Some(place) = host_port(port, pod).and_then(|number| place(number, true)) {
-                wanted.entry(place).or_default().insert(key(pod));
+                desired.entry(place).or_default().insert(key(pod));
             }
         }
     }
-    wanted
+    desired
 }
 
 fn listen(at: SocketAddr) -> std::io::Result<TcpListener> {

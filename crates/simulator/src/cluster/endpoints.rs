@@ -85,18 +85,18 @@ fn slice(ctx: &mut ControllerContext<'_>, service: &Value, pods: &[Value]) {
         "endpointslice.kubernetes.io/managed-by".to_owned(),
         json!("endpointslice-controller.k8s.io"),
     );
-    let wanted = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+    let desired = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
         "metadata": {"name": called, "namespace": namespace, "generateName": format!("{name}-"),
             "labels": labels, "ownerReferences": [owner]},
         "addressType": "IPv4", "endpoints": entries, "ports": ports(service, pods)});
-    replace(ctx, kinds::SLICE, wanted, &["endpoints", "ports"]);
+    replace(ctx, kinds::SLICE, desired, &["endpoints", "ports"]);
 }
 
 fn endpoints(ctx: &mut ControllerContext<'_>, service: &Value, pods: &[Value]) {
     let (namespace, name) = (text(&service["metadata"]["namespace"]), text(&service["metadata"]["name"]));
     let address = |pod: &Value| json!({"ip": pod["status"]["podIP"], "nodeName": pod["spec"]["nodeName"], "targetRef": reference(pod)});
-    let of = |wanted: bool| -> Vec<Value> {
-        pods.iter().filter(|pod| !is_dying(pod) && is_ready(pod) == wanted).map(address).collect()
+    let of = |desired: bool| -> Vec<Value> {
+        pods.iter().filter(|pod| !is_dying(pod) && is_ready(pod) == desired).map(address).collect()
     };
     let mut subset = json!({"ports": ports(service, pods)});
     for (field, addresses) in [("addresses", of(true)), ("notReadyAddresses", of(false))] {
@@ -108,23 +108,23 @@ fn endpoints(ctx: &mut ControllerContext<'_>, service: &Value, pods: &[Value]) {
     let subsets = if none { json!([]) } else { json!([subset]) };
     let mut labels = service["metadata"]["labels"].as_object().cloned().unwrap_or_default();
     labels.insert("endpoints.kubernetes.io/managed-by".to_owned(), json!("endpoint-controller"));
-    let wanted = json!({"apiVersion": "v1", "kind": "Endpoints",
+    let desired = json!({"apiVersion": "v1", "kind": "Endpoints",
         "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "subsets": subsets});
-    replace(ctx, kinds::ENDPOINTS, wanted, &["subsets"]);
+    replace(ctx, kinds::ENDPOINTS, desired, &["subsets"]);
 }
 
-fn replace(ctx: &mut ControllerContext<'_>, kind: kinds::Served, wanted: Value, fields: &[&str]) {
-    let (namespace, name) = (text(&wanted["metadata"]["namespace"]), text(&wanted["metadata"]["name"]));
+fn replace(ctx: &mut ControllerContext<'_>, kind: kinds::Served, desired: Value, fields: &[&str]) {
+    let (namespace, name) = (text(&desired["metadata"]["namespace"]), text(&desired["metadata"]["name"]));
     match ctx.get(kind, &namespace, &name) {
         Some(mut there) => {
             for field in fields {
-                there[*field] = wanted[*field].clone();
+                there[*field] = desired[*field].clone();
             }
             ctx.keep(there);
         }
         None => {
-            ctx.put(wanted);
+            ctx.put(desired);
         }
     }
 }

@@ -61,10 +61,10 @@ fn choose<'a>(ingresses: &'a [Value], host: &str, path: &str) -> Option<Leads<'a
     for ingress in ingresses {
         for rule in ingress["spec"]["rules"].as_array().into_iter().flatten() {
             let Some(near) = fits_host(rule["host"].as_str().unwrap_or_default(), host) else { continue };
-            for one in rule["http"]["paths"].as_array().into_iter().flatten() {
-                let written = text(&one["path"]);
-                if fits_path(&text(&one["pathType"]), &written, path) {
-                    fitting.push(((near, written.len()), leads(ingress, &one["backend"])));
+            for item in rule["http"]["paths"].as_array().into_iter().flatten() {
+                let written = text(&item["path"]);
+                if fits_path(&text(&item["pathType"]), &written, path) {
+                    fitting.push(((near, written.len()), leads(ingress, &item["backend"])));
                 }
             }
         }
@@ -104,10 +104,10 @@ fn fits_path(kind: &str, written: &str, asked: &str) -> bool {
 }
 
 /// The index of the port that a backend names, by number or name.
-fn port(service: &Value, wanted: &Value) -> Option<usize> {
+fn port(service: &Value, desired: &Value) -> Option<usize> {
     let ports = service["spec"]["ports"].as_array()?;
-    let by_name = |port: &Value| !wanted["name"].is_null() && port["name"] == wanted["name"];
-    ports.iter().position(|port| by_name(port) || port["port"] == wanted["number"])
+    let by_name = |port: &Value| !desired["name"].is_null() && port["name"] == desired["name"];
+    ports.iter().position(|port| by_name(port) || port["port"] == desired["number"])
 }
 
 #[cfg(test)]

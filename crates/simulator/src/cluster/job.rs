@@ -54,7 +54,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
         .filter_map(|status| status["restartCount"].as_u64())
         .sum();
     let number = |field: &str| usize::try_from(job["spec"][field].as_u64().unwrap_or(1)).unwrap_or(1);
-    let (wanted, at_once, limit) = (number("completions"), number("parallelism"), number("backoffLimit"));
+    let (desired, at_once, limit) = (number("completions"), number("parallelism"), number("backoffLimit"));
     let failures = lost + usize::try_from(restarts).unwrap_or(0);
     let mut running = active.len();
     if failures > limit {
@@ -64,7 +64,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
         let why = "Job was active longer than specified deadline";
         fail(ctx, &mut job, &active, "DeadlineExceeded", why);
         running = 0;
-    } else if done >= wanted {
+    } else if done >= desired {
         let stamp = ctx.stamp();
         let why = "Reached expected number of succeeded pods";
         job["status"]["completionTime"] = json!(stamp);
@@ -72,7 +72,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
         set_condition(&mut job, "Complete", true, "CompletionsReached", why, &stamp);
         ctx.tell(&job, SOURCE, "Completed", "Job completed");
     } else {
-        let room = at_once.min(wanted - done).saturating_sub(running);
+        let room = at_once.min(desired - done).saturating_sub(running);
         if let Some(left) = backing_off(ctx, &pods, lost).filter(|_| room > 0) {
             ctx.again(left, Task::for_object(Controller::Job, &job));
         } else {

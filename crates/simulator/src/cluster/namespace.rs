@@ -129,6 +129,6 @@ fn holders(objects: &[Value]) -> String {
     {
         *counts.entry(text(finalizer)).or_default() += 1;
     }
-    let told = counts.iter().map(|(name, count)| format!("{name} in {count} resource instances"));
-    told.collect::<Vec<_>>().join(", ")
+    let message = counts.iter().map(|(name, count)| format!("{name} in {count} resource instances"));
+    message.collect::<Vec<_>>().join(", ")
 }

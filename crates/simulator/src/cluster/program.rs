@@ -21,7 +21,7 @@ pub(super) struct Plan {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum End {
     /// When it is told to, or, if it hears nothing, when it is killed.
-    Told {
+    Signalled {
         /// Whether it hears that it is to end.
         hears: bool,
     },
@@ -67,10 +67,10 @@ pub(super) fn exec(command: &Value, app: &App) -> (i32, String) {
     if argv.is_empty() || run.command(&argv, false) == Known::No {
         return (0, String::new());
     }
-    let said: Vec<String> = run.says.into_iter().map(|(_, line)| line).collect();
+    let lines: Vec<String> = run.says.into_iter().map(|(_, line)| line).collect();
     match run.end {
-        Some(End::After(_, code)) => (code, said.join("\n")),
-        _ => (0, said.join("\n")),
+        Some(End::After(_, code)) => (code, lines.join("\n")),
+        _ => (0, lines.join("\n")),
     }
 }
 
@@ -87,7 +87,7 @@ fn of_image(app: &App, finishes: bool) -> Plan {
             End::After(exit.after, exit.code)
         }
         None if finishes => End::After(app.starts_after + WORK, 0),
-        None => End::Told { hears: true },
+        None => End::Signalled { hears: true },
     };
     Plan { says, end, listens: true }
 }
@@ -135,10 +135,10 @@ impl Run {
                 self.end = Some(End::After(self.at + Duration::from_millis(20), code));
             }
             ("sleep", ["infinity" | "inf", ..]) | ("tail", ["-f", "/dev/null", ..]) => {
-                self.end = Some(End::Told { hears: false });
+                self.end = Some(End::Signalled { hears: false });
             }
             ("sleep", [seconds, ..]) => match seconds.parse::<f64>() {
-                Ok(seconds) if seconds >= 600.0 => self.end = Some(End::Told { hears: false }),
+                Ok(seconds) if seconds >= 600.0 => self.end = Some(End::Signalled { hears: false }),
                 Ok(seconds) => self.at += Duration::from_secs_f64(seconds),
                 Err(_) => return Known::No,
             },
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn scripts_of_known_words_are_followed() {
-        let said = |script: &str| {
+        let lines = |script: &str| {
             let container =
                 json!({"command": ["sh", "-c", script], "resources": {"limits": {"memory": "1Mi"}}});
             let plan = plan(&container, &App::default(), false);
@@ -262,13 +262,13 @@ mod tests {
         };
         let soon = Duration::from_millis(20);
         assert_eq!(
-            said("echo a; echo 'b: c' >&2; exit 3"),
+            lines("echo a; echo 'b: c' >&2; exit 3"),
             (vec!["a".into(), "b: c".into()], End::After(soon, 3))
         );
-        assert_eq!(said("false && echo no"), (vec![], End::After(soon, 1)));
-        assert_eq!(said("exec sleep 3600").1, End::Told { hears: false });
-        assert_eq!(said("exec tail /dev/zero").1, End::OutOfMemory(Duration::from_millis(300)));
-        assert_eq!(said("python manage.py migrate && gunicorn app").1, End::Told { hears: true });
+        assert_eq!(lines("false && echo no"), (vec![], End::After(soon, 1)));
+        assert_eq!(lines("exec sleep 3600").1, End::Signalled { hears: false });
+        assert_eq!(lines("exec tail /dev/zero").1, End::OutOfMemory(Duration::from_millis(300)));
+        assert_eq!(lines("python manage.py migrate && gunicorn app").1, End::Signalled { hears: true });
     }
 
     #[test]

@@ -63,8 +63,8 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, of: &Of, namespace: &st
 /// Makes or removes pods; returns why one could not be made.
 fn scale(ctx: &mut ControllerContext<'_>, of: &Of, set: &Value) -> Option<String> {
     let mut pods: Vec<Value> = ctx.owned(kinds::POD, set).into_iter().filter(is_active).collect();
-    let wanted = usize::try_from(set["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0);
-    while pods.len() < wanted {
+    let desired = usize::try_from(set["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0);
+    while pods.len() < desired {
         let pod = template::pod(ctx, set, &set["spec"]["template"], None);
         match template::make(ctx, set, of.source, pod) {
             Ok(pod) => pods.push(pod),
@@ -87,10 +87,10 @@ fn scale(ctx: &mut ControllerContext<'_>, of: &Of, set: &Value) -> Option<String
             text(&pod["metadata"]["name"]),
         )
     });
-    for pod in pods.iter().take(pods.len().saturating_sub(wanted)) {
+    for pod in pods.iter().take(pods.len().saturating_sub(desired)) {
         ctx.remove(pod);
-        let told = format!("Deleted pod: {}", text(&pod["metadata"]["name"]));
-        ctx.tell(set, of.source, "SuccessfulDelete", &told);
+        let message = format!("Deleted pod: {}", text(&pod["metadata"]["name"]));
+        ctx.tell(set, of.source, "SuccessfulDelete", &message);
     }
     None
 }

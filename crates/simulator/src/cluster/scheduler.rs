@@ -34,8 +34,8 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
         Ok(node) => {
             pod["spec"]["nodeName"] = json!(node);
             set_condition(&mut pod, "PodScheduled", true, "", "", &stamp);
-            let told = format!("Successfully assigned {namespace}/{name} to {node}");
-            ctx.tell(&pod, SOURCE, "Scheduled", &told);
+            let message = format!("Successfully assigned {namespace}/{name} to {node}");
+            ctx.tell(&pod, SOURCE, "Scheduled", &message);
             ctx.keep(pod);
         }
         Err(why) => {
@@ -105,7 +105,7 @@ fn place(ctx: &ControllerContext<'_>, pod: &Value) -> Result<String, String> {
     if let Some((_, node)) = best {
         return Ok(node);
     }
-    let told: Vec<String> = reasons.iter().map(|(reason, nodes)| format!("{nodes} {reason}")).collect();
+    let messages: Vec<String> = reasons.iter().map(|(reason, nodes)| format!("{nodes} {reason}")).collect();
     let mut preemption = Vec::new();
     if full > 0 {
         preemption.push(format!("{full} No preemption victims found for incoming pod"));
@@ -115,7 +115,7 @@ fn place(ctx: &ControllerContext<'_>, pod: &Value) -> Result<String, String> {
     }
     Err(format!(
         "0/{all} nodes are available: {}. {NO_CLAIMS}, preemption: 0/{all} nodes are available: {}.",
-        told.join(", "),
+        messages.join(", "),
         preemption.join(", ")
     ))
 }
@@ -157,7 +157,7 @@ fn claims(ctx: &ControllerContext<'_>, pod: &Value) -> Option<String> {
 
 fn is_selected(pod: &Value, node: &Value) -> bool {
     let labels = &node["metadata"]["labels"];
-    let wanted = pod["spec"]["nodeSelector"].as_object();
+    let desired = pod["spec"]["nodeSelector"].as_object();
     let named = pod
         .pointer(
             "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms",
@@ -170,7 +170,7 @@ fn is_selected(pod: &Value, node: &Value) -> bool {
         let selector = json!({"matchExpressions": term["matchExpressions"]});
         fields && super::reading::selected(&selector, labels)
     };
-    wanted.into_iter().flatten().all(|(key, value)| labels.get(key) == Some(value))
+    desired.into_iter().flatten().all(|(key, value)| labels.get(key) == Some(value))
         && named.is_none_or(|terms| terms.iter().any(term_fits))
 }
 

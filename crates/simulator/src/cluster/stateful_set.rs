@@ -38,7 +38,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
     write_status(ctx, set, &current, &update);
 }
 
-fn wanted(set: &Value) -> usize {
+fn desired(set: &Value) -> usize {
     usize::try_from(set["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0)
 }
 
@@ -78,10 +78,10 @@ fn record(ctx: &mut ControllerContext<'_>, set: &Value) -> String {
 fn steer(ctx: &mut ControllerContext<'_>, set: &Value, current: &str, update: &str) {
     let pods = ctx.owned(kinds::POD, set);
     let one_by_one = set["spec"]["podManagementPolicy"] != "Parallel";
-    let wanted = wanted(set);
+    let desired = desired(set);
     let partition = set["spec"]["updateStrategy"]["rollingUpdate"]["partition"].as_u64().unwrap_or(0);
     let partition = usize::try_from(partition).unwrap_or(0);
-    for number in 0..wanted {
+    for number in 0..desired {
         let pod = pods.iter().find(|pod| ordinal(pod) == number);
         match pod {
             None => {
@@ -99,7 +99,7 @@ fn steer(ctx: &mut ControllerContext<'_>, set: &Value, current: &str, update: &s
             Some(_) => {}
         }
     }
-    if let Some(pod) = pods.iter().filter(|pod| ordinal(pod) >= wanted).max_by_key(|pod| ordinal(pod)) {
+    if let Some(pod) = pods.iter().filter(|pod| ordinal(pod) >= desired).max_by_key(|pod| ordinal(pod)) {
         remove(ctx, set, pod);
         return;
     }
@@ -139,20 +139,20 @@ fn is_up(ctx: &mut ControllerContext<'_>, set: &Value, pod: &Value) -> bool {
 }
 
 fn remove(ctx: &mut ControllerContext<'_>, set: &Value, pod: &Value) {
-    let told = format!(
+    let message = format!(
         "delete Pod {} in StatefulSet {} successful",
         text(&pod["metadata"]["name"]),
         text(&set["metadata"]["name"])
     );
     ctx.remove(pod);
-    ctx.tell(set, SOURCE, "SuccessfulDelete", &told);
+    ctx.tell(set, SOURCE, "SuccessfulDelete", &message);
 }
 
 fn make(ctx: &mut ControllerContext<'_>, set: &Value, number: usize, revision: &str) -> bool {
     let (namespace, name) = (text(&set["metadata"]["namespace"]), named(set, number));
     let stored = ctx.get(kinds::REVISION, &namespace, revision);
-    let template =
-        stored.map_or_else(|| set["spec"]["template"].clone(), |one| one["data"]["spec"]["template"].clone());
+    let template = stored
+        .map_or_else(|| set["spec"]["template"].clone(), |item| item["data"]["spec"]["template"].clone());
     let mut pod = template::pod(ctx, set, &template, Some(&name));
     pod["metadata"]["labels"][HASH] = json!(revision);
     pod["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] = json!(name);
@@ -172,11 +172,11 @@ fn make(ctx: &mut ControllerContext<'_>, set: &Value, number: usize, revision: &
                 json!({"metadata": {"name": claimed, "namespace": namespace, "labels": labels}, "spec": claim["spec"]}),
             );
             if made.is_ok() {
-                let told = format!(
+                let message = format!(
                     "create Claim {claimed} Pod {name} in StatefulSet {} success",
                     text(&set["metadata"]["name"])
                 );
-                ctx.tell(set, SOURCE, "SuccessfulCreate", &told);
+                ctx.tell(set, SOURCE, "SuccessfulCreate", &message);
             }
         }
         if !pod["spec"]["volumes"].is_array() {
@@ -189,13 +189,13 @@ fn make(ctx: &mut ControllerContext<'_>, set: &Value, number: usize, revision: &
     let of = text(&set["metadata"]["name"]);
     match ctx.make(kinds::POD, pod) {
         Ok(_) => {
-            let told = format!("Create Pod {name} in StatefulSet {of} successful");
-            ctx.tell(set, SOURCE, "SuccessfulCreate", &told);
+            let message = format!("Create Pod {name} in StatefulSet {of} successful");
+            ctx.tell(set, SOURCE, "SuccessfulCreate", &message);
             true
         }
         Err(why) => {
-            let told = format!("create Pod {name} in StatefulSet {of} failed error: {why}");
-            ctx.warn(set, SOURCE, "FailedCreate", &told);
+            let message = format!("create Pod {name} in StatefulSet {of} failed error: {why}");
+            ctx.warn(set, SOURCE, "FailedCreate", &message);
             ctx.again(RETRY, Task::for_object(Controller::StatefulSet, set));
             false
         }
@@ -210,7 +210,7 @@ fn write_status(ctx: &mut ControllerContext<'_>, mut set: Value, current: &str, 
         up += usize::from(is_up(ctx, &set, pod));
     }
     let updated = pods.iter().filter(|pod| of_revision(pod, update) && !is_dying(pod)).count();
-    let finished = ready.len() == wanted(&set) && updated == wanted(&set) && pods.len() == wanted(&set);
+    let finished = ready.len() == desired(&set) && updated == desired(&set) && pods.len() == desired(&set);
     let current = if finished { update } else { current };
     let still = pods.iter().filter(|pod| of_revision(pod, current) && !is_dying(pod)).count();
     let status = &mut set["status"];

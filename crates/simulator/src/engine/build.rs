@@ -166,8 +166,10 @@ impl Build {
     ) -> anyhow::Result<Chain> {
         let stage = &dockerfile.stages[number];
         let from_image = stage.parent.is_none() && stage.base != "scratch";
-        let steps: Vec<&Instruction> =
-            dockerfile.instructions[stage.body.clone()].iter().filter(|one| is_step(one)).collect();
+        let steps: Vec<&Instruction> = dockerfile.instructions[stage.body.clone()]
+            .iter()
+            .filter(|instruction| is_step(instruction))
+            .collect();
         let total = steps.len() + usize::from(from_image);
         let several = dockerfile.stages.iter().filter(|stage| stage.needed).count() > 1;
         let called = match &stage.name {
@@ -377,7 +379,7 @@ fn brought(
             literal.filter(|part| *part != ".").collect::<Vec<_>>().join("/")
         })
         .collect();
-    let wanted = |path: &str| {
+    let desired = |path: &str| {
         roots.iter().any(|root| {
             root.is_empty()
                 || path
@@ -385,7 +387,7 @@ fn brought(
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     };
-    let brought: Vec<(&String, &Kept)> = files.iter().filter(|(path, _)| wanted(path)).collect();
+    let brought: Vec<(&String, &Kept)> = files.iter().filter(|(path, _)| desired(path)).collect();
     let bytes = brought.iter().map(|(_, kept)| u64::try_from(kept.size).unwrap_or(0)).sum();
     let parts = brought.iter().flat_map(|(path, kept)| {
         [(*path).clone(), format!("{:o}", kept.mode), kept.link.clone(), kept.digest.clone()]

@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::engine::front::Asked;
 use crate::engine::front::Body;
 use crate::engine::front::bytes;
-use crate::engine::front::said;
+use crate::engine::front::json_response;
 use crate::engine::pods::PodContainer;
 use crate::engine::store::Container;
 use crate::engine::store::digest;
@@ -23,10 +23,11 @@ impl Engine {
         asked: &Asked,
         body: Incoming,
     ) -> io::Result<Option<Response<Body>>> {
-        let missing = |name: &str| Some(said(404, &json!({"message": format!("No such container: {name}")})));
+        let missing =
+            |name: &str| Some(json_response(404, &json!({"message": format!("No such container: {name}")})));
         let answer = match asked.method.as_str() {
             "GET" if asked.path == "/containers/json" => {
-                Some(said(200, &self.running(asked.text("filters"), asked.flag("all"))))
+                Some(json_response(200, &self.running(asked.text("filters"), asked.flag("all"))))
             }
             "POST" if asked.path == "/containers/create" => {
                 body.collect().await.map_err(io::Error::other)?;
@@ -37,7 +38,7 @@ impl Engine {
                 ]);
                 let inspected = json!({"Id": id, "State": {"Status": "created"}, "Config": {"Labels": {}}});
                 self.contain(&id, Container { inspected, ..Container::default() });
-                Some(said(201, &json!({"Id": id, "Warnings": []})))
+                Some(json_response(201, &json!({"Id": id, "Warnings": []})))
             }
             "GET" | "HEAD" if asked.path.ends_with("/archive") => {
                 let Some(name) = asked.between("/containers/", "/archive") else { return Ok(None) };
@@ -70,12 +71,12 @@ impl Engine {
                 if let Some(name) = asked.path.strip_prefix("/volumes/") {
                     let there = self.store().volumes.contains(name);
                     return Ok(Some(if there {
-                        said(
+                        json_response(
                             200,
                             &json!({"Name": name, "Driver": "local", "Mountpoint": "", "Labels": {}, "Scope": "local", "Options": null}),
                         )
                     } else {
-                        said(404, &json!({"message": format!("get {name}: no such volume")}))
+                        json_response(404, &json!({"message": format!("get {name}: no such volume")}))
                     }));
                 }
                 if let Some(name) = asked.between("/containers/", "/top") {
@@ -83,14 +84,17 @@ impl Engine {
                         Some(container) => {
                             let processes: Vec<_> =
                                 container.processes.iter().map(|line| ["1", line]).collect();
-                            Some(said(200, &json!({"Titles": ["PID", "CMD"], "Processes": processes})))
+                            Some(json_response(
+                                200,
+                                &json!({"Titles": ["PID", "CMD"], "Processes": processes}),
+                            ))
                         }
                         None => missing(name),
                     });
                 }
                 let Some(name) = asked.between("/containers/", "/json") else { return Ok(None) };
                 match self.store().containers.get(name) {
-                    Some(container) => Some(said(200, &container.inspected)),
+                    Some(container) => Some(json_response(200, &container.inspected)),
                     None => missing(name),
                 }
             }
@@ -101,9 +105,10 @@ impl Engine {
                         container.inspected["State"]["Status"] = json!("running");
                         Some(bytes(204, Bytes::new()))
                     }
-                    Some(_) => {
-                        Some(said(500, &json!({"message": format!("Container {name} is not paused")})))
-                    }
+                    Some(_) => Some(json_response(
+                        500,
+                        &json!({"message": format!("Container {name} is not paused")}),
+                    )),
                     None => missing(name),
                 }
             }

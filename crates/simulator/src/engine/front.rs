@@ -113,7 +113,7 @@ impl Engine {
                 Err(hung_up())
             }
             Course::Badly(does) => match does {
-                Does::Fail { code, message } => Ok(said(code, &json!({ "message": message }))),
+                Does::Fail { code, message } => Ok(json_response(code, &json!({ "message": message }))),
                 Does::Hang => std::future::pending().await,
                 Does::Slow(time) => {
                     tokio::time::sleep(time).await;
@@ -122,7 +122,7 @@ impl Engine {
                 Does::Close | Does::Gone => Err(hung_up()),
                 Does::Garbage => {
                     let _ = self.answer(asked, Request::from_parts(head, body)).await?;
-                    Ok(said(200, &Value::String("\u{fffd}<html>this is no JSON".to_owned())))
+                    Ok(json_response(200, &Value::String("\u{fffd}<html>this is no JSON".to_owned())))
                 }
                 Does::Cut(bytes) => {
                     let answer = self.answer(asked, Request::from_parts(head, body)).await?;
@@ -142,14 +142,14 @@ impl Engine {
                 headers.insert("ostype", http::HeaderValue::from_static("linux"));
                 Ok(pong)
             }
-            ("GET", "/version") => Ok(said(
+            ("GET", "/version") => Ok(json_response(
                 200,
                 &json!({"Version": "27.4.1", "ApiVersion": API, "MinAPIVersion": "1.24", "Os": "linux", "Arch": "amd64",
                     "KernelVersion": "6.8.0", "GoVersion": "go1.22", "GitCommit": "rehearsal"}),
             )),
             ("GET", "/info") => {
                 let machine = &self.0.machine;
-                Ok(said(
+                Ok(json_response(
                     200,
                     &json!({"ServerVersion": "27.4.1", "NCPU": machine.cpus,
                         "MemTotal": machine.memory_mib * 1024 * 1024, "OperatingSystem": "a rehearsal",
@@ -169,7 +169,7 @@ impl Engine {
                 let answer = self.about_containers(&asked, body).await?;
                 Ok(answer.unwrap_or_else(|| {
                     let message = format!("a rehearsed engine does not know {} {}", asked.method, asked.path);
-                    said(501, &json!({ "message": message }))
+                    json_response(501, &json!({ "message": message }))
                 }))
             }
         }
@@ -220,7 +220,7 @@ impl Engine {
             }
         });
         let Ok(Open { asking, shared }) = open.await else {
-            return said(
+            return json_response(
                 500,
                 &json!({"message": format!("no active session for {id}: context deadline exceeded")}),
             );
@@ -233,10 +233,10 @@ impl Engine {
             labels: map("labels"),
             shared,
         };
-        let (lines, told) = mpsc::channel(64);
+        let (lines, receiver) = mpsc::channel(64);
         let build = Build { engine: self.clone(), order, session: asking, lines };
         let task = Ends(tokio::spawn(build.run()));
-        let body = ReceiverStream::new(told).map(move |line| {
+        let body = ReceiverStream::new(receiver).map(move |line| {
             // The build ends with whoever reads of it.
             let _ = &task;
             Ok(Frame::data(line))
@@ -258,7 +258,7 @@ pub(super) fn hung_up() -> io::Error {
     io::Error::from(io::ErrorKind::ConnectionReset)
 }
 
-pub(super) fn said(code: u16, value: &Value) -> Response<Body> {
+pub(super) fn json_response(code: u16, value: &Value) -> Response<Body> {
     let text = if let Value::String(plain) = value { plain.clone() } else { value.to_string() };
     let mut answer = bytes(code, Bytes::from(text));
     answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));

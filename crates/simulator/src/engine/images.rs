@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::engine::front::Asked;
 use crate::engine::front::Body;
 use crate::engine::front::bytes;
-use crate::engine::front::said;
+use crate::engine::front::json_response;
 use crate::engine::front::streamed;
 use crate::engine::pods::PodContainer;
 use crate::engine::store::Image;
@@ -47,13 +47,14 @@ impl About {
             About::Load => {
                 let sent = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
                 Ok(match load(engine, &sent) {
-                    Ok(name) => said(
+                    Ok(name) => json_response(
                         200,
                         &Value::String(format!("{}\n", json!({"stream": format!("Loaded image: {name}\n")}))),
                     ),
-                    Err(error) => {
-                        said(200, &Value::String(format!("{}\n", json!({"error": error.to_string()}))))
-                    }
+                    Err(error) => json_response(
+                        200,
+                        &Value::String(format!("{}\n", json!({"error": error.to_string()}))),
+                    ),
                 })
             }
         }
@@ -63,31 +64,36 @@ impl About {
 impl Engine {
     pub(super) fn about_images(&self, asked: &Asked) -> Option<About> {
         let now = |answer| Some(About::Now(Box::new(answer)));
-        let missing = |name: &str| said(404, &json!({"message": format!("No such image: {name}")}));
+        let missing = |name: &str| json_response(404, &json!({"message": format!("No such image: {name}")}));
         match asked.method.as_str() {
-            "GET" if asked.path == "/images/json" => now(said(200, &self.listed(asked.text("filters")))),
+            "GET" if asked.path == "/images/json" => {
+                now(json_response(200, &self.listed(asked.text("filters"))))
+            }
             "GET" if asked.path == "/system/df" => {
-                now(said(200, &json!({"LayersSize": self.store().layers()})))
+                now(json_response(200, &json!({"LayersSize": self.store().layers()})))
             }
             "GET" => {
                 if let Some(name) = asked.between("/images/", "/json") {
                     return now(self
                         .find(name)
-                        .map_or_else(|| missing(name), |image| said(200, &image.inspected())));
+                        .map_or_else(|| missing(name), |image| json_response(200, &image.inspected())));
                 }
                 if let Some(name) = asked.between("/images/", "/history") {
                     return now(self
                         .find(name)
-                        .map_or_else(|| missing(name), |image| said(200, &image.history())));
+                        .map_or_else(|| missing(name), |image| json_response(200, &image.history())));
                 }
                 if let Some(name) = asked.between("/distribution/", "/json") {
                     let pushed = self.find(name).and_then(|image| image.digests.first().cloned());
                     let digest =
                         pushed.and_then(|digest| digest.split_once('@').map(|(_, digest)| digest.to_owned()));
                     return now(digest.map_or_else(
-                        || said(404, &json!({"message": "manifest unknown"})),
+                        || json_response(404, &json!({"message": "manifest unknown"})),
                         |digest| {
-                            said(200, &json!({"Descriptor": {"digest": digest, "size": 1}, "Platforms": []}))
+                            json_response(
+                                200,
+                                &json!({"Descriptor": {"digest": digest, "size": 1}, "Platforms": []}),
+                            )
                         },
                     ));
                 }
@@ -96,7 +102,7 @@ impl Engine {
                     || missing(name),
                     |image| {
                         saved(&image, name).map_or_else(
-                            |error| said(500, &json!({"message": error.to_string()})),
+                            |error| json_response(500, &json!({"message": error.to_string()})),
                             |archive| bytes(200, Bytes::from(archive)),
                         )
                     },
@@ -119,15 +125,18 @@ impl Engine {
                 let Some(image) = self.find(name) else { return now(missing(name)) };
                 let last = image.tags.len() <= 1 || image.id.ends_with(name);
                 let used = self.used();
-                let in_use = |one: &PodContainer| one.image == image.id || image.tags.contains(&one.image);
+                let in_use = |pod_container: &PodContainer| {
+                    pod_container.image == image.id || image.tags.contains(&pod_container.image)
+                };
                 if last && !asked.flag("force") && used.iter().any(in_use) {
                     let message = format!(
                         "conflict: unable to delete {name}: image is being used by running container"
                     );
-                    return now(said(409, &json!({ "message": message })));
+                    return now(json_response(409, &json!({ "message": message })));
                 }
                 let removed = self.store().remove(name);
-                now(removed.map_or_else(|| missing(name), |removed| said(200, &Value::Array(removed))))
+                now(removed
+                    .map_or_else(|| missing(name), |removed| json_response(200, &Value::Array(removed))))
             }
             _ => None,
         }
@@ -161,7 +170,10 @@ impl Engine {
             };
             let id = image.id.clone();
             self.store().keep(image);
-            return About::Now(Box::new(said(200, &Value::String(format!("{}\n", json!({ "status": id }))))));
+            return About::Now(Box::new(json_response(
+                200,
+                &Value::String(format!("{}\n", json!({ "status": id }))),
+            )));
         }
         let mut reference = asked.text("fromImage").to_owned();
         if !asked.text("tag").is_empty() {
@@ -195,21 +207,21 @@ impl Engine {
 fn moves(doing: &'static str, reference: &str, last: Result<Value, String>) -> Response<Body> {
     const TOTAL: u64 = 24_000_000;
     let layer = digest([reference])[..12].to_owned();
-    let mut said: Vec<(u64, Value)> = Vec::new();
+    let mut events: Vec<(u64, Value)> = Vec::new();
     match last {
         Ok(last) => {
             for part in 1..=4 {
                 let detail = json!({"current": TOTAL / 4 * part, "total": TOTAL});
-                said.push((450, json!({"status": doing, "id": layer, "progressDetail": detail})));
+                events.push((450, json!({"status": doing, "id": layer, "progressDetail": detail})));
             }
-            said.push((50, last));
+            events.push((50, last));
         }
-        Err(error) => said.push((300, json!({"errorDetail": {"message": error}, "error": error}))),
+        Err(error) => events.push((300, json!({"errorDetail": {"message": error}, "error": error}))),
     }
-    let lines = stream::unfold(said.into_iter(), |mut said| async move {
-        let (pause, line) = said.next()?;
+    let lines = stream::unfold(events.into_iter(), |mut events| async move {
+        let (pause, line) = events.next()?;
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        Some((Ok(Frame::data(Bytes::from(format!("{line}\r\n")))), said))
+        Some((Ok(Frame::data(Bytes::from(format!("{line}\r\n")))), events))
     });
     streamed(StreamBody::new(lines).boxed_unsync())
 }

@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::engine::front::Asked;
 use crate::engine::front::Body;
 use crate::engine::front::bytes;
-use crate::engine::front::said;
+use crate::engine::front::json_response;
 use crate::engine::store::Files;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -41,12 +41,12 @@ impl Engine {
         }
         let parts = asked.path.strip_prefix("/containers/").and_then(|rest| rest.split_once('/'));
         let found = parts.and_then(|(id, what)| {
-            let is_it = |one: &PodContainer| one.id.as_deref() == Some(id);
+            let is_it = |pod_container: &PodContainer| pod_container.id.as_deref() == Some(id);
             Some((self.used().into_iter().find(is_it)?, id, what))
         });
         let Some((container, id, what)) = found else { return Ok(Err(body)) };
         let answer = match (asked.method.as_str(), what) {
-            ("GET", "json") => said(200, &inspected(id, &container.spec)),
+            ("GET", "json") => json_response(200, &inspected(id, &container.spec)),
             ("GET" | "HEAD", "archive") => self.looked_at(id, asked.text("path")),
             ("PUT", "archive") => {
                 let archive = body.collect().await.map_err(io::Error::other)?.to_bytes();
@@ -58,10 +58,12 @@ impl Engine {
                 let command: Value =
                     serde_json::from_slice(&body.collect().await.map_err(io::Error::other)?.to_bytes())?;
                 self.removed(id, &command["Cmd"]);
-                said(201, &json!({ "Id": id }))
+                json_response(201, &json!({ "Id": id }))
             }
             ("POST", "kill") => bytes(204, Bytes::new()),
-            ("GET", "top") => said(200, &json!({"Titles": ["PID", "CMD"], "Processes": [["1", "x"]]})),
+            ("GET", "top") => {
+                json_response(200, &json!({"Titles": ["PID", "CMD"], "Processes": [["1", "x"]]}))
+            }
             _ => return Ok(Err(body)),
         };
         Ok(Ok(answer))
@@ -75,7 +77,7 @@ impl Engine {
         let is_directory =
             files.is_some_and(|files| files.keys().any(|file| file.starts_with(&format!("{path}/"))));
         if !is_file && !is_directory {
-            return said(
+            return json_response(
                 404,
                 &json!({"message": format!("Could not find the file {path} in container {id}")}),
             );
@@ -109,7 +111,7 @@ impl Engine {
 fn about_exec(asked: &Asked) -> Option<Response<Body>> {
     match (asked.method.as_str(), asked.path.strip_prefix("/exec/")?.split_once('/')?.1) {
         ("POST", "start") => Some(bytes(200, Bytes::new())),
-        ("GET", "json") => Some(said(200, &json!({"Running": false, "ExitCode": 0}))),
+        ("GET", "json") => Some(json_response(200, &json!({"Running": false, "ExitCode": 0}))),
         _ => None,
     }
 }

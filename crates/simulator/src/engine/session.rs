@@ -78,7 +78,7 @@ impl Asking {
             }
         }
         let mut client = FileSyncClient::with_origin(self.clone(), origin());
-        let mut said = client.diff_copy(request).await?.into_inner();
+        let mut packets = client.diff_copy(request).await?.into_inner();
         let mut fetched = Fetched::default();
         let mut open: BTreeMap<u32, (Stat, Vec<u8>)> = BTreeMap::new();
         let (mut number, mut named) = (0_u32, false);
@@ -89,7 +89,7 @@ impl Asking {
                 ask.send(fin).await.map_err(gone)?;
                 named = false;
             }
-            let Some(packet) = said.message().await? else {
+            let Some(packet) = packets.message().await? else {
                 return Err(Status::aborted("the session ended in the middle of a folder"));
             };
             match packet.r#type() {

@@ -210,21 +210,21 @@ impl Store {
     pub(crate) fn remove(&mut self, name: &str) -> Option<Vec<Value>> {
         let image = self.find(name)?;
         let (id, by_id) = (image.id.clone(), image.id.ends_with(name));
-        let mut said = Vec::new();
+        let mut removed = Vec::new();
         let image = self.images.get_mut(&id)?;
         if by_id {
-            said.extend(image.tags.iter().map(|tag| json!({"Untagged": tag})));
+            removed.extend(image.tags.iter().map(|tag| json!({"Untagged": tag})));
             image.tags.clear();
         } else {
             let name = familiar(name);
             image.tags.remove(&name);
-            said.push(json!({"Untagged": name}));
+            removed.push(json!({"Untagged": name}));
         }
         if image.tags.is_empty() {
             self.images.remove(&id);
-            said.push(json!({"Deleted": id}));
+            removed.push(json!({"Deleted": id}));
         }
-        Some(said)
+        Some(removed)
     }
 
     /// Bytes of all layers, each counted once.

@@ -37,7 +37,8 @@ impl Host {
     /// The files that were copied into each running container of an image whose reference begins so.
     #[must_use]
     pub fn copied(&self, image: &str) -> Vec<BTreeMap<String, Vec<u8>>> {
-        let running = containers(&self.cluster).into_iter().filter(|one| one.image.starts_with(image));
-        running.filter_map(|one| Some(self.node.copied(&one.id?))).collect()
+        let running =
+            containers(&self.cluster).into_iter().filter(|container| container.image.starts_with(image));
+        running.filter_map(|item| Some(self.node.copied(&item.id?))).collect()
     }
 }

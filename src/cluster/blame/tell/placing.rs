@@ -40,7 +40,7 @@ pub(super) fn unplaced(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
                 show(first.allocatable)
             )
         };
-        let mut told = diagnosis(
+        let mut result = diagnosis(
             format!("no node can take its pod: it asks for {}, {why}", show(first.asked)),
             asking(inputs.written(), &first.resource),
             if first.asked > first.allocatable {
@@ -56,7 +56,7 @@ pub(super) fn unplaced(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
                 .take(3)
                 .map(|(name, held)| format!("{name} {}", quantity::show(&shortage.resource, *held)))
                 .collect();
-            told.evidence.push(format!(
+            result.evidence.push(format!(
                 "{}: asked {}, allocatable {}, taken {}{}",
                 shortage.resource,
                 quantity::show(&shortage.resource, shortage.asked),
@@ -65,7 +65,7 @@ pub(super) fn unplaced(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
                 if holders.is_empty() { String::new() } else { format!(" ({})", holders.join(", ")) },
             ));
         }
-        return told;
+        return result;
     }
     let written = |field: &str| {
         let at = format!("{spec}/{field}");
@@ -124,16 +124,16 @@ fn selected(inputs: &Inputs<'_>, selector: Option<String>, affinity: Option<Stri
         );
     };
     let first = nodes.first().map_or("", live::name);
-    let mut told = diagnosis(
+    let mut result = diagnosis(
         format!("no node has the label `{key}={value}`, which its `nodeSelector` asks for"),
         selector.map(|at| pointer::below(&at, key)),
         format!("correct the selector, or give a node the label: `kubectl label node {first} {key}={value}`"),
     );
-    told.evidence.extend(nodes.iter().take(3).map(|node| match live::label(node, key) {
+    result.evidence.extend(nodes.iter().take(3).map(|node| match live::label(node, key) {
         "" => format!("node {} has no label `{key}`", live::name(node)),
         other => format!("node {} has `{key}={other}`", live::name(node)),
     }));
-    told
+    result
 }
 
 /// Where the pod names its claim.

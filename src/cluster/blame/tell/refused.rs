@@ -57,8 +57,8 @@ impl<'a> Exceeded<'a> {
 fn quota(symptom: &Symptom, inputs: &Inputs<'_>, spec: &str) -> Diagnosis {
     let help = "ask for less, raise the quota, or remove what else uses it";
     let Some(Exceeded { name, resource, requested, used, limited }) = Exceeded::read(&symptom.message) else {
-        let said = after(&symptom.message, "exceeded quota: ");
-        let message = format!("a ResourceQuota of the namespace forbids its pods: {said}");
+        let reason = after(&symptom.message, "exceeded quota: ");
+        let message = format!("a ResourceQuota of the namespace forbids its pods: {reason}");
         return diagnosis(message, Some(format!("{spec}/containers")), help);
     };
     let asked = resource.strip_prefix("requests.").unwrap_or(resource);

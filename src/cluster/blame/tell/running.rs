@@ -45,16 +45,20 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
             } else {
                 ("livenessProbe", "Liveness")
             };
-            let said = events.iter().rev().find(|event| {
+            let last_event = events.iter().rev().find(|event| {
                 event.reason == "Unhealthy" && event.message.starts_with(sign) && event.is_of(name)
             });
-            let failing =
-                probe::read(inputs.written(), name, probe, said.map_or("", |said| said.message.as_str()));
+            let failing = probe::read(
+                inputs.written(),
+                name,
+                probe,
+                last_event.map_or("", |last_event| last_event.message.as_str()),
+            );
             let why = match failing.why {
                 Why::Unknown => String::new(),
                 _ => format!(": {}", failing.what),
             };
-            let mut told = diagnosis(
+            let mut result = diagnosis(
                 format!("{who} is killed because its `{probe}` fails{often}{why}"),
                 inputs.field(symptom, &fields(&failing)),
                 format!(
@@ -62,20 +66,20 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
                     failing.help
                 ),
             );
-            told.evidence.extend(failing.evidence);
-            told
+            result.evidence.extend(failing.evidence);
+            result
         }
         Signal::NotReady => {
             let name = symptom.container.as_deref().unwrap_or_default();
             let probe = if is_startup(symptom, inputs) { "startupProbe" } else { "readinessProbe" };
             let failing = probe::read(inputs.written(), name, probe, &symptom.message);
-            let mut told = diagnosis(
+            let mut result = diagnosis(
                 format!("{who} runs, but {}", failing.what),
                 inputs.field(symptom, &fields(&failing)),
                 failing.help,
             );
-            told.evidence.extend(failing.evidence);
-            told
+            result.evidence.extend(failing.evidence);
+            result
         }
         Signal::Initializing => diagnosis(
             format!("{who} has not ended, and the containers after it wait for that"),

@@ -119,16 +119,16 @@ pub(super) fn missing(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
         };
         return diagnosis(format!("{what} needs {kind} `{name}`, which does not exist"), pointer, help);
     };
-    let mut told = diagnosis(
+    let mut result = diagnosis(
         format!("{what} needs key `{key}` of {kind} `{name}`, which does not have it"),
         pointer,
         format!("add `{key}` to {place}, correct the key, or mark the reference `optional: true`"),
     );
     let keys = keys(inputs.snapshot, kind, live::namespace(inputs.subject), &name);
     if !keys.is_empty() {
-        told.evidence.push(format!("{kind} `{name}` has {}", keys.join(", ")));
+        result.evidence.push(format!("{kind} `{name}` has {}", keys.join(", ")));
     }
-    told
+    result
 }
 
 fn keys(snapshot: &Snapshot, kind: &str, namespace: &str, name: &str) -> Vec<String> {

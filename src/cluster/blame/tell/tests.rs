@@ -15,7 +15,7 @@ fn event(reason: &str, kind: &str, message: &str) -> Value {
 }
 
 /// The diagnosis of a claim of that class, in a cluster that has the class `standard`.
-fn told(class: &str, events: &[Value]) -> Option<Code> {
+fn code(class: &str, events: &[Value]) -> Option<Code> {
     let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
         "metadata": {"name": "data", "namespace": "shop", "uid": "claim"},
         "spec": {"storageClassName": class}, "status": {"phase": "Pending"}});
@@ -30,8 +30,8 @@ fn told(class: &str, events: &[Value]) -> Option<Code> {
 #[test]
 fn a_claim_lacks_its_class_or_its_volume_or_only_time() {
     let waits = || {
-        let said = "Waiting for a volume to be created either by the external provisioner 'a.example/disk' or manually";
-        event("ExternalProvisioning", "Normal", said)
+        let waiting = "Waiting for a volume to be created either by the external provisioner 'a.example/disk' or manually";
+        event("ExternalProvisioning", "Normal", waiting)
     };
     for (class, events, expected) in [
         ("fast", vec![], Some(Code::StorageClassMissing)),
@@ -49,7 +49,7 @@ fn a_claim_lacks_its_class_or_its_volume_or_only_time() {
             Some(Code::VolumeProvisioningFailed),
         ),
     ] {
-        assert_eq!(told(class, &events), expected, "{class} {events:?}");
+        assert_eq!(code(class, &events), expected, "{class} {events:?}");
     }
 }
 
@@ -62,9 +62,9 @@ fn the_pod_that_makes_minikubes_volumes_is_told_as_it_is() {
     let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
         "metadata": {"name": "data", "namespace": "shop", "uid": "claim"},
         "spec": {"storageClassName": "standard"}, "status": {"phase": "Pending"}});
-    let said = "Waiting for a volume to be created either by the external provisioner 'k8s.io/minikube-hostpath' or manually";
+    let waiting = "Waiting for a volume to be created either by the external provisioner 'k8s.io/minikube-hostpath' or manually";
     let message = |pods: &[Value]| {
-        let waits = event("ExternalProvisioning", "Normal", said);
+        let waits = event("ExternalProvisioning", "Normal", waiting);
         let snapshot = Snapshot::from_objects(&[&[claim.clone(), waits], pods].concat());
         let inputs = Inputs {
             subject: &claim,
@@ -85,8 +85,8 @@ fn the_pod_that_makes_minikubes_volumes_is_told_as_it_is() {
     ];
     let ends =
         ["is ready and does not answer", "is not ready", "is not there", "is not there or does not answer"];
-    for (told, end) in cases.iter().zip(ends) {
-        assert!(told.ends_with(&format!("storage-provisioner {end}")), "{told}");
+    for (text, end) in cases.iter().zip(ends) {
+        assert!(text.ends_with(&format!("storage-provisioner {end}")), "{text}");
     }
 }
 

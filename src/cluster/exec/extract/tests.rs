@@ -92,7 +92,7 @@ fn nothing_is_written_outside() {
         ("b/pipe", EntryType::Fifo, ""),
     ];
     let skipped = extract(&archive(&through)[..], &root, Some("b")).unwrap();
-    let skipped: Vec<_> = skipped.iter().map(|one| one.path.to_str().unwrap()).collect();
+    let skipped: Vec<_> = skipped.iter().map(|item| item.path.to_str().unwrap()).collect();
     assert_eq!(skipped, ["b/l", "b/pipe"]);
     // Through one that stays inside nothing is written either.
     let through = [

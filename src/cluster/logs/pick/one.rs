@@ -66,7 +66,7 @@ pub(crate) fn one(ours: &[ObjectId], objects: &[Value], asked: Asked<'_>) -> Res
     });
     let Some((pod, container, init)) = best else {
         return Err(NoContainer::NotRunning(
-            meant.iter().map(|one| live::name(one.pod).to_owned()).collect(),
+            meant.iter().map(|item| live::name(item.pod).to_owned()).collect(),
         ));
     };
     Ok(Source {

@@ -5,9 +5,9 @@ use super::PODS;
 use super::SETS;
 use super::applied;
 use super::deployment;
+use super::harness;
 use super::pod;
 use super::replica_set;
-use super::stage;
 use crate::cluster::status::status;
 use crate::cluster::usage::Usage;
 use crate::event::Outcome;
@@ -21,50 +21,50 @@ use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
 async fn status_tells_what_is_there_and_what_is_not() {
-    let stage = stage();
+    let harness = harness();
     let mut ready = deployment(2, 2, 1);
     ready["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z".into();
-    stage.api.put(DEPLOYMENTS, ready);
+    harness.api.put(DEPLOYMENTS, ready);
     let there = applied(Outcome::Unchanged).objects.remove(0);
     let mut absent = there.id.clone();
     absent.name = "api".to_owned();
-    let wanted = [(there.id, there.resource.clone()), (absent, there.resource)];
-    let statuses = status(&stage.target, &wanted).await.unwrap();
+    let desired = [(there.id, there.resource.clone()), (absent, there.resource)];
+    let statuses = status(&harness.target, &desired).await.unwrap();
     assert_eq!((statuses[0].health, statuses[0].replicas.unwrap().ready), (Health::Ready, 1));
     assert!(statuses[0].age_seconds.unwrap() > 86_400);
     assert_eq!((statuses[1].health, statuses[1].reason.as_str()), (Health::Unknown, "NotFound"));
-    assert_eq!(stage.api.requests().len(), 5);
+    assert_eq!(harness.api.requests().len(), 5);
     assert_eq!(statuses[0].usage, None, "nobody measures");
 }
 
 #[tokio::test(start_paused = true)]
 async fn status_tells_what_pods_use_where_it_is_measured() {
     const METRICS: &str = "/apis/metrics.k8s.io/v1beta1/namespaces/todo/pods";
-    let stage = stage();
-    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
-    stage.api.put(SETS, replica_set());
+    let harness = harness();
+    harness.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    harness.api.put(SETS, replica_set());
     let running = pod(1, &json!({"running": {}}));
     let named = running["metadata"].clone();
-    stage.api.put(PODS, running);
+    harness.api.put(PODS, running);
     let container = |cpu: &str, memory: &str| json!({"name": "c", "usage": {"cpu": cpu, "memory": memory}});
     let containers = [container("12345678n", "20480Ki"), container("2m", "1Mi")];
     let metadata = json!({"name": named["name"], "namespace": named["namespace"]});
-    stage.api.put(METRICS, json!({"metadata": metadata, "containers": containers}));
+    harness.api.put(METRICS, json!({"metadata": metadata, "containers": containers}));
     let there = applied(Outcome::Unchanged).objects.remove(0);
-    let wanted = [(there.id, there.resource)];
-    let looked = async || status(&stage.target, &wanted).await.unwrap().remove(0).usage;
+    let desired = [(there.id, there.resource)];
+    let looked = async || status(&harness.target, &desired).await.unwrap().remove(0).usage;
     assert_eq!(looked().await, Some(Usage { cpu_m: 15, memory: 21 << 20 }));
     // A metrics server that is down, or that nobody may ask, costs nothing but the figures.
-    stage.api.stumble(METRICS, &[503]);
+    harness.api.stumble(METRICS, &[503]);
     assert_eq!(looked().await, None);
-    stage.api.slow_down(METRICS, Duration::from_secs(60));
+    harness.api.slow_down(METRICS, Duration::from_secs(60));
     assert_eq!(looked().await, None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn status_tells_by_what_an_autoscaler_scales_and_that_nobody_measures() {
     const SCALERS: &str = "/apis/autoscaling/v2/namespaces/todo/horizontalpodautoscalers";
-    let stage = stage();
+    let harness = harness();
     let target = json!({"type": "Utilization", "averageUtilization": 70});
     let metrics = json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]);
     let current =
@@ -74,7 +74,7 @@ async fn status_tells_by_what_an_autoscaler_scales_and_that_nobody_measures() {
             "metadata": {"name": "web", "namespace": "todo", "uid": "h"},
             "spec": {"minReplicas": 2, "maxReplicas": 5, "metrics": metrics}, "status": status})
     };
-    let now = stage.target.clock.now().to_string();
+    let now = harness.target.clock.now().to_string();
     let active = |status: &str, reason: &str| {
         json!([{"type": "ScalingActive", "status": status, "reason": reason, "lastTransitionTime": now,
         "message": "unable to fetch metrics from resource metrics API: the server could not find the requested resource"}])
@@ -86,8 +86,8 @@ async fn status_tells_by_what_an_autoscaler_scales_and_that_nobody_measures() {
         name: "web".to_owned(),
     };
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("autoscaling", "v2", &id.kind));
-    let wanted = [(id, resource)];
-    for (live, told) in [
+    let desired = [(id, resource)];
+    for (live, expected) in [
         (
             json!({"currentReplicas": 3, "currentMetrics": current, "conditions": active("True", "ValidMetricFound")}),
             "3 replicas, of 2 to 5; cpu 12% of 70%",
@@ -97,10 +97,10 @@ async fn status_tells_by_what_an_autoscaler_scales_and_that_nobody_measures() {
             "2 replicas, of 2 to 5; cpu ? of 70%; there are no metrics: write `addons = [\"metrics-server\"]` under [minikube]",
         ),
     ] {
-        stage.api.put_silently(SCALERS, scaler(live));
-        let found = status(&stage.target, &wanted).await.unwrap().remove(0);
-        assert_eq!((found.health, found.message.as_str()), (Health::Ready, told));
+        harness.api.put_silently(SCALERS, scaler(live));
+        let found = status(&harness.target, &desired).await.unwrap().remove(0);
+        assert_eq!((found.health, found.message.as_str()), (Health::Ready, expected));
     }
-    let pods = stage.api.requests().into_iter().filter(|asked| asked.ends_with("/pods")).count();
+    let pods = harness.api.requests().into_iter().filter(|asked| asked.ends_with("/pods")).count();
     assert_eq!(pods, 0, "an autoscaler has no pods of its own");
 }

@@ -96,13 +96,13 @@ fn one_thing_is_told_of_a_container_that_a_probe_lets_end_again_and_again() {
         pod
     };
     let again = || restarted(137, 2, 20, 40, 41);
-    let told = message(&unready(again()), killing(10, 40), 42);
-    assert!(told.contains("livenessProbe"), "{told}");
+    let text = message(&unready(again()), killing(10, 40), 42);
+    assert!(text.contains("livenessProbe"), "{text}");
     // The kubelet ends the present run, too, and its end is not in the status yet.
-    assert_eq!(message(&unready(again()), killing(10, 60), 61), told);
+    assert_eq!(message(&unready(again()), killing(10, 60), 61), text);
     // Ready between two ends.
-    assert_eq!(message(&again(), killing(10, 40), 45), told);
-    assert_eq!(message(&again(), killing(10, 60), 61), told);
+    assert_eq!(message(&again(), killing(10, 40), 45), text);
+    assert_eq!(message(&again(), killing(10, 60), 61), text);
     // An end long before the event is another one's.
     let other = message(&unready(again()), killing(60, 60), 61);
     assert!(!other.contains("is killed because"), "{other}");

@@ -18,7 +18,7 @@ pub(super) fn build(node: &Rc<Node>, untaken: &mut Vec<Untaken>) -> Option<Build
         untaken.push(Untaken { key: "build.context".to_owned(), place, help });
         return None;
     }
-    let told: [(&str, &'static str); 5] = [
+    let unsupported: [(&str, &'static str); 5] = [
         ("additional_contexts", "copy what the Dockerfile takes from there into the context"),
         (
             "ssh",
@@ -28,7 +28,7 @@ pub(super) fn build(node: &Rc<Node>, untaken: &mut Vec<Untaken>) -> Option<Build
         ("privileged", "the build has no such rights"),
         ("network", "the build has the usual network"),
     ];
-    for (key, help) in told {
+    for (key, help) in unsupported {
         if let Some(entry) = node.entries().iter().find(|entry| entry.key == key && !entry.node.is_null()) {
             untaken.push(Untaken { key: format!("build.{key}"), place: entry.place.clone(), help });
         }

@@ -27,11 +27,11 @@ pub(super) fn health(node: &Rc<Node>, compose: &mut Compose) -> Health {
     };
     let forms = ["CMD", "CMD-SHELL", "NONE"];
     if let Some(first) = words.first().filter(|first| !forms.contains(&first.as_str())) {
-        let told = format!(
+        let message = format!(
             "the list of a health check's `test` begins with CMD, CMD-SHELL or NONE, not with `{first}`"
         );
         compose.wrong.push(
-            Code::ComposeInvalid.error(told).at(node.place.clone()).help("docker compose refuses it, too"),
+            Code::ComposeInvalid.error(message).at(node.place.clone()).help("docker compose refuses it, too"),
         );
     }
     let time = |key: &str| text(node, key).and_then(|time| short::seconds(&time));

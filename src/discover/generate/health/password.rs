@@ -14,8 +14,8 @@ pub(super) fn without_passwords(words: &[String], unit: &Unit<'_>) -> Vec<String
         .service
         .environment
         .iter()
-        .filter(|one| is_secret(&one.key))
-        .filter_map(|one| Some((one.key.as_str(), one.value.as_ref()?.text())))
+        .filter(|item| is_secret(&item.key))
+        .filter_map(|item| Some((item.key.as_str(), item.value.as_ref()?.text())))
         .filter(|(_, text)| !text.is_empty())
         .collect();
     replaced(words, &secrets).unwrap_or_else(|| words.to_vec())

@@ -18,9 +18,9 @@ fn addresses_without_a_password_are_no_secrets_and_blanks_beside_a_colon_no_part
     assert_eq!(got.proposal.secrets[0].keys, ["DATABASE_URL"]);
     let mounts = got.container("Deployment/web", "/volumeMounts");
     let at: Vec<&str> =
-        mounts.as_array().into_iter().flatten().filter_map(|one| one["mountPath"].as_str()).collect();
+        mounts.as_array().into_iter().flatten().filter_map(|mount| mount["mountPath"].as_str()).collect();
     assert_eq!(at, ["/etc/c.conf", "/data"]);
-    assert!(got.has("PersistentVolumeClaim/data") && got.told("blank"));
+    assert!(got.has("PersistentVolumeClaim/data") && got.notes_on("blank"));
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn variables_that_only_a_shell_has_are_asked_for_and_make_no_names() {
     let got = got(compose, &[]);
     assert!(got.objects.iter().all(|object| !object.name().is_empty()), "{:?}", got.objects);
     assert_eq!(got.proposal.first.len(), 1, "{:?}", got.proposal.first);
-    assert!(got.told("`PORT` (") && got.told("`SEED` ("), "{:?}", got.proposal.notes);
+    assert!(got.notes_on("`PORT` (") && got.notes_on("`SEED` ("), "{:?}", got.proposal.notes);
     assert!(!got.proposal.first[0].contains("TAG"), "a service that is not started needs nothing");
     let given = super::got(compose, &[(".env", "SEED=first\nPORT=8080\n")]);
     assert!(given.proposal.first.is_empty(), "{:?}", given.proposal.first);

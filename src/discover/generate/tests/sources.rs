@@ -13,7 +13,7 @@ fn a_stage_without_sources_is_not_built() {
     );
     let targets: Vec<_> = got.proposal.images.iter().map(|image| image.target.as_deref()).collect();
     assert_eq!(targets, [None, Some("dev")]);
-    assert!(got.told("stage `dev`"));
+    assert!(got.notes_on("stage `dev`"));
 }
 
 #[test]

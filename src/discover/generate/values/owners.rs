@@ -121,7 +121,7 @@ pub(super) fn owners(plan: &Plan<'_>, units: &[Unit<'_>]) -> Vec<Owner> {
 fn is_unread(plan: &Plan<'_>, units: &[Unit<'_>], owners: &[Owner], owner: &Owner) -> bool {
     let others = units
         .iter()
-        .filter(|unit| unit.name != owner.unit && !owners.iter().any(|one| one.unit == unit.name));
+        .filter(|unit| unit.name != owner.unit && !owners.iter().any(|owner| owner.unit == unit.name));
     let built: Vec<&Unit<'_>> = others.collect();
     if built.is_empty()
         || (owner.variable.contains("ROOT")
@@ -293,7 +293,7 @@ fn holds_word(text: &str, literal: &str) -> bool {
 /// Says why a password is asked for that could have been made.
 pub(super) fn notes(owners: &[Owner], used: &BTreeSet<&str>, proposal: &mut Proposal) {
     for owner in owners.iter().filter(|owner| used.contains(owner.key.as_str())) {
-        let told = match (owner.elsewhere.is_empty(), owner.unread) {
+        let message = match (owner.elsewhere.is_empty(), owner.unread) {
             (false, _) => {
                 let places = owner.elsewhere.join(", ");
                 format!("`{}` has to be the password that {places} has, so none is made at random", owner.key)
@@ -304,6 +304,6 @@ pub(super) fn notes(owners: &[Owner], used: &BTreeSet<&str>, proposal: &mut Prop
             ),
             (true, false) => continue,
         };
-        proposal.notes.push((told, "write it into `.env`, before `todo up`".to_owned()));
+        proposal.notes.push((message, "write it into `.env`, before `todo up`".to_owned()));
     }
 }

@@ -144,7 +144,7 @@ impl Values<'_> {
         if !there {
             keys = example.as_deref().and_then(|path| tree.text(path)).map(keys::keys).unwrap_or_default();
             let list = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-            let told = if keys.is_empty() {
+            let message = if keys.is_empty() {
                 format!("`{}` is not there; compose does not start without it ({})", file.path, file.place)
             } else {
                 format!("`{}` is not there; it has to give {list} ({})", file.path, file.place)
@@ -157,7 +157,7 @@ impl Values<'_> {
                 ),
             };
             proposal.first.push(help.clone());
-            proposal.notes.push((told, help));
+            proposal.notes.push((message, help));
         } else if let Some(text) = tree.text(&file.path) {
             for (old, new) in self.names.renamed().iter().filter(|(old, _)| uses(text, old)) {
                 proposal.notes.push((

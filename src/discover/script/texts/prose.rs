@@ -226,10 +226,10 @@ fn commands(line: &str) -> impl Iterator<Item = &str> {
             before.extend(words);
             return None;
         }
-        let mut said = before.iter().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
-        let told = before.len() <= FEW && !said.any(|word| NOT.contains(&word));
+        let mut words_before = before.iter().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
+        let is_instruction = before.len() <= FEW && !words_before.any(|word| NOT.contains(&word));
         let copies = ["cp ", "copy "].iter().any(|copy| part.starts_with(copy));
-        (copies || told && (is_command(part) || is_compose_up(part))).then(|| bare(part))
+        (copies || is_instruction && (is_command(part) || is_compose_up(part))).then(|| bare(part))
     })
 }
 
@@ -294,8 +294,8 @@ mod tests {
             ("The file `cp.sh`", ""),
         ] {
             let texts = read("docs/a.md", &format!("# A\n\n{line}\n"));
-            let told: Vec<&str> = texts.iter().map(|text| text.commands.as_str()).collect();
-            assert_eq!(told.join("|"), command, "{line}");
+            let messages: Vec<&str> = texts.iter().map(|text| text.commands.as_str()).collect();
+            assert_eq!(messages.join("|"), command, "{line}");
             assert!(texts.iter().all(|text| text.first + 1 == 3), "{line}");
         }
         let far = read("docs/a.md", "For production: `docker compose -f a.yml up`\n");

@@ -54,10 +54,10 @@ impl ByExec<'_> {
         image: Option<(Process, Vec<String>)>,
     ) -> Result<Observed, NotWritten> {
         let looked = self.run(&["sh", "-c", LOOK], "sh").await?;
-        let said = String::from_utf8_lossy(&looked.stdout).into_owned();
-        let mut lines = said.lines();
+        let stdout_text = String::from_utf8_lossy(&looked.stdout).into_owned();
+        let mut lines = stdout_text.lines();
         if looked.code == 3 {
-            return Err(NotWritten::NoProgram(said.trim().to_owned()));
+            return Err(NotWritten::NoProgram(stdout_text.trim().to_owned()));
         }
         let mut number = || lines.next().and_then(|line| line.trim().parse::<u32>().ok());
         let (Some(user), Some(group)) = (number(), number()) else {
@@ -77,8 +77,8 @@ impl ByExec<'_> {
     }
 
     pub(super) async fn kind(&self, path: &str) -> Result<PathKind, NotWritten> {
-        let said = self.run(&["sh", "-c", KIND, path], "sh").await?.stdout;
-        match said.trim_ascii() {
+        let printed = self.run(&["sh", "-c", KIND, path], "sh").await?.stdout;
+        match printed.trim_ascii() {
             b"link" => Ok(PathKind::Link),
             b"directory" => Ok(PathKind::Directory),
             b"file" => Ok(PathKind::File),
@@ -94,8 +94,8 @@ impl ByExec<'_> {
     }
 
     pub(super) async fn processes(&self) -> Result<BTreeSet<String>, NotWritten> {
-        let said = self.run(&["sh", "-c", PROCESSES], "sh").await?.stdout;
-        Ok(String::from_utf8_lossy(&said).lines().map(str::to_owned).collect())
+        let printed = self.run(&["sh", "-c", PROCESSES], "sh").await?.stdout;
+        Ok(String::from_utf8_lossy(&printed).lines().map(str::to_owned).collect())
     }
 
     /// A small file; `None` if it cannot be read.
@@ -170,7 +170,7 @@ fn not_unpacked(code: i32, output: Vec<String>) -> NotWritten {
 
 /// What a pod says of one of its containers; `process` is what the image runs.
 fn described(pod: &Value, name: &str, mut process: Process) -> Observed {
-    let container = live::list(pod, "/spec/containers").iter().find(|one| one["name"] == name);
+    let container = live::list(pod, "/spec/containers").iter().find(|item| item["name"] == name);
     let Some(container) = container else { return Observed::default() };
     let words = |key: &str| {
         let words = container[key].as_array()?.iter().filter_map(|word| word.as_str().map(str::to_owned));

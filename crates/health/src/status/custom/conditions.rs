@@ -62,7 +62,7 @@ fn read_all(conditions: &[Value], generation: Option<i64>, part: bool) -> Vec<Si
     let whole = !part
         && sorted.iter().any(|(kind, condition)| {
             WHOLE.contains(kind)
-                && condition.as_ref().is_some_and(|one| one.holds() && !is_stale(one, generation))
+                && condition.as_ref().is_some_and(|item| item.holds() && !is_stale(item, generation))
         });
     let has_ready = sorted.iter().any(|(kind, _)| *kind == "Ready");
     sorted

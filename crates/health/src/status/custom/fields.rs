@@ -75,7 +75,7 @@ pub(super) fn signals(object: &Value) -> Vec<Signal> {
         Value::String(word) => signals.extend(word_signal("status", word, object)),
         _ => {}
     }
-    let counts = COUNTS.iter().filter_map(|(count, wanted)| counted(object, count, wanted));
+    let counts = COUNTS.iter().filter_map(|(count, desired)| counted(object, count, desired));
     // Full counts beside a word that nobody understands prove nothing.
     let doubtful = has_unknown_word(&object["status"]);
     signals.extend(counts.filter(|signal| !doubtful || signal.sign != Sign::Good));
@@ -97,14 +97,14 @@ fn has_unknown_word(status: &Value) -> bool {
 /// A resource that runs another version than it asks for is being upgraded (Cluster API, Elastic).
 fn version(object: &Value) -> Option<Signal> {
     let of = |at: &str| object.pointer(at)?.as_str().map(|text| text.trim_start_matches('v'));
-    let (wanted, is) = (of("/spec/version")?, of("/status/version")?);
+    let (desired, is) = (of("/spec/version")?, of("/status/version")?);
     let starts = |text: &str, start: &str| {
         text.strip_prefix(start).is_some_and(|rest| !rest.starts_with(|letter: char| letter.is_ascii_digit()))
     };
-    let numbered = [wanted, is].iter().all(|text| text.starts_with(|letter: char| letter.is_ascii_digit()));
-    let same = starts(wanted, is) || starts(is, wanted);
+    let numbered = [desired, is].iter().all(|text| text.starts_with(|letter: char| letter.is_ascii_digit()));
+    let same = starts(desired, is) || starts(is, desired);
     (numbered && !same).then(|| {
-        Signal::new(Sign::Busy, "VersionDiffers", format!("its version is {is}, and {wanted} is asked for"))
+        Signal::new(Sign::Busy, "VersionDiffers", format!("its version is {is}, and {desired} is asked for"))
     })
 }
 
@@ -127,12 +127,12 @@ fn read(status: &Map<String, Value>, object: &Value, depth: usize, signals: &mut
             Value::String(word) => signals.extend(word_signal(field, word, object)),
             Value::Array(_) | Value::Object(_) if PARTS.contains(&field.as_str()) => {
                 let each = parts(value, generation).into_iter().map(|part| {
-                    let mut said = Vec::new();
-                    read(part, object, depth + 1, &mut said);
-                    said
+                    let mut fields = Vec::new();
+                    read(part, object, depth + 1, &mut fields);
+                    fields
                 });
                 let each: Vec<Vec<Signal>> = each.collect();
-                let says_it = |said: &Vec<Signal>| said.iter().any(|signal| signal.sign >= Sign::Good);
+                let says_it = |fields: &Vec<Signal>| fields.iter().any(|signal| signal.sign >= Sign::Good);
                 // Each part is told of in the same words, so one that lacks them is not looked at yet.
                 if each.iter().any(says_it) && !each.iter().all(says_it) {
                     let message = format!("one of its `{field}` says nothing yet");
@@ -149,18 +149,18 @@ fn read(status: &Map<String, Value>, object: &Value, depth: usize, signals: &mut
             }
             // `status.ceph.health`, `status.podStatus.conditions`, `status.brokersState.0`: what one subsystem says.
             Value::Object(inner) if depth == 0 => {
-                let mut said = Vec::new();
+                let mut fields = Vec::new();
                 if let Some(word) = inner.get("health").and_then(Value::as_str) {
-                    said.extend(word_signal("health", word, object));
+                    fields.extend(word_signal("health", word, object));
                 }
                 if let Some(list) = inner.get("conditions").and_then(Value::as_array) {
-                    said.extend(conditions::signals_of_part(list, generation));
+                    fields.extend(conditions::signals_of_part(list, generation));
                 }
                 if is_a_word_field(field, &[]) {
                     let by_name = inner.values().filter_map(Value::as_object);
-                    by_name.for_each(|part| read(part, object, 1, &mut said));
+                    by_name.for_each(|part| read(part, object, 1, &mut fields));
                 }
-                signals.extend(said.into_iter().filter(|signal| signal.sign > Sign::Good));
+                signals.extend(fields.into_iter().filter(|signal| signal.sign > Sign::Good));
             }
             _ => {}
         }
@@ -251,14 +251,14 @@ fn error(field: &str, value: &Value) -> Option<Signal> {
     (!text.is_empty()).then(|| Signal::new(Sign::Bad, "Error", text))
 }
 
-fn counted(object: &Value, count: &str, wanted: &[&str]) -> Option<Signal> {
+fn counted(object: &Value, count: &str, desired: &[&str]) -> Option<Signal> {
     let is = object.pointer(count)?.as_i64()?;
-    let wanted = wanted.iter().find_map(|at| object.pointer(at)?.as_i64())?;
+    let desired = desired.iter().find_map(|at| object.pointer(at)?.as_i64())?;
     let field = count.rsplit('/').next().unwrap_or_default();
-    let message = format!("its `{field}` is {is} of {wanted}");
-    if is < wanted {
+    let message = format!("its `{field}` is {is} of {desired}");
+    if is < desired {
         Some(Signal::new(Sign::Busy, "NotReady", message))
-    } else if wanted > 0 || field.ends_with("Replicas") {
+    } else if desired > 0 || field.ends_with("Replicas") {
         Some(Signal::new(Sign::Good, "Ready", message))
     } else {
         None

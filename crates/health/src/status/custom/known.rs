@@ -123,9 +123,10 @@ fn elastic(object: &Value) -> Option<Signal> {
         return None;
     }
     let available = live::number(object, "/status/availableNodes")?;
-    let wanted: i64 = live::list(object, "/spec/nodeSets").iter().map(|set| live::count(set, "/count")).sum();
-    let message = format!("{available} of {wanted} nodes available");
-    (available < wanted).then(|| Signal::new(Sign::Busy, "NotReady", message))
+    let desired: i64 =
+        live::list(object, "/spec/nodeSets").iter().map(|set| live::count(set, "/count")).sum();
+    let message = format!("{available} of {desired} nodes available");
+    (available < desired).then(|| Signal::new(Sign::Busy, "NotReady", message))
 }
 
 /// Whether what is good in its status says only that its controller has read it.

@@ -279,11 +279,11 @@ mod tests {
             ),
             (&["", "Blue", "Seven", "a sentence of many words which nobody has in a list"], None),
         ];
-        for (words, wanted) in rows {
+        for (words, desired) in rows {
             for word in words {
                 let is = meaning(word);
-                match wanted {
-                    Some(_) => assert_eq!(is, wanted, "{word}"),
+                match desired {
+                    Some(_) => assert_eq!(is, desired, "{word}"),
                     None => assert!(is != Some(Good), "{word} is {is:?}"),
                 }
             }

@@ -204,18 +204,18 @@ fn two(sign: Sign, left: &Expr, right: &Expr, scope: &Scope<'_>) -> Result<Value
     })
 }
 
-fn is_in(wanted: &Value, within: &Value, scope: &Scope<'_>) -> Result<bool, TooExpensive> {
+fn is_in(desired: &Value, within: &Value, scope: &Scope<'_>) -> Result<bool, TooExpensive> {
     match within {
         Value::Array(items) => {
             for item in items {
                 scope.budget.charge(1)?;
-                if scope.equal(item, wanted)? {
+                if scope.equal(item, desired)? {
                     return Ok(true);
                 }
             }
             Ok(false)
         }
-        Value::Object(fields) => Ok(wanted.as_str().is_some_and(|key| fields.contains_key(key))),
+        Value::Object(fields) => Ok(desired.as_str().is_some_and(|key| fields.contains_key(key))),
         _ => Ok(false),
     }
 }
@@ -282,6 +282,6 @@ fn order(left: &Value, right: &Value) -> Option<Ordering> {
     }
 }
 
-fn is(left: &Value, right: &Value, wanted: fn(Ordering) -> bool) -> Value {
-    order(left, right).is_some_and(wanted).into()
+fn is(left: &Value, right: &Value, desired: fn(Ordering) -> bool) -> Value {
+    order(left, right).is_some_and(desired).into()
 }

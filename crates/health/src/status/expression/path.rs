@@ -22,13 +22,13 @@ pub(super) fn read(text: &str) -> Result<(Vec<Step>, Option<String>), String> {
         .strip_prefix('{')
         .ok_or_else(|| format!("`{text}` is no path: write `jsonpath={{.status.phase}}=Running`"))?;
     let (path, rest) = inner.rsplit_once('}').ok_or("the `{` of its path is not closed")?;
-    let wanted = rest.trim_matches(['\'', '"']);
-    let wanted = match wanted.strip_prefix('=') {
-        Some(wanted) => Some(wanted.trim_matches(['\'', '"']).to_owned()),
-        None if wanted.is_empty() => None,
-        None => return Err(format!("`{wanted}` cannot be read; a value is written `=value`")),
+    let desired = rest.trim_matches(['\'', '"']);
+    let desired = match desired.strip_prefix('=') {
+        Some(desired) => Some(desired.trim_matches(['\'', '"']).to_owned()),
+        None if desired.is_empty() => None,
+        None => return Err(format!("`{desired}` cannot be read; a value is written `=value`")),
     };
-    Ok((steps(path.trim())?, wanted))
+    Ok((steps(path.trim())?, desired))
 }
 
 fn steps(path: &str) -> Result<Vec<Step>, String> {

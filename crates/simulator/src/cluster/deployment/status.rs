@@ -25,7 +25,7 @@ pub(super) fn write(
     let stamp = ctx.stamp();
     let of = |set: &Value, field: &str| set["status"][field].as_u64().unwrap_or(0);
     let sum = |field: &str| new.into_iter().chain(old).map(|set| of(set, field)).sum::<u64>();
-    let wanted = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
+    let desired = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
     let updated = new.map_or(0, |set| of(set, "replicas"));
     let (all, ready, up) = (sum("replicas"), sum("readyReplicas"), sum("availableReplicas"));
     let status = &mut deployment["status"];
@@ -44,7 +44,7 @@ pub(super) fn write(
     deployment["status"]["observedGeneration"] = deployment["metadata"]["generation"].clone();
 
     let enough =
-        i64::try_from(up).unwrap_or(0) >= i64::try_from(wanted).unwrap_or(0) - unavailable(&deployment);
+        i64::try_from(up).unwrap_or(0) >= i64::try_from(desired).unwrap_or(0) - unavailable(&deployment);
     if enough {
         let why = "Deployment has minimum availability.";
         set_condition(&mut deployment, "Available", true, "MinimumReplicasAvailable", why, &stamp);
@@ -52,7 +52,7 @@ pub(super) fn write(
         let why = "Deployment does not have minimum availability.";
         set_condition(&mut deployment, "Available", false, "MinimumReplicasUnavailable", why, &stamp);
     }
-    let complete = updated == wanted && all == wanted && up == wanted;
+    let complete = updated == desired && all == desired && up == desired;
     let moved = of_status(&before, "updatedReplicas") < updated
         || of_status(&before, "readyReplicas") < ready
         || of_status(&before, "availableReplicas") < up

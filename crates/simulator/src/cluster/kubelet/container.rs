@@ -85,8 +85,8 @@ async fn crash_loop(world: &Arc<World>, pod: &Running, index: usize, pause: Dura
         }
         unit.now = Now::Waiting("CrashLoopBackOff", why);
     });
-    let told = format!("Back-off restarting failed container {name} in pod {}", pod.full_name());
-    pod.say(world, index, "Warning", "BackOff", &told);
+    let message = format!("Back-off restarting failed container {name} in pod {}", pod.full_name());
+    pod.say(world, index, "Warning", "BackOff", &message);
     sleep(pause).await;
     pod.lock().units[index].restarts += 1;
 }
@@ -171,7 +171,7 @@ async fn ends(world: &Arc<World>, pod: &Running, index: usize, plan: &Plan) -> (
             tokio::time::sleep_until(began + *after).await;
             (137, "OOMKilled")
         }
-        End::Told { .. } | End::Unstartable(_) => std::future::pending().await,
+        End::Signalled { .. } | End::Unstartable(_) => std::future::pending().await,
     }
 }
 

@@ -28,15 +28,15 @@ pub(super) async fn live(
     mut ending: watch::Receiver<Option<Duration>>,
 ) {
     let grace = tokio::select! {
-        () = work(&world, &pod) => told(&mut ending).await,
-        grace = told(&mut ending) => grace,
+        () = work(&world, &pod) => asked_to_end(&mut ending).await,
+        grace = asked_to_end(&mut ending) => grace,
     };
     end(&world, &pod, grace).await;
     let_go(&world, &pod.pod);
 }
 
 /// Waits until the pod is to end.
-async fn told(ending: &mut watch::Receiver<Option<Duration>>) -> Duration {
+async fn asked_to_end(ending: &mut watch::Receiver<Option<Duration>>) -> Duration {
     loop {
         let grace = *ending.borrow_and_update();
         if let Some(grace) = grace {

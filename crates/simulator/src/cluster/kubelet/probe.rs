@@ -110,7 +110,7 @@ fn ask(pod: &Running, index: usize, probe: &Value, broken: bool) -> Result<(), S
     }
     match program::exec(&probe["exec"]["command"], &unit.app) {
         (0, _) => Ok(()),
-        (_, said) => Err(said),
+        (_, output) => Err(output),
     }
 }
 
@@ -129,8 +129,8 @@ fn number(unit: &Unit, port: &Value) -> u16 {
 /// Ends a container whose probe has failed too often.
 async fn kill(world: &Arc<World>, pod: &Running, index: usize, which: &str) -> i32 {
     let unit = pod.unit(index);
-    let told = format!("Container {} failed {which} probe, will be restarted", unit.name);
-    pod.say(world, index, "Normal", "Killing", &told);
+    let message = format!("Container {} failed {which} probe, will be restarted", unit.name);
+    pod.say(world, index, "Normal", "Killing", &message);
     if unit.is_deaf() {
         let grace = pod.pod["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(30);
         sleep(Duration::from_secs(grace)).await;

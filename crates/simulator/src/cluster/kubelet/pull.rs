@@ -28,10 +28,10 @@ pub(super) async fn image(world: &Arc<World>, pod: &Running, index: usize) -> Fo
     let mut pause = BACK_OFF;
     loop {
         if let Some(found) = images.find(&reference).filter(|_| !always) {
-            let told = format!(
+            let message = format!(
                 "Container image \"{reference}\" already present on machine and can be accessed by the pod"
             );
-            pod.say(world, index, "Normal", "Pulled", &told);
+            pod.say(world, index, "Normal", "Pulled", &message);
             return found;
         }
         if spec["imagePullPolicy"] == "Never" {
@@ -49,11 +49,11 @@ pub(super) async fn image(world: &Arc<World>, pod: &Running, index: usize) -> Fo
             Ok(found) => {
                 sleep(Duration::from_millis(found.size * 1000 / SPEED)).await;
                 let took = format!("{}ms", began.elapsed().as_millis());
-                let told = format!(
+                let message = format!(
                     "Successfully pulled image \"{reference}\" in {took} ({took} including waiting). Image size: {} bytes.",
                     found.size
                 );
-                pod.say(world, index, "Normal", "Pulled", &told);
+                pod.say(world, index, "Normal", "Pulled", &message);
                 return found;
             }
             Err(why) => why.0,
@@ -62,9 +62,9 @@ pub(super) async fn image(world: &Arc<World>, pod: &Running, index: usize) -> Fo
         pod.say(world, index, "Warning", "Failed", &format!("Failed to pull image \"{reference}\": {why}"));
         pod.say(world, index, "Warning", "Failed", "Error: ErrImagePull");
         sleep(world.a_moment(900, 1800)).await;
-        let told = format!("Back-off pulling image \"{reference}\"");
-        wait(world, pod, index, "ImagePullBackOff", &format!("{told}: ErrImagePull: {why}"));
-        pod.say(world, index, "Normal", "BackOff", &told);
+        let message = format!("Back-off pulling image \"{reference}\"");
+        wait(world, pod, index, "ImagePullBackOff", &format!("{message}: ErrImagePull: {why}"));
+        pod.say(world, index, "Normal", "BackOff", &message);
         pod.say(world, index, "Warning", "Failed", "Error: ImagePullBackOff");
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST);

@@ -307,20 +307,20 @@ fn phase(state: &State, policy: &str) -> &'static str {
 
 fn of_unit(unit: &Unit) -> Value {
     let ended = |ended: &Ended| {
-        let mut told = json!({"exitCode": ended.code, "reason": ended.reason, "startedAt": ended.since,
+        let mut detail = json!({"exitCode": ended.code, "reason": ended.reason, "startedAt": ended.since,
             "finishedAt": ended.at, "containerID": ended.id});
         if !ended.message.is_empty() {
-            told["message"] = json!(ended.message);
+            detail["message"] = json!(ended.message);
         }
-        json!({"terminated": told})
+        json!({"terminated": detail})
     };
     let (state, id) = match &unit.now {
         Now::Waiting(reason, message) => {
-            let mut told = json!({"reason": reason});
+            let mut detail = json!({"reason": reason});
             if !message.is_empty() {
-                told["message"] = json!(message);
+                detail["message"] = json!(message);
             }
-            (json!({"waiting": told}), unit.last.as_ref().map(|last| last.id.clone()).unwrap_or_default())
+            (json!({"waiting": detail}), unit.last.as_ref().map(|last| last.id.clone()).unwrap_or_default())
         }
         Now::Running { since, id } => (json!({"running": {"startedAt": since}}), id.clone()),
         Now::Ended(run) => (ended(run), run.id.clone()),

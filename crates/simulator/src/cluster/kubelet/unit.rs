@@ -30,7 +30,7 @@ pub(super) struct Unit {
 impl Unit {
     /// Whether its program does not hear that it is to end.
     pub(super) fn is_deaf(&self) -> bool {
-        matches!(program::plan(&self.spec, &self.app, false).end, End::Told { hears: false })
+        matches!(program::plan(&self.spec, &self.app, false).end, End::Signalled { hears: false })
     }
 }
 

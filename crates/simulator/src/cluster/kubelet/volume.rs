@@ -49,8 +49,8 @@ fn of_volume(world: &World, pod: &Running, volume: &Value) -> Option<String> {
             let Some(object) = world.get(kind, &pod.namespace, name) else {
                 return Some(format!("{word} \"{name}\" not found"));
             };
-            let wanted = reference["items"].as_array().into_iter().flatten();
-            let key = wanted
+            let desired = reference["items"].as_array().into_iter().flatten();
+            let key = desired
                 .map(|item| text(&item["key"]))
                 .find(|key| ["data", "binaryData"].iter().all(|field| object[*field].get(key).is_none()));
             if let Some(key) = key {

@@ -45,7 +45,7 @@ pub(crate) enum Ended {
 /// What is told during a run.
 pub(crate) struct Heard {
     events: mpsc::UnboundedReceiver<Event>,
-    told: String,
+    log: String,
 }
 
 impl Heard {
@@ -63,24 +63,29 @@ impl Heard {
     }
 
     fn add(&mut self, event: &Event) {
-        let _ = writeln!(self.told, "{}", serde_json::to_string(&event.kind).unwrap());
+        let _ = writeln!(self.log, "{}", serde_json::to_string(&event.kind).unwrap());
     }
 }
 
 /// A machine, and what is done on it.
-pub(crate) struct Stage<'a> {
+pub(crate) struct Harness<'a> {
     pub(crate) host: Host,
     project: &'a Arc<Project>,
     /// Longer than this no run may take, in the machine's own time.
     pub(crate) limit: Duration,
     /// Everything that was told.
-    told: String,
+    log: String,
     theirs: BTreeMap<String, String>,
     pub(crate) report: Report,
 }
 
-impl<'a> Stage<'a> {
-    pub(crate) async fn new(project: &'a Arc<Project>, made: &Made, seed: u64, limit: Duration) -> Stage<'a> {
+impl<'a> Harness<'a> {
+    pub(crate) async fn new(
+        project: &'a Arc<Project>,
+        made: &Made,
+        seed: u64,
+        limit: Duration,
+    ) -> Harness<'a> {
         let outside =
             World::fake("/", [("PATH", "/nowhere"), ("TOKEN", SECRET), ("USER", "me"), ("HOSTNAME", "here")]);
         let settings = Settings {
@@ -96,7 +101,7 @@ impl<'a> Stage<'a> {
             host.cluster().api().put(collection, object);
         }
         let theirs = versions(&host);
-        Stage { host, project, limit, told: String::new(), theirs, report: Report::default() }
+        Harness { host, project, limit, log: String::new(), theirs, report: Report::default() }
     }
 
     /// Runs a command, and kills it at an effect if one is given.
@@ -140,7 +145,7 @@ impl<'a> Stage<'a> {
         self.host.gate().rise();
         self.host.gate().die_after(die_after);
         let (run, asker, events) = run(&self.host);
-        (run, asker, Heard { events, told: String::new() })
+        (run, asker, Heard { events, log: String::new() })
     }
 
     /// Until the work ends, which has no answer if it hangs, or is killed; `second` is what a second run does meanwhile.
@@ -174,10 +179,10 @@ impl<'a> Stage<'a> {
 
     async fn end(&mut self, ended: Ended, mut heard: Heard, before: tokio::time::Instant) -> Ended {
         if let Ended::Badly(fault) = &ended {
-            let _ = writeln!(self.told, "{}", json!([fault.causes(), fault.findings, fault.hints]));
+            let _ = writeln!(self.log, "{}", json!([fault.causes(), fault.findings, fault.hints]));
         }
         heard.rest();
-        self.told.push_str(&heard.told);
+        self.log.push_str(&heard.log);
         self.report.runs += 1;
         self.report.longest = self.report.longest.max(before.elapsed());
         if matches!(ended, Ended::Killed) {
@@ -209,7 +214,7 @@ impl<'a> Stage<'a> {
     }
 
     pub(crate) fn end_of_story(&self) -> String {
-        let lines: Vec<&str> = self.told.lines().collect();
+        let lines: Vec<&str> = self.log.lines().collect();
         lines[lines.len().saturating_sub(15)..].join("\n")
     }
 
@@ -225,8 +230,8 @@ impl<'a> Stage<'a> {
         if self.theirs != now {
             return Err(format!("other people's objects were changed: {:?} {now:?}", self.theirs));
         }
-        match self.told.lines().find(|line| line.contains(SECRET)) {
-            Some(line) => Err(format!("a secret was told: {line}")),
+        match self.log.lines().find(|line| line.contains(SECRET)) {
+            Some(line) => Err(format!("a secret was log: {line}")),
             None => Ok(()),
         }
     }
@@ -240,7 +245,7 @@ fn command(line: &str) -> cli::Command {
 fn run(host: &Host) -> (Run, CancelHandle, mpsc::UnboundedReceiver<Event>) {
     let (sink, events) = Sink::new();
     let (asker, cancel) = Cancel::new();
-    (Run { sink, cancel, world: Arc::new(host.world()), verbose: true }, asker, events)
+    (Run { verbose: true, ..Run::new(sink, cancel, host.world()) }, asker, events)
 }
 
 async fn doing(run: &Run, project: &Arc<Project>, command: &cli::Command) -> Result<Answer, Fault> {

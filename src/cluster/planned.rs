@@ -1,6 +1,6 @@
 //! What is to be done about each object of a set, and what the user allows.
 
-use crate::cluster::survey::Wanted;
+use crate::cluster::survey::Desired;
 use crate::cluster::wire::Propagation;
 use crate::event::Finding;
 use crate::manifest::shared::Shared;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// What to do about an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Todo {
+pub(crate) enum PlannedAction {
     /// It is as it should be; `recorded`: the inventory says so, and the API server was not asked.
     Keep { recorded: bool },
     /// It is a Job that ran, succeeded and expired; it is not run again.
@@ -23,11 +23,11 @@ pub(crate) enum Todo {
 
 /// What to do about an object, and all that is needed to do it.
 #[derive(Debug, Clone)]
-pub(crate) struct Decided {
-    pub(crate) wanted: Wanted,
+pub(crate) struct PlannedWrite {
+    pub(crate) desired: Desired,
     /// The object as it is now.
     pub(crate) live: Option<Shared<Value>>,
-    pub(crate) todo: Todo,
+    pub(crate) todo: PlannedAction,
     /// What is to be sent: what is wanted, without what is left to others.
     pub(crate) body: Shared<Value>,
     /// Whether fields of others are to be taken.
@@ -40,17 +40,21 @@ pub(crate) struct Decided {
     pub(crate) notes: Vec<Finding>,
 }
 
-impl Decided {
+impl PlannedWrite {
     /// What is done and why, for the log.
     pub(crate) fn reason(&self) -> &str {
         match self.todo {
-            Todo::Keep { recorded: true } if !self.notes.is_empty() => &self.notes[0].message,
-            Todo::Keep { recorded: true } => "is not written: it is as the last good run left it",
-            Todo::Keep { recorded: false } => "is not written: by a dry run, nothing of it would change",
-            Todo::Expired => "is not written: the Job has succeeded, and its time to live is over",
-            Todo::Create => "is created: it is not there, or is being deleted",
-            Todo::Change => "is changed: by a dry run, it differs",
-            Todo::Recreate(_) => "is deleted and created: it differs in a field that cannot be changed",
+            PlannedAction::Keep { recorded: true } if !self.notes.is_empty() => &self.notes[0].message,
+            PlannedAction::Keep { recorded: true } => "is not written: it is as the last good run left it",
+            PlannedAction::Keep { recorded: false } => {
+                "is not written: by a dry run, nothing of it would change"
+            }
+            PlannedAction::Expired => "is not written: the Job has succeeded, and its time to live is over",
+            PlannedAction::Create => "is created: it is not there, or is being deleted",
+            PlannedAction::Change => "is changed: by a dry run, it differs",
+            PlannedAction::Recreate(_) => {
+                "is deleted and created: it differs in a field that cannot be changed"
+            }
         }
     }
 }
@@ -63,6 +67,6 @@ pub(crate) struct Allowed {
 }
 
 /// Whether any of it has to be written.
-pub(crate) fn writes(decided: &[Decided]) -> bool {
-    decided.iter().any(|one| !matches!(one.todo, Todo::Keep { .. } | Todo::Expired))
+pub(crate) fn writes(planned: &[PlannedWrite]) -> bool {
+    planned.iter().any(|item| !matches!(item.todo, PlannedAction::Keep { .. } | PlannedAction::Expired))
 }

@@ -15,19 +15,19 @@ pub(super) fn why(last: Option<&Last>, inputs: &Inputs) -> Vec<String> {
 }
 
 /// What is worth showing beside a new image.
-pub(super) fn said(found: &Found, last: Option<&Last>, sent: Option<u64>) -> String {
-    let mut said = budget::bytes(found.size);
+pub(super) fn describe(found: &Found, last: Option<&Last>, sent: Option<u64>) -> String {
+    let mut text = budget::bytes(found.size);
     match last {
-        Some(last) if last.id == found.id => said.push_str(", the same image as before"),
+        Some(last) if last.id == found.id => text.push_str(", the same image as before"),
         Some(last) => {
             if let Some(change) = budget::change(last.size, found.size) {
-                let _ = write!(said, " ({change})");
+                let _ = write!(text, " ({change})");
             }
         }
         None => {}
     }
     if let Some(sent) = sent {
-        let _ = write!(said, ", {} sent", budget::bytes(sent));
+        let _ = write!(text, ", {} sent", budget::bytes(sent));
     }
-    said
+    text
 }

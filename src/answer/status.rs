@@ -19,7 +19,7 @@ pub struct StatusReport {
     /// Where its objects are.
     pub namespace: String,
     /// All of it in one word; decides the exit code.
-    pub verdict: Verdict,
+    pub verdict: ProjectHealth,
     /// The cluster.
     pub cluster: ClusterStatus,
     /// The newest revision.
@@ -56,7 +56,7 @@ pub struct OtherProject {
 /// All of it in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum ProjectHealth {
     /// Everything is there, healthy, and answers.
     Ready,
     /// Nothing of it is there, or the cluster is not running.
@@ -65,14 +65,14 @@ pub enum Verdict {
     Degraded,
 }
 
-impl Verdict {
+impl ProjectHealth {
     /// The exit code of `todo status`: 0, 3 (LSB: not running) or 4.
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
-            Verdict::Ready => 0,
-            Verdict::Absent => 3,
-            Verdict::Degraded => 4,
+            ProjectHealth::Ready => 0,
+            ProjectHealth::Absent => 3,
+            ProjectHealth::Degraded => 4,
         }
     }
 }

@@ -4,8 +4,8 @@
 use super::hosts::refers;
 use crate::discover::copies::copy_of;
 use crate::discover::evidence::Evidence;
+use crate::discover::evidence::Provenance;
 use crate::discover::evidence::Rank;
-use crate::discover::evidence::Said;
 use crate::discover::tree::Tree;
 use crate::discover::variant::distance;
 use crate::event::Finding;
@@ -26,13 +26,15 @@ pub(super) struct Written {
 pub(super) fn with_needed(
     tree: &Tree,
     evidence: &Evidence,
-    best: &Said,
+    best: &Provenance,
     taken: &mut Vec<Written>,
     mut rest: Vec<Written>,
 ) -> Vec<Written> {
     let copy = taken.first().and_then(|file| copy_of(&file.path));
-    let near = |said: &Said| said.rank < Rank::Aside && said.distance <= best.distance.max(distance(""));
-    let mut applied = evidence.applied.iter().filter(|one| !one.kustomize && near(&one.said));
+    let near = |provenance: &Provenance| {
+        provenance.rank < Rank::Aside && provenance.distance <= best.distance.max(distance(""))
+    };
+    let mut applied = evidence.applied.iter().filter(|item| !item.kustomize && near(&item.provenance));
     while let Some(one) = applied.next().filter(|_| !rest.is_empty()) {
         let paths = tree.meant(&one.path, one.recursive);
         let (more, others): (Vec<Written>, Vec<Written>) =

@@ -33,7 +33,7 @@ use todo::report::failed;
 use todo::report::fault::Page;
 use todo::report::fault::finding;
 use todo::report::fault::lines;
-use todo::report::style::Look;
+use todo::report::style::TerminalCaps;
 use todo::run::Run;
 use todo::signal::Cancel;
 use todo::world::World;
@@ -90,14 +90,14 @@ fn found(reference: &str) -> Found {
 }
 
 /// A project in a rehearsed cluster.
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     pub(crate) project: Project,
     pub(crate) cluster: Cluster,
     pub(crate) address: SocketAddr,
     serving: JoinHandle<()>,
 }
 
-impl Drop for Stage {
+impl Drop for Harness {
     fn drop(&mut self) {
         self.serving.abort();
         self.cluster.stop();
@@ -122,7 +122,7 @@ impl Drop for Engine {
 
 /// How a run ended.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct RunOutput {
     pub(crate) code: u8,
     /// From the first error on, or the warnings of a run that succeeded.
     pub(crate) report: String,
@@ -133,12 +133,12 @@ pub(crate) struct Told {
     pub(crate) answer: Option<Answer>,
 }
 
-impl Stage {
-    pub(crate) async fn new() -> Stage {
-        Stage::with(7, Arc::new(NoFaults)).await
+impl Harness {
+    pub(crate) async fn new() -> Harness {
+        Harness::with(7, Arc::new(NoFaults)).await
     }
 
-    pub(crate) async fn with(seed: u64, faults: Arc<dyn Faults>) -> Stage {
+    pub(crate) async fn with(seed: u64, faults: Arc<dyn Faults>) -> Harness {
         let clock = simulator::clock::Clock::starting_at(jiff::Timestamp::now());
         let cluster = Cluster::start(Settings {
             clock: clock.clone(),
@@ -158,7 +158,7 @@ impl Stage {
             }
         });
         let project = Project { clock: clock.into(), ..Project::at(address) };
-        Stage { project, cluster, address, serving }
+        Harness { project, cluster, address, serving }
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
@@ -169,7 +169,7 @@ impl Stage {
         self.project.copy(from);
     }
 
-    pub(super) async fn todo(&self, arguments: &[&str]) -> Told {
+    pub(super) async fn todo(&self, arguments: &[&str]) -> RunOutput {
         self.project.todo(arguments).await
     }
 }
@@ -206,7 +206,7 @@ impl Project {
     }
 
     /// Runs `todo` with these arguments, in this process.
-    pub(crate) async fn todo(&self, arguments: &[&str]) -> Told {
+    pub(crate) async fn todo(&self, arguments: &[&str]) -> RunOutput {
         let began = tokio::time::Instant::now();
         let (sink, mut events) = Sink::new();
         let covers = sink.clone();
@@ -221,10 +221,10 @@ impl Project {
         ];
         let mut world = World::fake(self.folder.path(), variables);
         world.clock = self.clock.clone();
-        let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
+        let run = Run::new(sink, cancel, world);
         let ended = tokio::time::timeout(LONGEST, Box::pin(self.flow(&run, arguments))).await;
         let took = began.elapsed();
-        let page = Page { look: Look::BARE, width: None, source: None };
+        let page = Page { caps: TerminalCaps::BARE, width: None, source: None };
         let mut warnings = Vec::new();
         let mut done = Vec::new();
         while let Ok(event) = events.try_recv() {
@@ -237,7 +237,9 @@ impl Project {
         }
         let ended = ended.unwrap_or_else(|_| panic!("it hangs: {done:#?}"));
         match ended {
-            Ok(answer) => Told { code: 0, report: warnings.join("\n"), done, took, answer: Some(answer) },
+            Ok(answer) => {
+                RunOutput { code: 0, report: warnings.join("\n"), done, took, answer: Some(answer) }
+            }
             Err(fault) => {
                 let EventKind::RunFailed { reason, causes, findings, hints, .. } =
                     covers.covered(failed(0, &fault))
@@ -245,7 +247,7 @@ impl Project {
                     panic!("{fault:?}")
                 };
                 let report = lines(page, reason, &causes, &findings, &hints).join("\n");
-                Told { code: fault.kind.exit_code(), report, done, took, answer: None }
+                RunOutput { code: fault.kind.exit_code(), report, done, took, answer: None }
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Charts as ways: those that one file installs go together, as do those that lie side by side or are halves of one application.
 
 use super::Kind;
+use super::Method;
 use super::Source;
-use super::Way;
 use crate::discover::chart;
 use crate::discover::chart::Chart;
 use crate::discover::copies::copy_of;
@@ -13,7 +13,7 @@ use crate::discover::tree::file_name;
 use crate::discover::tree::parent;
 use crate::discover::tree::shown;
 
-pub(super) fn by_charts(tree: &Tree, evidence: &Evidence, charts: &[Chart]) -> Vec<Way> {
+pub(super) fn by_charts(tree: &Tree, evidence: &Evidence, charts: &[Chart]) -> Vec<Method> {
     let mut groups: Vec<Vec<&Chart>> = Vec::new();
     for chart in charts {
         let release = evidence.release(&chart.folder);
@@ -22,7 +22,7 @@ pub(super) fn by_charts(tree: &Tree, evidence: &Evidence, charts: &[Chart]) -> V
             let distinct = group.iter().all(|other| other.name != chart.name);
             distinct
                 && group.iter().any(|other| match (evidence.release(&other.folder), release) {
-                    (Some(one), Some(two)) => one.said.entry == two.said.entry,
+                    (Some(one), Some(two)) => one.provenance.entry == two.provenance.entry,
                     (None, None) => belong_together(&other.folder, &chart.folder),
                     _ => false,
                 })
@@ -36,29 +36,32 @@ pub(super) fn by_charts(tree: &Tree, evidence: &Evidence, charts: &[Chart]) -> V
 }
 
 /// Side by side, or at the same depth under the same name: `api/chart` and `web/chart`. Not two copies of one thing.
-fn belong_together(one: &str, other: &str) -> bool {
-    let halves = file_name(one) == file_name(other) && one.matches('/').count() == other.matches('/').count();
-    copy_of(one) == copy_of(other) && (parent(one) == parent(other) || halves)
+fn belong_together(text: &str, other: &str) -> bool {
+    let halves =
+        file_name(text) == file_name(other) && text.matches('/').count() == other.matches('/').count();
+    copy_of(text) == copy_of(other) && (parent(text) == parent(other) || halves)
 }
 
-fn of_charts(tree: &Tree, evidence: &Evidence, group: Vec<&Chart>) -> Way {
+fn of_charts(tree: &Tree, evidence: &Evidence, group: Vec<&Chart>) -> Method {
     let folders: Vec<String> = group.iter().map(|chart| format!("`{}`", shown(&chart.folder))).collect();
     let title =
         format!("the {} {}", if group.len() == 1 { "chart" } else { "charts" }, folders.join(" and "));
     let path = if group.len() == 1 { &group[0].folder } else { parent(&group[0].folder) };
-    let mut way = Way::new(title, path, Kind::Charts);
+    let mut method = Method::new(title, path, Kind::Charts);
     for chart in group {
         let release = evidence.release(&chart.folder);
         let (values, left) = values(tree, chart, release);
-        way.uses.extend(chart::uses(tree, chart, &values));
+        method.uses.extend(chart::uses(tree, chart, &values));
         if let Some(release) = release {
-            way.said = way.said.or_else(|| Some(release.said.clone()));
-            way.spaces.extend(release.namespace.clone().map(|name| (name, release.said.place.clone())));
+            method.provenance = method.provenance.or_else(|| Some(release.provenance.clone()));
+            method
+                .spaces
+                .extend(release.namespace.clone().map(|name| (name, release.provenance.place.clone())));
         }
         let ours = |key: &&String| key.to_lowercase().contains("image");
         let given = release.map(|release| release.set.clone()).unwrap_or_default();
         let secret = release.map(|release| release.secret.clone()).unwrap_or_default();
-        way.sources.push(Source::Chart {
+        method.sources.push(Source::Chart {
             chart: chart.folder.clone(),
             release: release.map_or_else(|| chart.name.clone(), |release| release.name.clone()),
             namespace: release.and_then(|release| release.namespace.clone()),
@@ -68,7 +71,7 @@ fn of_charts(tree: &Tree, evidence: &Evidence, group: Vec<&Chart>) -> Way {
             left,
         });
     }
-    way
+    method
 }
 
 /// The values files for this machine, and what is worth knowing about those that were not taken.
@@ -80,7 +83,7 @@ fn values(tree: &Tree, chart: &Chart, release: Option<&Release>) -> (Vec<String>
     let mut left = Vec::new();
     let mut taken: Vec<String> = match release {
         Some(release) => {
-            left.extend(release.absent_told().into_iter().map(|(_, told)| told));
+            left.extend(release.absent_told().into_iter().map(|(_, message)| message));
             release.values.clone()
         }
         None => local.into_iter().collect(),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 /// Whether the pods of `some` name a Service of `others` as a host.
 pub(in crate::discover) fn refers(some: &[Object], others: &[Object]) -> bool {
-    let mut services = others.iter().filter(|one| one.kind() == "Service").map(Object::name).peekable();
+    let mut services = others.iter().filter(|other| other.kind() == "Service").map(Object::name).peekable();
     if services.peek().is_none() {
         return false;
     }
@@ -26,7 +26,7 @@ pub(in crate::discover) fn hosts(objects: &[Object]) -> BTreeSet<String> {
             }
         }
     }
-    for config in objects.iter().filter(|one| matches!(one.kind(), "ConfigMap" | "Ingress")) {
+    for config in objects.iter().filter(|object| matches!(object.kind(), "ConfigMap" | "Ingress")) {
         collect(&config.value["data"], &mut hosts);
         collect(&config.value["spec"], &mut hosts);
     }

@@ -30,7 +30,7 @@ const POLL: Duration = Duration::from_secs(2);
 
 /// What came.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum WatchEvent {
     /// Something is new in the snapshot.
     Update,
     /// The API server does not answer as it should; it is asked again.
@@ -48,14 +48,14 @@ enum Message {
 }
 
 /// All watches of one rollout; they end with it.
-pub(super) struct Feed {
+pub(super) struct Watches {
     messages: mpsc::Receiver<Message>,
     _watches: JoinSet<()>,
 }
 
-impl Feed {
+impl Watches {
     /// Starts the watches that judging `objects` takes; `snapshot` then knows which lists are to come.
-    pub(super) fn start(target: &Target, objects: &[AppliedObject], snapshot: &mut Snapshot) -> Feed {
+    pub(super) fn start(target: &Target, objects: &[AppliedObject], snapshot: &mut Snapshot) -> Watches {
         let (tell, messages) = mpsc::channel(256);
         let mut watches = JoinSet::new();
         for ((_, _, namespace), (resource, names)) in sources(objects) {
@@ -63,15 +63,15 @@ impl Feed {
             let client = target.client.clone();
             watches.spawn(follow(client, resource, namespace, names, tell.clone()));
         }
-        Feed { messages, _watches: watches }
+        Watches { messages, _watches: watches }
     }
 
     /// Waits for news, takes in what comes within `breath` of it.
-    pub(super) async fn next(&mut self, snapshot: &mut Snapshot, breath: Duration) -> News {
+    pub(super) async fn next(&mut self, snapshot: &mut Snapshot, breath: Duration) -> WatchEvent {
         let Some(first) = self.messages.recv().await else { return std::future::pending().await };
         let mut news = take_in(first, snapshot);
         let until = tokio::time::Instant::now() + breath;
-        while news == News::Update {
+        while news == WatchEvent::Update {
             match tokio::time::timeout_at(until, self.messages.recv()).await {
                 Ok(Some(message)) => news = take_in(message, snapshot),
                 _ => break,
@@ -216,7 +216,7 @@ fn words(error: &watcher::Error) -> String {
     cause.to_string()
 }
 
-fn take_in(message: Message, snapshot: &mut Snapshot) -> News {
+fn take_in(message: Message, snapshot: &mut Snapshot) -> WatchEvent {
     match message {
         Message::Listed(resource, namespace, objects) => {
             snapshot.replace(&resource.group, &resource.kind, namespace.as_deref(), objects);
@@ -226,13 +226,13 @@ fn take_in(message: Message, snapshot: &mut Snapshot) -> News {
         }
         Message::Put(object) => snapshot.put(object),
         Message::Gone(id) => snapshot.remove(&id),
-        Message::Problem(why) => return News::Problem(why),
+        Message::Problem(why) => return WatchEvent::Problem(why),
         Message::Forbidden(resource, namespace) => {
             snapshot.expect_no_more(&resource.group, &resource.kind, namespace.as_deref());
-            return News::Forbidden(resource.plural);
+            return WatchEvent::Forbidden(resource.plural);
         }
     }
-    News::Update
+    WatchEvent::Update
 }
 
 /// One list, as JSON.

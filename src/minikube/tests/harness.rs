@@ -38,18 +38,18 @@ pub(super) const RESET: &str = r#"echo '{"specversion":"1.0","type":"io.k8s.sigs
 /// The events of a start that did not come to its end.
 pub(super) const BEGUN: &str = "{\"data\":{\"name\":\"Initial Minikube Setup\"}}\n";
 
-pub(super) struct Bench {
+pub(super) struct Harness {
     folder: tempfile::TempDir,
     engine: Arc<Mutex<Vec<String>>>,
-    told: RefCell<mpsc::UnboundedReceiver<crate::event::Event>>,
+    events: RefCell<mpsc::UnboundedReceiver<crate::event::Event>>,
     pub(super) run: Run,
     pub(super) asker: CancelHandle,
-    pub(super) wanted: project::Minikube,
+    pub(super) desired: project::Minikube,
 }
 
-impl Bench {
+impl Harness {
     /// A machine with an engine, minikube, and no profile.
-    pub(super) async fn absent() -> Bench {
+    pub(super) async fn absent() -> Harness {
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path().to_owned();
         std::fs::create_dir_all(here.join("bin")).unwrap();
@@ -61,26 +61,27 @@ impl Bench {
             ("PATH", format!("{}:/usr/bin:/bin", here.join("bin").display()).into()),
             ("DOCKER_HOST", format!("unix://{}", socket.display()).into()),
         ];
-        let (run, told, asker) = Run::fake(World::fake(&here, variables));
-        let wanted = sample(&here, "[minikube]\nprofile = 'mini'").minikube;
+        let (run, events, asker) = Run::fake(World::fake(&here, variables));
+        let desired = sample(&here, "[minikube]\nprofile = 'mini'").minikube;
         let engine = Arc::new(Mutex::new(Vec::new()));
         serve_engine(&socket, here.clone(), Arc::clone(&engine));
-        let bench = Bench { folder, engine, told: RefCell::new(told), run, asker, wanted };
+        let harness = Harness { folder, engine, events: RefCell::new(events), run, asker, desired };
         let api = serve_api(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(), here.clone());
-        bench.write("api", &api.to_string());
-        bench.write("kubeconfig", "apiVersion: v1\nkind: Config\ncurrent-context: work\n");
+        harness.write("api", &api.to_string());
+        harness.write("kubeconfig", "apiVersion: v1\nkind: Config\ncurrent-context: work\n");
         let script =
             "#!/bin/sh\necho \"$*\" >>\"$HERE/calls\"\n[ ! -f \"$HERE/on-$1\" ] || . \"$HERE/on-$1\"\n";
-        bench.write("bin/minikube", script);
-        std::fs::set_permissions(bench.path("bin/minikube"), std::fs::Permissions::from_mode(0o755)).unwrap();
-        bench
+        harness.write("bin/minikube", script);
+        std::fs::set_permissions(harness.path("bin/minikube"), std::fs::Permissions::from_mode(0o755))
+            .unwrap();
+        harness
     }
 
     /// The same with a profile that runs.
-    pub(super) async fn running() -> Bench {
-        let bench = Bench::absent().await;
-        bench.sh(&bench.runs()).await;
-        bench
+    pub(super) async fn running() -> Harness {
+        let harness = Harness::absent().await;
+        harness.sh(&harness.runs()).await;
+        harness
     }
 
     /// Runs a script in which `HERE` is the folder.
@@ -164,11 +165,11 @@ END"
     }
 
     pub(super) async fn ensure(&self) -> Result<Node> {
-        minikube::ensure(&self.run, &self.wanted).await
+        minikube::ensure(&self.run, &self.desired).await
     }
 
     pub(super) async fn look(&self) -> Result<State> {
-        minikube::look(&self.run, &self.wanted).await
+        minikube::look(&self.run, &self.desired).await
     }
 
     pub(super) fn calls(&self) -> Vec<String> {
@@ -177,8 +178,8 @@ END"
     }
 
     pub(super) fn events(&self) -> Vec<EventKind> {
-        let mut told = self.told.borrow_mut();
-        std::iter::from_fn(|| told.try_recv().ok()).map(|event| event.kind).collect()
+        let mut received = self.events.borrow_mut();
+        std::iter::from_fn(|| received.try_recv().ok()).map(|event| event.kind).collect()
     }
 
     /// The requests to the engine that begin with `what`.

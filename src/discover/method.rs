@@ -17,8 +17,8 @@ use super::dockerfile::Found;
 use super::dockerfile::is_aside;
 use super::evidence::Applied;
 use super::evidence::Evidence;
+use super::evidence::Provenance;
 use super::evidence::Rank;
-use super::evidence::Said;
 use super::kustomization;
 use super::kustomization::Kustomization;
 use super::naming;
@@ -83,7 +83,7 @@ pub enum Source {
 
 /// A way to deploy the tree.
 #[derive(Debug, Clone)]
-pub struct Way {
+pub struct Method {
     /// What it is, in words.
     pub title: String,
     /// What `--from` calls it.
@@ -103,7 +103,7 @@ pub struct Way {
     /// Files that were left out, and why.
     pub left_out: Vec<(String, String)>,
     /// What deploys it.
-    pub said: Option<Said>,
+    pub provenance: Option<Provenance>,
     /// The namespaces that the commands name which deploy it.
     pub spaces: Vec<(String, Place)>,
     /// The namespace that it names itself.
@@ -129,55 +129,58 @@ pub fn all(
     composes: &[Compose],
     dockerfiles: &[Found],
     has: Programs,
-) -> (Vec<Way>, bool) {
+) -> (Vec<Method>, bool) {
     let charts = chart::all(tree);
     let kustomizations = kustomization::all(tree);
-    let mut ways = by_charts(tree, evidence, &charts);
-    ways.extend(by_kustomize(tree, evidence, &kustomizations, &charts));
-    ways.extend(by_manifests(tree, evidence, &kustomizations, &charts));
-    join_halves(&mut ways);
+    let mut methods = by_charts(tree, evidence, &charts);
+    methods.extend(by_kustomize(tree, evidence, &kustomizations, &charts));
+    methods.extend(by_manifests(tree, evidence, &kustomizations, &charts));
+    join_halves(&mut methods);
     for compose in composes.iter().filter(|compose| !compose.services.is_empty() || !compose.wrong.is_empty())
     {
         let title = format!("manifests written after {}", compose.described());
-        ways.push(Way { broken: compose.wrong.clone(), ..Way::new(title, &compose.path, Kind::Compose) });
+        methods.push(Method {
+            broken: compose.wrong.clone(),
+            ..Method::new(title, &compose.path, Kind::Compose)
+        });
     }
-    let inside = dockerfiles.iter().filter(|one| !one.outside).count();
+    let inside = dockerfiles.iter().filter(|dockerfile| !dockerfile.outside).count();
     if inside > 0 {
         let what = if inside == 1 { "the Dockerfile" } else { "the Dockerfiles" };
-        ways.push(Way::new(format!("manifests written after {what}"), ".", Kind::Dockerfiles));
+        methods.push(Method::new(format!("manifests written after {what}"), ".", Kind::Dockerfiles));
     }
     // What decides between ways; what is equal in all of it is preferred by habit alone.
-    let decided = |way: &Way| {
-        let written = way.kind < Kind::Compose;
-        let lacks = match way.kind {
+    let decided = |method: &Method| {
+        let written = method.kind < Kind::Compose;
+        let lacks = match method.kind {
             Kind::Charts => !has.helm,
             Kind::Kustomize => !has.kustomize,
             _ => false,
         };
         (
-            way.is_aside(),
+            method.is_aside(),
             !written,
-            !way.broken.is_empty(),
-            way.dumped,
+            !method.broken.is_empty(),
+            method.dumped,
             lacks && has.helm != has.kustomize,
-            inside > 0 && way.is_of_others(),
-            way.said.as_ref().map_or(Rank::Aside, |said| standing(said, &way.path)),
-            Reverse(lateness(&way.path)),
-            way.said.as_ref().map_or(0, |said| said.distance),
+            inside > 0 && method.is_of_others(),
+            method.provenance.as_ref().map_or(Rank::Aside, |provenance| standing(provenance, &method.path)),
+            Reverse(lateness(&method.path)),
+            method.provenance.as_ref().map_or(0, |provenance| provenance.distance),
         )
     };
     // Compose files have an order of their own: that of `docker compose`.
-    let place = |way: &Way| match way.kind {
-        Kind::Compose => composes.iter().position(|compose| compose.path == way.path).unwrap_or(0),
-        _ => distance(&way.path),
+    let place = |method: &Method| match method.kind {
+        Kind::Compose => composes.iter().position(|compose| compose.path == method.path).unwrap_or(0),
+        _ => distance(&method.path),
     };
-    ways.sort_by_key(|way| {
-        let depth = if way.kind == Kind::Compose { 0 } else { way.path.matches('/').count() };
-        (decided(way), way.kind, depth, place(way), way.path.clone())
+    methods.sort_by_key(|method| {
+        let depth = if method.kind == Kind::Compose { 0 } else { method.path.matches('/').count() };
+        (decided(method), method.kind, depth, place(method), method.path.clone())
     });
-    let clear = match &ways[..] {
+    let clear = match &methods[..] {
         [first, others @ ..] => {
-            let rival = |other: &Way| {
+            let rival = |other: &Method| {
                 decided(first) == decided(other)
                     && (first.kind != other.kind || distance(&first.path) == distance(&other.path))
             };
@@ -185,31 +188,32 @@ pub fn all(
         }
         [] => true,
     };
-    (ways, clear)
+    (methods, clear)
 }
 
 /// How much it counts what deploys a way. The README of a chart says how that is deployed, not that it is the one.
-fn standing(said: &Said, path: &str) -> Rank {
-    let file = said.place.file.to_string_lossy().replace('\\', "/");
-    let rank = said.standing().0;
+fn standing(provenance: &Provenance, path: &str) -> Rank {
+    let file = provenance.place.file.to_string_lossy().replace('\\', "/");
+    let rank = provenance.standing().0;
     let own = path != "." && file.starts_with(&format!("{path}/"));
     if rank == Rank::Docs && own { Rank::Aside } else { rank }
 }
 
 /// What one file deploys in several ways is one way: a chart, and manifests beside it that name other images.
-fn join_halves(ways: &mut Vec<Way>) {
+fn join_halves(methods: &mut Vec<Method>) {
     let mut at = 0;
-    while at < ways.len() {
+    while at < methods.len() {
         let half = (0..at).find(|other| {
-            let (one, two) = (&ways[*other], &ways[at]);
+            let (one, two) = (&methods[*other], &methods[at]);
             let same = one
-                .said
+                .provenance
                 .as_ref()
-                .zip(two.said.as_ref())
+                .zip(two.provenance.as_ref())
                 .is_some_and(|(one, two)| one.entry == two.entry && one.rank == two.rank);
             let shared = |image: &Use| one.uses.iter().any(|known| known.repository == image.repository);
-            let objects =
-                |way: &Way| way.objects.iter().map(Object::id).collect::<std::collections::BTreeSet<_>>();
+            let objects = |method: &Method| {
+                method.objects.iter().map(Object::id).collect::<std::collections::BTreeSet<_>>()
+            };
             same && copy_of(&one.path) == copy_of(&two.path)
                 && one.broken.is_empty()
                 && two.broken.is_empty()
@@ -220,8 +224,8 @@ fn join_halves(ways: &mut Vec<Way>) {
             at += 1;
             continue;
         };
-        let two = ways.remove(at);
-        let one = &mut ways[other];
+        let two = methods.remove(at);
+        let one = &mut methods[other];
         one.title = format!("{} and {}", one.title, two.title);
         one.sources.extend(two.sources);
         one.objects.extend(two.objects);
@@ -231,7 +235,7 @@ fn join_halves(ways: &mut Vec<Way>) {
     }
 }
 
-impl Way {
+impl Method {
     /// Whether all its images are published by others, so that nothing of this repository runs in it.
     #[must_use]
     pub(super) fn is_of_others(&self) -> bool {
@@ -241,11 +245,12 @@ impl Way {
     /// Whether it lies where tests, examples and documentation do, and no script deploys it.
     #[must_use]
     pub fn is_aside(&self) -> bool {
-        is_aside(&join(&self.path, "x")) && self.said.as_ref().is_none_or(|said| said.rank > Rank::Script)
+        is_aside(&join(&self.path, "x"))
+            && self.provenance.as_ref().is_none_or(|provenance| provenance.rank > Rank::Script)
     }
 
-    fn new(title: String, path: &str, kind: Kind) -> Way {
-        Way {
+    fn new(title: String, path: &str, kind: Kind) -> Method {
+        Method {
             title,
             path: shown(path).to_owned(),
             kind,
@@ -255,7 +260,7 @@ impl Way {
             broken: Vec::new(),
             dumped: false,
             left_out: Vec::new(),
-            said: None,
+            provenance: None,
             spaces: Vec::new(),
             namespace: None,
             affix: (String::new(), String::new()),
@@ -263,36 +268,41 @@ impl Way {
     }
 }
 
-fn by_kustomize(tree: &Tree, evidence: &Evidence, all: &[Kustomization], charts: &[Chart]) -> Vec<Way> {
+fn by_kustomize(tree: &Tree, evidence: &Evidence, all: &[Kustomization], charts: &[Chart]) -> Vec<Method> {
     let applied = |folder: &str| -> Option<&Applied> {
-        evidence.applied.iter().find(|one| {
-            let whole = one.path == folder || one.path == join(folder, "kustomization.yaml");
-            one.kustomize && whole && one.said.rank < Rank::Aside
+        evidence.applied.iter().find(|item| {
+            let whole = item.path == folder || item.path == join(folder, "kustomization.yaml");
+            item.kustomize && whole && item.provenance.rank < Rank::Aside
         })
     };
     let tops = kustomization::tops(all, &|folder| applied(folder).is_some());
-    let ways = tops.into_iter().filter(|one| !chart::is_of(charts, &join(&one.folder, "kustomization.yaml")));
-    ways.map(|one| {
-        let (objects, broken) = kustomization::objects(tree, all, &one.folder);
-        let title = format!("the kustomization `{}`", shown(&one.folder));
-        let applied = applied(&one.folder);
-        Way {
-            sources: vec![Source::Kustomize(one.folder.clone())],
-            uses: naming::uses(&objects),
-            objects,
-            broken,
-            said: applied.map(|one| one.said.clone()),
-            spaces: applied
-                .and_then(|one| Some((one.namespace.clone()?, one.said.place.clone())))
-                .into_iter()
-                .collect(),
-            namespace: one.namespace.clone().map(|name| (name, format!("`{}` names it", shown(&one.folder)))),
-            affix: one.affix.clone(),
-            ..Way::new(title, &one.folder, Kind::Kustomize)
-        }
-    })
-    .filter(|way| !way.broken.is_empty() || has_pods(&way.objects))
-    .collect()
+    let methods =
+        tops.into_iter().filter(|item| !chart::is_of(charts, &join(&item.folder, "kustomization.yaml")));
+    methods
+        .map(|method| {
+            let (objects, broken) = kustomization::objects(tree, all, &method.folder);
+            let title = format!("the kustomization `{}`", shown(&method.folder));
+            let applied = applied(&method.folder);
+            Method {
+                sources: vec![Source::Kustomize(method.folder.clone())],
+                uses: naming::uses(&objects),
+                objects,
+                broken,
+                provenance: applied.map(|item| item.provenance.clone()),
+                spaces: applied
+                    .and_then(|item| Some((item.namespace.clone()?, item.provenance.place.clone())))
+                    .into_iter()
+                    .collect(),
+                namespace: method
+                    .namespace
+                    .clone()
+                    .map(|name| (name, format!("`{}` names it", shown(&method.folder)))),
+                affix: method.affix.clone(),
+                ..Method::new(title, &method.folder, Kind::Kustomize)
+            }
+        })
+        .filter(|method| !method.broken.is_empty() || has_pods(&method.objects))
+        .collect()
 }
 
 fn has_pods(objects: &[Object]) -> bool {
@@ -301,9 +311,9 @@ fn has_pods(objects: &[Object]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::Method;
     use super::Programs;
     use super::Source;
-    use super::Way;
     use super::all;
     use crate::discover::dockerfile;
     use crate::discover::readers;
@@ -317,13 +327,13 @@ mod tests {
         )
     }
 
-    fn ways(files: &[(&str, &str)]) -> (Vec<Way>, bool) {
+    fn methods(files: &[(&str, &str)]) -> (Vec<Method>, bool) {
         let tree = Tree::from_texts("shop", files);
         all(&tree, &readers::read(&tree), &[], &dockerfile::all(&tree), HAS)
     }
 
     fn titles(files: &[(&str, &str)]) -> Vec<String> {
-        ways(files).0.into_iter().map(|way| way.title).collect()
+        methods(files).0.into_iter().map(|method| method.title).collect()
     }
 
     #[test]
@@ -340,19 +350,19 @@ mod tests {
                 "manifests written after the Dockerfile"
             ]
         );
-        assert!(!ways(&files).1, "two that nothing tells apart are a question");
+        assert!(!methods(&files).1, "two that nothing tells apart are a question");
         let scripted = [&files[..], &[("deploy.sh", "kubectl apply -f k8s/")]].concat();
         assert_eq!(titles(&scripted)[0], "the manifests in `k8s/a.yaml`");
-        assert!(ways(&scripted).1);
+        assert!(methods(&scripted).1);
     }
 
     #[test]
     fn halves_are_one_way_and_what_is_defined_again_is_left_out() {
         let (a, b) = (pod("a"), pod("b"));
-        let halves = ways(&[("api/k8s/a.yaml", &a), ("web/k8s/b.yaml", &b)]).0;
+        let halves = methods(&[("api/k8s/a.yaml", &a), ("web/k8s/b.yaml", &b)]).0;
         assert_eq!(halves.len(), 1);
         assert_eq!(halves[0].sources, [Source::Path("api/k8s".into()), Source::Path("web/k8s".into())]);
-        let again = &ways(&[("k8s/dev/a.yaml", &a), ("k8s/prod/a.yaml", &a), ("k8s/b.yaml", &b)]).0[0];
+        let again = &methods(&[("k8s/dev/a.yaml", &a), ("k8s/prod/a.yaml", &a), ("k8s/b.yaml", &b)]).0[0];
         assert_eq!(again.sources, [Source::Path("k8s".into()), Source::Path("k8s/dev".into())]);
         assert_eq!(again.left_out[0].0, "`k8s/prod` (1 file)");
     }
@@ -361,9 +371,9 @@ mod tests {
     fn a_namespace_that_two_files_make_is_no_reason_to_leave_one_out() {
         let space = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\n";
         let (a, b) = (format!("{space}{}", pod("a")), format!("{space}{}", pod("b")));
-        let way = &ways(&[("k8s/a.yaml", &a), ("k8s/b.yaml", &b)]).0[0];
-        assert_eq!((way.sources.as_slice(), way.objects.len()), (&[Source::Path("k8s".into())][..], 3));
-        assert!(way.left_out.is_empty());
+        let method = &methods(&[("k8s/a.yaml", &a), ("k8s/b.yaml", &b)]).0[0];
+        assert_eq!((method.sources.as_slice(), method.objects.len()), (&[Source::Path("k8s".into())][..], 3));
+        assert!(method.left_out.is_empty());
     }
 
     #[test]
@@ -375,7 +385,7 @@ mod tests {
         };
         let (a, b) = (format!("{}{}", space("one"), pod("a")), format!("{}{}", space("two"), pod("b")));
         let files = [("k8s/a.yaml", a.as_str()), ("k8s/b.yaml", &b)];
-        let left = |more: &[(&str, &str)]| ways(&[&files[..], more].concat()).0[0].left_out.len();
+        let left = |more: &[(&str, &str)]| methods(&[&files[..], more].concat()).0[0].left_out.len();
         assert_eq!(left(&[]), 1);
         assert_eq!(left(&[("up.sh", "kubectl apply -f k8s/\n")]), 0);
         let copy = [("k8s/c.yaml", a.as_str()), ("up.sh", "kubectl apply -f k8s/\n")];
@@ -385,11 +395,11 @@ mod tests {
     #[test]
     fn a_folder_with_other_files_is_named_by_its_manifests() {
         let a = pod("a");
-        let way = &ways(&[
+        let method = &methods(&[
             ("k8s/a.yaml", &a),
             ("k8s/kind.yaml", "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n"),
         ])
         .0[0];
-        assert_eq!(way.sources, [Source::Path("k8s/a.yaml".into())]);
+        assert_eq!(method.sources, [Source::Path("k8s/a.yaml".into())]);
     }
 }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A project and a profile that are deleted with it.
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     folder: TempDir,
     profile: &'static str,
     /// The cluster is somebody else's, and stays.
@@ -23,7 +23,7 @@ pub(crate) struct Stage {
 /// What a run of `todo` told, how long it took and how much memory it held at the most.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Told {
+pub(crate) struct RunOutput {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -31,42 +31,42 @@ pub(crate) struct Told {
     pub(crate) peak_mib: u64,
 }
 
-impl Stage {
+impl Harness {
     /// The project as it is committed or edited here, and no cluster.
-    pub(crate) fn new(profile: &'static str) -> Stage {
-        Stage::of(profile, &["docker", "manifests", "deploy.toml"])
+    pub(crate) fn new(profile: &'static str) -> Harness {
+        Harness::of(profile, &["docker", "manifests", "deploy.toml"])
     }
 
     /// These files and folders of the repository as they are committed or edited here, and no cluster.
-    pub(crate) fn of(profile: &'static str, parts: &[&str]) -> Stage {
-        let stage = Stage { folder: tempfile::tempdir().unwrap(), profile, lent: false };
+    pub(crate) fn of(profile: &'static str, parts: &[&str]) -> Harness {
+        let harness = Harness { folder: tempfile::tempdir().unwrap(), profile, lent: false };
         let files = run(Command::new("git").arg("ls-files").args(parts).current_dir(ROOT));
         for file in files.lines().filter(|file| Path::new(ROOT).join(file).is_file()) {
-            let to = stage.path(file);
+            let to = harness.path(file);
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();
             std::fs::copy(Path::new(ROOT).join(file), to).unwrap();
         }
-        stage.delete_cluster();
-        stage
+        harness.delete_cluster();
+        harness
     }
 
     /// The files of one folder of the repository, and no cluster; or, where it is `lent`, the one that runs.
-    pub(crate) fn in_cluster(profile: &'static str, folder: &str, lent: bool) -> Stage {
-        let stage = Stage { folder: tempfile::tempdir().unwrap(), profile, lent };
-        copy(&Path::new(ROOT).join(folder), &stage.path(""));
+    pub(crate) fn in_cluster(profile: &'static str, folder: &str, lent: bool) -> Harness {
+        let harness = Harness { folder: tempfile::tempdir().unwrap(), profile, lent };
+        copy(&Path::new(ROOT).join(folder), &harness.path(""));
         if lent {
-            stage.minikube(&["update-context"]);
+            harness.minikube(&["update-context"]);
         } else {
-            stage.delete_cluster();
+            harness.delete_cluster();
         }
-        stage
+        harness
     }
 
     /// The files of one folder, in the cluster that `TODO_TEST_PROFILE` names, else in one of their own.
-    pub(crate) fn lent_or(profile: &'static str, folder: &str) -> Stage {
+    pub(crate) fn lent_or(profile: &'static str, folder: &str) -> Harness {
         match std::env::var("TODO_TEST_PROFILE") {
-            Ok(lent) => Stage::in_cluster(lent.leak(), folder, true),
-            Err(_) => Stage::in_cluster(profile, folder, false),
+            Ok(lent) => Harness::in_cluster(lent.leak(), folder, true),
+            Err(_) => Harness::in_cluster(profile, folder, false),
         }
     }
 
@@ -102,29 +102,35 @@ impl Stage {
     }
 
     /// Runs `todo` to its end.
-    pub(crate) fn todo(&self, arguments: &[&str]) -> Told {
+    pub(crate) fn todo(&self, arguments: &[&str]) -> RunOutput {
         self.todo_with(arguments, &[])
     }
 
     /// The same with variables of its own.
-    pub(crate) fn todo_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Told {
-        let mut command = self.command(Stage::program());
+    pub(crate) fn todo_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> RunOutput {
+        let mut command = self.command(Harness::program());
         command.args(arguments).envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let began = Instant::now();
         let child = command.spawn().unwrap();
         let memory = watch_memory(child.id());
         let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
-        let told = Told {
+        let output = RunOutput {
             code: status.code(),
             stdout: String::from_utf8(stdout).unwrap(),
             stderr: String::from_utf8(stderr).unwrap(),
             took: began.elapsed(),
             peak_mib: memory.join().unwrap(),
         };
-        println!("todo {}: {:?} in {:.2?}, {} MiB", arguments.join(" "), told.code, told.took, told.peak_mib);
-        println!("{}{}", told.stderr, told.stdout);
-        assert!(told.peak_mib < 100, "todo held {} MiB", told.peak_mib);
-        told
+        println!(
+            "todo {}: {:?} in {:.2?}, {} MiB",
+            arguments.join(" "),
+            output.code,
+            output.took,
+            output.peak_mib
+        );
+        println!("{}{}", output.stderr, output.stdout);
+        assert!(output.peak_mib < 100, "todo held {} MiB", output.peak_mib);
+        output
     }
 
     /// Runs `todo up`, which must succeed, and returns the URL it printed.
@@ -223,7 +229,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for Harness {
     fn drop(&mut self) {
         if self.lent {
             return;
@@ -235,7 +241,7 @@ impl Drop for Stage {
     }
 }
 
-impl Told {
+impl RunOutput {
     /// The URL of a run that succeeded.
     #[track_caller]
     pub(crate) fn url(&self) -> String {

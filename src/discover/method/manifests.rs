@@ -1,8 +1,8 @@
 //! Folders of plain manifests as ways: which files are some, which folders belong together, and what is left out.
 
 use super::Kind;
+use super::Method;
 use super::Source;
-use super::Way;
 use super::has_pods;
 use super::written::Written;
 use super::written::ids;
@@ -15,8 +15,8 @@ use crate::discover::copies::copy_of;
 use crate::discover::copies::lateness;
 use crate::discover::evidence::Applied;
 use crate::discover::evidence::Evidence;
+use crate::discover::evidence::Provenance;
 use crate::discover::evidence::Rank;
-use crate::discover::evidence::Said;
 use crate::discover::kustomization;
 use crate::discover::kustomization::Kustomization;
 use crate::discover::manifest_files::has_words_for_ports;
@@ -45,10 +45,10 @@ pub(super) fn by_manifests(
     evidence: &Evidence,
     all: &[Kustomization],
     charts: &[Chart],
-) -> Vec<Way> {
+) -> Vec<Method> {
     let others = kustomization::files(all);
     let mut files: Vec<Written> = Vec::new();
-    let named: BTreeSet<&str> = evidence.applied.iter().map(|one| one.path.as_str()).collect();
+    let named: BTreeSet<&str> = evidence.applied.iter().map(|item| item.path.as_str()).collect();
     for (path, text) in &tree.texts {
         let skipped = others.contains(path) && !named.contains(path.as_str())
             || chart::is_of(charts, path)
@@ -68,14 +68,14 @@ pub(super) fn by_manifests(
         let dumped = text.contains("resourceVersion:") && text.contains("uid:");
         files.push(Written { path: path.clone(), objects: objects.clone(), wrong: wrong.clone(), dumped });
     }
-    let mut ways: Vec<Way> = Vec::new();
+    let mut methods: Vec<Method> = Vec::new();
     let mut rest = files;
     let mut copies = Vec::new();
     loop {
-        let before = ways.len();
-        rest = applied(tree, evidence, rest, &copies, &mut ways);
+        let before = methods.len();
+        rest = applied(tree, evidence, rest, &copies, &mut methods);
         // What deploys a copy of the application says nothing about the others, which have their own.
-        let copy = ways.get(before).and_then(|way| copy_of(&way.path));
+        let copy = methods.get(before).and_then(|method| copy_of(&method.path));
         copies.extend(copy.clone());
         if copy.is_none() {
             break;
@@ -101,9 +101,9 @@ pub(super) fn by_manifests(
             None => merged.push((folder, files)),
         }
     }
-    ways.extend(merged.into_iter().map(|(folder, files)| of_manifests(tree, &folder, files, false)));
-    ways.retain(|way| has_pods(&way.objects) || !way.broken.is_empty());
-    ways
+    methods.extend(merged.into_iter().map(|(folder, files)| of_manifests(tree, &folder, files, false)));
+    methods.retain(|method| has_pods(&method.objects) || !method.broken.is_empty());
+    methods
 }
 
 /// The files that something applies, as one way; the others are handed back.
@@ -115,11 +115,11 @@ fn applied(
     evidence: &Evidence,
     files: Vec<Written>,
     copies: &[(String, i64)],
-    ways: &mut Vec<Way>,
+    methods: &mut Vec<Method>,
 ) -> Vec<Written> {
-    let plain = |one: &&Applied| !one.kustomize && one.said.rank < Rank::Aside;
-    let meant = |one: &Applied| {
-        let meant = tree.meant(&one.path, one.recursive);
+    let plain = |item: &&Applied| !item.kustomize && item.provenance.rank < Rank::Aside;
+    let meant = |item: &Applied| {
+        let meant = tree.meant(&item.path, item.recursive);
         let known: Vec<String> = meant
             .into_iter()
             .filter(|path| files.iter().any(|file| file.path == **path))
@@ -127,31 +127,32 @@ fn applied(
             .collect();
         known
     };
-    let with_pods = |one: &&Applied| {
-        meant(one).iter().any(|path| files.iter().any(|file| file.path == *path && has_pods(&file.objects)))
+    let with_pods = |item: &&Applied| {
+        meant(item).iter().any(|path| files.iter().any(|file| file.path == *path && has_pods(&file.objects)))
     };
-    let open = |one: &&Applied| {
-        let copy = copy_of(&one.path);
+    let open = |item: &&Applied| {
+        let copy = copy_of(&item.path);
         copies.is_empty() || copy.is_some_and(|copy| !copies.contains(&copy))
     };
     let candidates = evidence.applied.iter().filter(plain).filter(open).filter(with_pods);
-    let first = candidates.min_by_key(|one| (one.said.standing(), Reverse(lateness(&one.path))));
-    let Some((best, copy)) = first.map(|one| (one.said.clone(), copy_of(&one.path))) else {
+    let first = candidates
+        .min_by_key(|candidate| (candidate.provenance.standing(), Reverse(lateness(&candidate.path))));
+    let Some((best, copy)) = first.map(|item| (item.provenance.clone(), copy_of(&item.path))) else {
         return files;
     };
-    let counts = |one: &&Applied| {
-        let near = one.said.distance <= best.distance.max(distance(""));
+    let counts = |item: &&Applied| {
+        let near = item.provenance.distance <= best.distance.max(distance(""));
         // A script elsewhere is for something else; what declares a deployment may be written a file a part.
-        let folder = |said: &Said| said.entry.parent().map(Path::to_owned);
-        let beside = best.rank == Rank::Declared || folder(&one.said) == folder(&best);
-        one.said.rank == best.rank && near && beside && copy_of(&one.path) == copy
+        let folder = |provenance: &Provenance| provenance.entry.parent().map(Path::to_owned);
+        let beside = best.rank == Rank::Declared || folder(&item.provenance) == folder(&best);
+        item.provenance.rank == best.rank && near && beside && copy_of(&item.path) == copy
     };
     let mut order: Vec<String> = Vec::new();
     let mut spaces = Vec::new();
-    for one in evidence.applied.iter().filter(plain).filter(counts) {
-        let paths = meant(one);
+    for item in evidence.applied.iter().filter(plain).filter(counts) {
+        let paths = meant(item);
         if !paths.is_empty() {
-            spaces.extend(one.namespace.clone().map(|name| (name, one.said.place.clone())));
+            spaces.extend(item.namespace.clone().map(|name| (name, item.provenance.place.clone())));
         }
         order.extend(paths);
     }
@@ -174,16 +175,16 @@ fn applied(
         .filter(|file| taken.iter().any(|known| parent(&known.path) == parent(&file.path)))
         .map(|file| file.path.as_str())
         .collect();
-    let mut way = of_manifests(tree, &folder, taken, true);
+    let mut method = of_manifests(tree, &folder, taken, true);
     if !beside.is_empty() {
         let some: Vec<String> = beside.iter().take(3).map(|path| format!("`{path}`")).collect();
         let more = if beside.len() > 3 { format!(" and {} more", beside.len() - 3) } else { String::new() };
-        let told = (format!("{}{more}", some.join(", ")), format!("{} does not apply that", best.place));
-        way.left_out.push(told);
+        let message = (format!("{}{more}", some.join(", ")), format!("{} does not apply that", best.place));
+        method.left_out.push(message);
     }
-    way.said = Some(best);
-    way.spaces = spaces;
-    ways.push(way);
+    method.provenance = Some(best);
+    method.spaces = spaces;
+    methods.push(method);
     // What lies beside what is applied is no way of its own.
     let beside: BTreeSet<String> = beside.into_iter().map(str::to_owned).collect();
     rest.into_iter().filter(|file| !beside.contains(&file.path)).collect()
@@ -214,11 +215,11 @@ fn common<'p>(mut folders: impl Iterator<Item = &'p str>) -> String {
 }
 
 /// `named`: whether something deploys these very files.
-fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool) -> Way {
+fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool) -> Method {
     files.sort_by_key(|file| {
         (file.dumped, distance(&file.path), file.path.matches('/').count(), file.path.clone())
     });
-    let mut way = Way::new(String::new(), folder, Kind::Manifests);
+    let mut method = Method::new(String::new(), folder, Kind::Manifests);
     let mut known: BTreeMap<ObjectId, (String, Object)> = BTreeMap::new();
     let mut kept: BTreeSet<String> = BTreeSet::new();
     let dumped = files.iter().all(|file| file.dumped);
@@ -252,19 +253,19 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool)
                 continue;
             }
             let why = format!("it defines {id} again, as `{first}` does");
-            way.left_out.push((format!("`{}`", file.path), why));
+            method.left_out.push((format!("`{}`", file.path), why));
             continue;
         }
         for object in file.objects {
             if let Entry::Vacant(free) = known.entry(object.id()) {
                 free.insert((file.path.clone(), object.clone()));
-                way.objects.push(object);
+                method.objects.push(object);
             }
         }
-        way.broken.extend(file.wrong);
+        method.broken.extend(file.wrong);
         kept.insert(file.path);
     }
-    way.left_out.extend(folders.into_iter().map(|(folder, (why, count))| {
+    method.left_out.extend(folders.into_iter().map(|(folder, (why, count))| {
         let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
         (format!("`{folder}` ({files})"), why)
     }));
@@ -274,10 +275,10 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool)
         let whole =
             !folder.is_empty() && tree.inside(folder).filter(readable).all(|path| kept.contains(path));
         if whole {
-            way.sources.push(Source::Path((*folder).to_owned()));
+            method.sources.push(Source::Path((*folder).to_owned()));
         } else {
             let files = kept.iter().filter(|path| parent(path) == *folder);
-            way.sources.extend(files.map(|path| Source::Path(path.clone())));
+            method.sources.extend(files.map(|path| Source::Path(path.clone())));
         }
     }
     let count = kept.len();
@@ -285,13 +286,13 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool)
         1..=3 => folders.iter().map(|folder| format!("`{}`", shown(folder))).collect(),
         _ => vec![format!("`{}`", shown(folder))],
     };
-    way.title = match (&kept.iter().collect::<Vec<_>>()[..], count) {
+    method.title = match (&kept.iter().collect::<Vec<_>>()[..], count) {
         ([path], 1) => format!("the manifests in `{path}`"),
         _ => format!("the {count} manifests in {}", named.join(" and ")),
     };
-    way.uses = naming::uses(&way.objects);
-    way.dumped = dumped;
-    way
+    method.uses = naming::uses(&method.objects);
+    method.dumped = dumped;
+    method
 }
 
 /// The folders below that of the application which are for watching or trying it, by the word that says so.

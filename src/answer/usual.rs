@@ -2,16 +2,12 @@
 
 use super::record::Record;
 use super::record::Time;
-use super::words;
 use crate::event::Outcome;
 use crate::event::Step;
 use std::collections::BTreeMap;
 
 /// From how many times on a median says something.
 const ENOUGH: usize = 2;
-
-/// What takes less is not worth a figure, in milliseconds.
-const WORTH: u64 = 1_000;
 
 /// The medians of one command of one project.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +16,7 @@ pub struct Usual(BTreeMap<(Step, Option<String>), u64>);
 impl Usual {
     /// Those of `records`, of which only runs count that ended well, and steps in which something was done.
     #[must_use]
-    pub fn of<'r>(records: impl IntoIterator<Item = &'r Record>) -> Usual {
+    pub fn from_records<'r>(records: impl IntoIterator<Item = &'r Record>) -> Usual {
         let mut times: BTreeMap<(Step, Option<String>), Vec<u64>> = BTreeMap::new();
         for record in records.into_iter().filter(|record| record.code == 0) {
             for step in &record.steps {
@@ -38,12 +34,6 @@ impl Usual {
     #[must_use]
     pub fn took(&self, step: Step, item: Option<&str>) -> Option<u64> {
         self.0.get(&(step, item.map(str::to_owned))).copied()
-    }
-
-    /// ` (usually 14 s)`, or nothing where that is not known.
-    pub(super) fn beside(&self, step: Step, item: Option<&str>) -> String {
-        let took = self.took(step, item).filter(|took| *took >= WORTH);
-        took.map(|took| format!(" (usually {})", words::elapsed(took))).unwrap_or_default()
     }
 }
 
@@ -68,12 +58,12 @@ fn median(mut times: Vec<u64>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::Usual;
+    use crate::answer::record::ItemRecord;
+    use crate::answer::record::Record;
+    use crate::answer::record::StepRecord;
+    use crate::answer::record::Time;
     use crate::event::Outcome;
     use crate::event::Step;
-    use crate::report::record::ItemRecord;
-    use crate::report::record::Record;
-    use crate::report::record::StepRecord;
-    use crate::report::record::Time;
 
     fn record(code: u8, took_ms: u64, outcome: Outcome) -> Record {
         let time = Time { began_ms: 0, took_ms: Some(took_ms), outcome: Some(outcome) };
@@ -100,15 +90,13 @@ mod tests {
             record(30, 90_000, Outcome::Built),
             record(0, 80_000, Outcome::Failed),
         ];
-        let of = |runs: &[Record]| Usual::of(runs.iter().chain(&others));
-        assert_eq!(of(&[built(14_000)]).took(Step::Image, Some("web")), None);
-        let two = of(&[built(14_000), built(16_000)]);
+        let usual = |runs: &[Record]| Usual::from_records(runs.iter().chain(&others));
+        assert_eq!(usual(&[built(14_000)]).took(Step::Image, Some("web")), None);
+        let two = usual(&[built(14_000), built(16_000)]);
         assert_eq!(two.took(Step::Image, Some("web")), Some(15_000));
         assert_eq!(two.took(Step::Image, None), Some(15_500));
         assert_eq!((two.took(Step::Image, Some("api")), two.took(Step::Apply, None)), (None, None));
-        assert_eq!(two.beside(Step::Image, Some("web")), " (usually 15 s)");
-        let three = of(&[built(60_000), built(14_000), built(15_000)]);
+        let three = usual(&[built(60_000), built(14_000), built(15_000)]);
         assert_eq!(three.took(Step::Image, Some("web")), Some(15_000));
-        assert_eq!(of(&[built(40), built(40)]).beside(Step::Image, Some("web")), "");
     }
 }

@@ -31,7 +31,7 @@ use todo::signal::CancelHandle;
 use todo::world::World;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     pub(crate) api: Api,
     pub(crate) run: Run,
     pub(crate) target: Target,
@@ -42,33 +42,33 @@ pub(crate) struct Stage {
 pub(super) const CONFIGS: &str = "api/v1/configmaps";
 pub(super) const DEPLOYMENTS: &str = "apis/apps/v1/deployments";
 
-impl Stage {
-    pub(crate) async fn new() -> Stage {
+impl Harness {
+    pub(crate) async fn new() -> Harness {
         let api = Api::new();
         let address = serve(api.clone()).await.unwrap();
-        Stage::at(api, address).await
+        Harness::at(api, address).await
     }
 
     /// A stage whose server is in reach without a socket, so that time may be made to pass.
-    pub(super) async fn without_sockets() -> Stage {
-        let mut stage = Stage::new().await;
-        stage.target.client = direct(stage.api.clone());
-        stage
+    pub(super) async fn without_sockets() -> Harness {
+        let mut harness = Harness::new().await;
+        harness.target.client = direct(harness.api.clone());
+        harness
     }
 
     /// A stage whose server is this one.
-    pub(super) async fn at(api: Api, address: std::net::SocketAddr) -> Stage {
+    pub(super) async fn at(api: Api, address: std::net::SocketAddr) -> Harness {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kubeconfig");
         std::fs::write(&file, kubeconfig("mini", address)).unwrap();
         let (sink, events) = Sink::new();
         let (asker, cancel) = Cancel::new();
         let world = World::fake(folder.path(), [("USER", "kim"), ("HOSTNAME", "box")]);
-        let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
+        let run = Run::new(sink, cancel, world);
         let (namespace, project) = (Namespace::parse("shop").unwrap(), ProjectName::parse("shop").unwrap());
         let origin = Arc::new(Origin::locate(&run.world, &folder.path().join("deploy.toml")));
         let target = Target::connect(&run, &file, "mini", namespace, project, origin).await.unwrap();
-        Stage { api, run, target, events, _asker: asker }
+        Harness { api, run, target, events, _asker: asker }
     }
 
     pub(crate) async fn up(&self, objects: &[Object]) -> Vec<String> {
