@@ -52,7 +52,9 @@ async fn the_lock_of_a_run_that_has_ended_is_released_when_that_is_agreed_to() {
     assert!(is_offered(&harness.todo(&["doctor"]).await) && is_held());
     assert!(is_offered(&harness.todo(&["doctor", "--fix"]).await) && is_held(), "nobody could be asked");
     let output = harness.todo(&["doctor", "--fix", "--yes"]).await;
-    assert!(rows(&output).iter().any(|row| row.starts_with("fixed ")), "{output:#?}");
+    let fixed: Vec<String> = rows(&output).into_iter().filter(|row| row.starts_with("fixed ")).collect();
+    assert_eq!(fixed.len(), 1, "{output:#?}");
+    assert!(fixed[0].contains("kim@box") && !fixed[0].contains("todo unlock"), "what was done: {fixed:?}");
     assert!(output.report.contains("fix-available"), "it is shown before it is done: {output:#?}");
     assert!(!is_held());
     assert!(!is_offered(&harness.todo(&["doctor"]).await));

@@ -83,6 +83,17 @@ impl Fix {
         Code::FixAvailable.note(message).help(help)
     }
 
+    /// What `apply` has done.
+    fn done(&self, project: &Project) -> String {
+        let profile = &project.minikube.profile;
+        match self {
+            Fix::Start { paused: false } => format!("started the profile `{profile}`"),
+            Fix::Start { paused: true } => format!("unpaused the profile `{profile}`"),
+            Fix::Context(context) => format!("set kubectl's current context to `{context}`"),
+            Fix::Lock(_, owner) => format!("released the lock of {owner}"),
+        }
+    }
+
     /// Does it; returns whether there was still something to do.
     async fn apply(self, run: &Run, project: &Project) -> Result<bool> {
         match self {
@@ -113,8 +124,9 @@ pub(super) async fn fix(run: &Run, project: &Project, yes: bool) -> Result<(Vec<
             left.push(finding);
             continue;
         }
+        let what = fix.done(project);
         match fix.apply(run, project).await {
-            Ok(true) => done.push(help),
+            Ok(true) => done.push(what),
             Ok(false) => {}
             Err(fault) => left.push(
                 fault
