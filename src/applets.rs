@@ -6,7 +6,7 @@
 use crate::cli::APPLETS;
 use crate::event::Code;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::file;
@@ -31,7 +31,7 @@ pub fn list() -> String {
 /// When one of the files is there and not ours, before any is made; or when one cannot be made.
 pub fn install(world: &World, directory: Option<&Path>) -> Result<String> {
     let program = world.program.as_deref().ok_or_else(|| {
-        Code::FileUnreadable.fault(Kind::Usage, "this system does not say where the program is")
+        Code::FileUnreadable.fault(FaultKind::Usage, "this system does not say where the program is")
     })?;
     let beside = program.parent().unwrap_or(Path::new("."));
     let directory = directory.map_or_else(|| beside.to_owned(), |directory| world.absolute(directory));
@@ -42,15 +42,15 @@ pub fn install(world: &World, directory: Option<&Path>) -> Result<String> {
         paths.iter().filter(|path| !replaceable(path)).map(|path| path.display().to_string()).collect();
     if !foreign.is_empty() {
         return Err(Code::FileExists
-            .fault(Kind::Usage, format!("{} exists and is not todo's", foreign.join(" and ")))
+            .fault(FaultKind::Usage, format!("{} exists and is not todo's", foreign.join(" and ")))
             .hint("move it away, or name another directory: `todo applets --install DIR`"));
     }
     let unwritable = |path: &Path| format!("cannot write {}", path.display());
     std::fs::create_dir_all(&directory)
-        .or_fault(Code::FileNotWritable, Kind::Usage, || unwritable(&directory))?;
+        .or_fault(Code::FileNotWritable, FaultKind::Usage, || unwritable(&directory))?;
     for path in &paths {
         install_one(program, path)
-            .or_fault(Code::FileNotWritable, Kind::Usage, || unwritable(path))
+            .or_fault(Code::FileNotWritable, FaultKind::Usage, || unwritable(path))
             .map_err(elsewhere)?;
     }
     Ok(paths.map(|path| path.display().to_string()).join("\n"))

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use std::fmt;
 use std::sync::Arc;
 
-type Now = dyn Fn() -> Timestamp + Send + Sync;
+type ReadTime = dyn Fn() -> Timestamp + Send + Sync;
 
 /// Tells the time. Cheap to clone; clones are the same clock.
 #[derive(Clone, Default)]
-pub struct Clock(Option<Arc<Now>>);
+pub struct Clock(Option<Arc<ReadTime>>);
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

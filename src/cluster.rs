@@ -1,7 +1,7 @@
 //! Objects → running: applied, watched until healthy, explained where they are not, taken away.
 //!
 //! This file is all that the rest of the program sees: a [`Target`] (where), and what is done there. [`compare()`] says what
-//! would change, [`apply()`] writes it, [`rollout()`] waits until it is healthy, [`settle()`] deletes what is no longer wanted
+//! would change, [`apply()`] writes it, [`rollout()`] waits until it is healthy, [`finalize()`] deletes what is no longer wanted
 //! and records the revision, [`remove()`] deletes everything; [`status()`] and [`explain()`] ask once how it is. Inside:
 //!
 //! Writing: `phase` (in which order), `survey` (what is there), `capacity` (what is left for it), `decide` (what to do about
@@ -33,6 +33,7 @@ mod explain;
 #[cfg(test)]
 mod fake_api;
 mod field;
+mod finalize;
 mod forced_rollback;
 mod foreign;
 mod gone;
@@ -63,7 +64,6 @@ pub mod revision;
 mod rollout;
 mod secrets;
 mod sequence;
-mod settle;
 mod status;
 mod survey;
 pub mod synced;
@@ -84,16 +84,19 @@ pub use apply::apply;
 pub use capacity::check_capacity;
 pub use compare::Action;
 pub use compare::Comparison;
-pub use compare::Difference;
+pub use compare::ObjectDifference;
 pub use compare::compare;
 pub use context::kubeconfig_with;
 pub use explain::Explained;
 pub use explain::dump::Dump;
 pub use explain::explain;
+pub use finalize::finalize;
+pub use finalize::inventory_damage;
+pub use finalize::read_inventory;
 pub use forced_rollback::forced_rollback;
 pub use foreign::check_ownership;
-pub use inventory::Entry;
 pub use inventory::Inventory;
+pub use inventory::InventoryEntry;
 pub use order::check_order;
 pub use owner::Doing;
 pub use owner::Owner;
@@ -115,9 +118,6 @@ pub use restart::restart;
 pub use rollout::Limits;
 pub use rollout::rollout;
 pub use secrets::secrets;
-pub use settle::inventory_damage;
-pub use settle::read_inventory;
-pub use settle::settle;
 pub use status::ObjectStatus;
 pub use status::status;
 pub use target::Guard;

@@ -56,7 +56,7 @@ pub fn script(shell: &str, program: &OsStr, world: &World) -> Option<String> {
 
 /// What `shell` reads for `arguments`: the program's name, `--`, and the words of the line. Empty where nothing is known.
 #[must_use]
-pub fn answer(shell: &OsStr, arguments: Vec<OsString>, world: World, longest: Duration) -> Vec<u8> {
+pub fn complete(shell: &OsStr, arguments: Vec<OsString>, world: World, longest: Duration) -> Vec<u8> {
     let shells = Shells::builtins();
     let words: Vec<OsString> = arguments.into_iter().skip(2).collect();
     let Some(shell) = shell.to_str().and_then(|name| shells.completer(name)).filter(|_| !words.is_empty())
@@ -76,7 +76,7 @@ pub fn answer(shell: &OsStr, arguments: Vec<OsString>, world: World, longest: Du
 /// The commands and flags, with the values that depend on files.
 fn command(places: Places) -> Command {
     let places = Arc::new(places);
-    let from = |read: values::Read| {
+    let from = |read: values::FindValues| {
         let places = Arc::clone(&places);
         ArgValueCandidates::new(move || offered(&places, read))
     };
@@ -124,7 +124,7 @@ fn copied(places: &Arc<Places>, begun: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 /// What `read` finds in time. Its thread ends with the process.
-fn offered(places: &Arc<Places>, read: values::Read) -> Vec<CompletionCandidate> {
+fn offered(places: &Arc<Places>, read: values::FindValues) -> Vec<CompletionCandidate> {
     let (sender, receiver) = mpsc::channel();
     let (longest, places) = (places.longest, Arc::clone(places));
     thread::spawn(move || sender.send(read(&places)));

@@ -285,7 +285,7 @@ pub enum EventKind {
         /// How many files are watched.
         files: usize,
         /// What sort of failure.
-        kind: crate::fault::kind::Kind,
+        kind: crate::fault::kind::FaultKind,
         /// What the failure is called.
         reason: Code,
         /// What we were doing, then why it failed, outermost first.
@@ -309,7 +309,7 @@ pub enum EventKind {
         /// How long it took.
         took_ms: u64,
         /// What sort of failure.
-        kind: crate::fault::kind::Kind,
+        kind: crate::fault::kind::FaultKind,
         /// What the failure is called.
         reason: Code,
         /// The exit code.

@@ -9,9 +9,9 @@ mod detach;
 use crate::run::Run;
 use crate::world::World;
 use crate::world::programs::Called;
-use crate::world::programs::Place;
 use crate::world::programs::Playing;
 use crate::world::programs::Printed;
+use crate::world::programs::ProgramPath;
 pub use detach::Background;
 pub use detach::new_session;
 use std::ffi::OsStr;
@@ -109,10 +109,10 @@ impl std::error::Error for ExecError {}
 /// The program of that name on the PATH of `world` (with `PATHEXT` on Windows), or `None`.
 #[must_use]
 pub fn find(world: &World, name: &str) -> Option<PathBuf> {
-    match world.programs.as_ref().map_or(Place::Path, |programs| programs.find(name)) {
-        Place::Played(path) => return Some(path),
-        Place::Nowhere => return None,
-        Place::Path => {}
+    match world.programs.as_ref().map_or(ProgramPath::Path, |programs| programs.find(name)) {
+        ProgramPath::Played(path) => return Some(path),
+        ProgramPath::Nowhere => return None,
+        ProgramPath::Path => {}
     }
     which::which_in(name, world.var_os("PATH"), &world.folder).ok()
 }

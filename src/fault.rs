@@ -6,7 +6,7 @@
 
 pub(crate) mod kind;
 
-pub use kind::Kind;
+pub use kind::FaultKind;
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -18,7 +18,7 @@ pub type Result<T, E = Fault> = std::result::Result<T, E>;
 #[derive(Debug)]
 pub struct Fault {
     /// Decides the exit code.
-    pub kind: Kind,
+    pub kind: FaultKind,
     /// What it is called.
     pub code: Code,
     /// The chain of causes; the outermost says what we were doing.
@@ -31,12 +31,12 @@ pub struct Fault {
 
 impl Code {
     /// A failure of `kind` that says `message`, with no deeper cause.
-    pub fn fault(self, kind: Kind, message: impl Into<String>) -> Fault {
+    pub fn fault(self, kind: FaultKind, message: impl Into<String>) -> Fault {
         self.caused_by(kind, anyhow::Error::msg(message.into()))
     }
 
     /// A failure of `kind` that `error` is the cause of.
-    pub fn caused_by(self, kind: Kind, error: impl Into<anyhow::Error>) -> Fault {
+    pub fn caused_by(self, kind: FaultKind, error: impl Into<anyhow::Error>) -> Fault {
         Fault { kind, code: self, error: error.into(), findings: Vec::new(), hints: Vec::new() }
     }
 }
@@ -79,32 +79,33 @@ impl Fault {
 /// Turns any error into a [`Fault`] of the kind that the step it happened in stands for.
 pub trait OrFault<T> {
     /// The value, or a fault of `kind` that is called `code` and says what we were doing.
-    fn or_fault(self, code: Code, kind: Kind, doing: impl FnOnce() -> String) -> Result<T>;
+    fn or_fault(self, code: Code, kind: FaultKind, doing: impl FnOnce() -> String) -> Result<T>;
 }
 
 impl<T, E: Into<anyhow::Error>> OrFault<T> for std::result::Result<T, E> {
-    fn or_fault(self, code: Code, kind: Kind, doing: impl FnOnce() -> String) -> Result<T> {
+    fn or_fault(self, code: Code, kind: FaultKind, doing: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|error| code.caused_by(kind, error.into().context(doing())))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Kind;
+    use super::FaultKind;
     use crate::event::Code;
 
     #[test]
     fn exit_codes_are_distinct() {
-        let mut codes: Vec<u8> = Kind::ALL.iter().map(|kind| kind.exit_code()).collect();
+        let mut codes: Vec<u8> = FaultKind::ALL.iter().map(|kind| kind.exit_code()).collect();
         codes.sort_unstable();
         codes.dedup();
-        assert_eq!(codes.len(), Kind::ALL.len());
+        assert_eq!(codes.len(), FaultKind::ALL.len());
     }
 
     #[test]
     fn a_cause_that_repeats_the_end_of_its_parent_is_told_once() {
         let inner = anyhow::anyhow!("no such file").context("open a: no such file");
-        let fault = Code::FileUnreadable.caused_by(Kind::Usage, inner).context("cannot read deploy.toml");
+        let fault =
+            Code::FileUnreadable.caused_by(FaultKind::Usage, inner).context("cannot read deploy.toml");
         assert_eq!(fault.causes(), ["cannot read deploy.toml", "open a: no such file"]);
     }
 }

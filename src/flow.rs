@@ -19,7 +19,6 @@ pub(crate) mod flags;
 pub mod forward;
 pub mod forwards;
 mod frontends;
-pub(crate) mod gather;
 mod generate;
 mod git;
 mod hidden;
@@ -28,6 +27,7 @@ mod hooks;
 pub mod hosts;
 mod ingress;
 pub mod init;
+pub(crate) mod load;
 pub mod logs;
 mod missing;
 pub mod open;
@@ -53,10 +53,10 @@ use crate::answer::status::StatusReport;
 use crate::answer::timeline::Timeline;
 use crate::event::Code;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::run::Run;
 use crate::service::detached;
-use crate::service::detached::Owner;
+use crate::service::detached::ForwardOwner;
 use crate::service::detached::watch::Watched;
 use crate::service::forward::Forward;
 
@@ -66,7 +66,7 @@ pub enum Answer {
     /// Nothing beyond what was told on the way.
     Nothing,
     /// A URL that answered.
-    Url(Open),
+    Url(OpenUrl),
     /// What runs, how well, and where.
     Status(Box<StatusReport>),
     /// The same again and again.
@@ -107,28 +107,28 @@ impl Answer {
 
 /// A URL, and what keeps it open.
 #[derive(Debug)]
-pub struct Open {
+pub struct OpenUrl {
     /// The URL.
     pub url: String,
     /// The forward that this very process holds, for `todo forward`.
-    pub held: Option<Box<Held>>,
+    pub held: Option<Box<HeldForward>>,
     /// Lines for the hosts file that wait for the user's word.
     pub unwritten: Option<hosts::Unwritten>,
 }
 
 /// A forward in this process, and what it needs to go on.
 #[derive(Debug)]
-pub struct Held {
+pub struct HeldForward {
     forward: Forward,
     watched: Watched,
-    owner: Owner,
+    owner: ForwardOwner,
 }
 
-impl Open {
+impl OpenUrl {
     /// Holds the forward until the user stops the run, or what it leads to is gone, which is a fault; returns at once where
     /// there is none.
     pub async fn hold(self, run: &Run) -> Option<Fault> {
-        let Held { forward, watched, owner } = *self.held?;
+        let HeldForward { forward, watched, owner } = *self.held?;
         let gone = detached::watch::watch(
             &forward,
             &watched,
@@ -137,7 +137,7 @@ impl Open {
         );
         tokio::select! {
             gone = gone => Some(
-                Code::PortForwardEnded.fault(Kind::Service, gone.to_string())
+                Code::PortForwardEnded.fault(FaultKind::Service, gone.to_string())
                     .context(format!("the port-forward {} has ended", forward.address()))
                     .hint("`todo up` brings the application back; then `todo forward` again"),
             ),

@@ -42,7 +42,7 @@ use crate::event::Code;
 use crate::event::Data;
 use crate::event::Finding;
 use crate::event::Outcome;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::image::builder::Builder;
 use crate::image::surveyed::Surveyed;
@@ -123,7 +123,7 @@ pub struct Inspected {
 }
 
 /// How one image came out.
-enum Ended {
+enum ImageOutcome {
     Built(Built),
     Failed(Vec<Finding>),
     /// Not tried, because this one failed.
@@ -141,7 +141,7 @@ pub async fn make(
     surveyed: &[Surveyed],
 ) -> Result<Vec<Built>> {
     let builder = Builder::open(run, project, to, surveyed).await?;
-    let mut ended: BTreeMap<ImageName, Ended> = BTreeMap::new();
+    let mut ended: BTreeMap<ImageName, ImageOutcome> = BTreeMap::new();
     let mut waiting: Vec<&Surveyed> = surveyed.iter().collect();
     let mut running = FuturesUnordered::new();
     loop {
@@ -153,15 +153,15 @@ pub async fn make(
                     running.push(async move { (image.image.name.clone(), builder.make(image, needs).await) });
                 }
                 Ready::Never(failed) => {
-                    ended.insert(image.image.name.clone(), Ended::Without(failed));
+                    ended.insert(image.image.name.clone(), ImageOutcome::Without(failed));
                 }
                 Ready::Later => later.push(image),
             }
         }
         waiting = later;
         match running.next().await {
-            Some((name, Ok(built))) => ended.insert(name, Ended::Built(built)),
-            Some((name, Err(findings))) => ended.insert(name, Ended::Failed(findings)),
+            Some((name, Ok(built))) => ended.insert(name, ImageOutcome::Built(built)),
+            Some((name, Err(findings))) => ended.insert(name, ImageOutcome::Failed(findings)),
             None => break,
         };
     }
@@ -169,7 +169,7 @@ pub async fn make(
 }
 
 /// Says what `make` would do, without doing any of it.
-pub async fn look(
+pub async fn inspect(
     run: &Run,
     project: &ImageOwner,
     to: &Destination,
@@ -178,7 +178,7 @@ pub async fn look(
     let builder = Builder::open(run, project, to, surveyed).await?;
     let mut looked: BTreeMap<ImageName, Inspected> = BTreeMap::new();
     for level in graph::levels(surveyed) {
-        let level = level.iter().map(|&index| builder.look(&surveyed[index], &looked));
+        let level = level.iter().map(|&index| builder.inspect(&surveyed[index], &looked));
         let found = futures::future::try_join_all(level).await?;
         looked.extend(found.into_iter().map(|looked| (looked.name.clone(), looked)));
     }
@@ -191,30 +191,30 @@ enum Ready {
     Later,
 }
 
-fn ready(image: &Surveyed, ended: &BTreeMap<ImageName, Ended>) -> Ready {
+fn ready(image: &Surveyed, ended: &BTreeMap<ImageName, ImageOutcome>) -> Ready {
     let mut needs = Vec::new();
     for need in &image.needs {
         match ended.get(need) {
-            Some(Ended::Built(built)) => needs.push(built.clone()),
-            Some(Ended::Failed(_)) => return Ready::Never(need.clone()),
-            Some(Ended::Without(failed)) => return Ready::Never(failed.clone()),
+            Some(ImageOutcome::Built(built)) => needs.push(built.clone()),
+            Some(ImageOutcome::Failed(_)) => return Ready::Never(need.clone()),
+            Some(ImageOutcome::Without(failed)) => return Ready::Never(failed.clone()),
             None => return Ready::Later,
         }
     }
     Ready::Yes(needs)
 }
 
-fn conclude(surveyed: &[Surveyed], mut ended: BTreeMap<ImageName, Ended>) -> Result<Vec<Built>> {
+fn conclude(surveyed: &[Surveyed], mut ended: BTreeMap<ImageName, ImageOutcome>) -> Result<Vec<Built>> {
     let (mut built, mut findings, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for image in surveyed {
         let name = &image.image.name;
         match ended.remove(name) {
-            Some(Ended::Built(image)) => built.push(image),
-            Some(Ended::Failed(found)) => {
+            Some(ImageOutcome::Built(image)) => built.push(image),
+            Some(ImageOutcome::Failed(found)) => {
                 failed.push(format!("`{name}`"));
                 findings.extend(found);
             }
-            Some(Ended::Without(other)) => {
+            Some(ImageOutcome::Without(other)) => {
                 let message = format!("not built, because it starts from `{other}`, which failed");
                 findings.push(
                     Finding {
@@ -234,7 +234,7 @@ fn conclude(surveyed: &[Surveyed], mut ended: BTreeMap<ImageName, Ended>) -> Res
     }
     let noun = if failed.len() == 1 { "image" } else { "images" };
     Err(Code::ImageBuildFailed
-        .fault(Kind::Image, format!("cannot build {noun} {}", failed.join(", ")))
+        .fault(FaultKind::Image, format!("cannot build {noun} {}", failed.join(", ")))
         .findings(findings))
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 const READ: Duration = Duration::from_secs(30);
 
 /// What a read says, or that it says nothing.
-pub(crate) async fn read<T>(asked: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+pub(crate) async fn with_timeout<T>(asked: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
     match tokio::time::timeout(READ, asked).await {
         Ok(done) => done,
         Err(_) => Err(kube::Error::Service(format!("timed out after {} s", READ.as_secs()).into())),
@@ -18,12 +18,12 @@ pub(crate) async fn read<T>(asked: impl Future<Output = kube::Result<T>>) -> kub
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::with_timeout;
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
-        let silent = read(std::future::pending::<kube::Result<()>>()).await;
+        let silent = with_timeout(std::future::pending::<kube::Result<()>>()).await;
         assert!(silent.unwrap_err().to_string().contains("timed out after 30 s"));
-        assert_eq!(read(std::future::ready(Ok(7))).await.unwrap(), 7);
+        assert_eq!(with_timeout(std::future::ready(Ok(7))).await.unwrap(), 7);
     }
 }

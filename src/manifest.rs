@@ -37,7 +37,7 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::manifest::shared::Shared;
 use crate::project::Chart;
@@ -54,7 +54,7 @@ use std::path::Path;
 
 /// What the sources come to.
 #[derive(Debug, Default)]
-pub struct Written {
+pub struct LoadedManifests {
     /// The objects of every source.
     pub objects: Vec<Object>,
     /// What the charts among them make.
@@ -82,7 +82,7 @@ pub struct Release {
 #[derive(Debug, Default)]
 pub struct Loaded {
     /// What could be read; objects with a mistake of their own are left out.
-    pub written: Written,
+    pub written: LoadedManifests,
     /// What is wrong with them.
     pub mistakes: Vec<Finding>,
     /// What kept some of them from being rendered and says nothing about them: a program that is not there.
@@ -92,14 +92,19 @@ pub struct Loaded {
 /// The objects of all sources: files as they are, kustomizations and charts rendered. Every mistake is told at once.
 ///
 /// Places name files relative to `root`; `namespace` is what charts are rendered for, and where objects without one go.
-pub async fn load(run: &Run, root: &Path, namespace: &Namespace, sources: &[Source]) -> Result<Written> {
+pub async fn load(
+    run: &Run,
+    root: &Path,
+    namespace: &Namespace,
+    sources: &[Source],
+) -> Result<LoadedManifests> {
     let Loaded { written, mistakes, fault } = load_all(run, root, namespace, sources).await?;
     match fault {
         Some(fault) => Err(fault.findings(mistakes)),
         None if mistakes.is_empty() => Ok(written),
-        None => {
-            Err(Code::ProjectInvalid.fault(Kind::Usage, "the manifests cannot be read").findings(mistakes))
-        }
+        None => Err(Code::ProjectInvalid
+            .fault(FaultKind::Usage, "the manifests cannot be read")
+            .findings(mistakes)),
     }
 }
 
@@ -110,7 +115,7 @@ pub(crate) async fn load_all(
     namespace: &Namespace,
     sources: &[Source],
 ) -> Result<Loaded> {
-    let (mut objects, mut mistakes) = read::read(root, sources);
+    let (mut objects, mut mistakes) = read::load(root, sources);
     let rendered = render::render(run, root, namespace, sources).await?;
     objects.extend(rendered.objects);
     mistakes.extend(rendered.mistakes);
@@ -119,7 +124,7 @@ pub(crate) async fn load_all(
     mistakes.extend(read::unite(&mut objects, Some(namespace)));
     let mut warnings = rendered.warnings;
     warnings.extend(values::warnings(root, sources));
-    let written = Written { objects, releases: rendered.releases, warnings };
+    let written = LoadedManifests { objects, releases: rendered.releases, warnings };
     Ok(Loaded { written, mistakes, fault: rendered.fault })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cli::Cli;
 use crate::event::Code;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::world::World;
@@ -22,11 +22,12 @@ pub fn manual(world: &World, directory: Option<&Path>) -> Result<String> {
     };
     let unwritable = |path: &Path| format!("cannot write {}", path.display());
     std::fs::create_dir_all(&directory)
-        .or_fault(Code::FileNotWritable, Kind::Usage, || unwritable(&directory))?;
+        .or_fault(Code::FileNotWritable, FaultKind::Usage, || unwritable(&directory))?;
     let mut written = Vec::new();
     for (name, page) in pages {
         let path = directory.join(name);
-        std::fs::write(&path, page).or_fault(Code::FileNotWritable, Kind::Usage, || unwritable(&path))?;
+        std::fs::write(&path, page)
+            .or_fault(Code::FileNotWritable, FaultKind::Usage, || unwritable(&path))?;
         written.push(path.display().to_string());
     }
     Ok(written.join("\n"))
@@ -47,10 +48,10 @@ fn page(command: Command) -> Result<(String, String)> {
     let man = Man::new(command).date(" ").source(source).manual("todo manual");
     let mut text = Vec::new();
     man.render(&mut text)
-        .or_fault(Code::InternalError, Kind::Internal, || "cannot write a manual page".to_owned())?;
+        .or_fault(Code::InternalError, FaultKind::Internal, || "cannot write a manual page".to_owned())?;
     let text = String::from_utf8(text);
     let text =
-        text.or_fault(Code::InternalError, Kind::Internal, || "a manual page is no text".to_owned())?;
+        text.or_fault(Code::InternalError, FaultKind::Internal, || "a manual page is no text".to_owned())?;
     Ok((man.get_filename(), text))
 }
 

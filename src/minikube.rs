@@ -55,7 +55,7 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::project;
@@ -120,7 +120,7 @@ pub struct NodeEngine {
 
 /// What a profile is now.
 #[derive(Debug)]
-pub enum State {
+pub enum MinikubeState {
     /// minikube knows no such profile.
     Absent,
     /// Its nodes are stopped.
@@ -187,28 +187,28 @@ pub fn has_no_context(world: &World) -> bool {
 /// # Errors
 /// When it cannot be written.
 pub fn set_context(world: &World, context: &str) -> Result<bool> {
-    current::choose(world, context).or_fault(Code::KubectlContextNotSet, Kind::Minikube, || {
+    current::choose(world, context).or_fault(Code::KubectlContextNotSet, FaultKind::Minikube, || {
         "cannot set kubectl's current context".to_owned()
     })
 }
 
 /// What `wanted`'s profile is now. Changes nothing.
-pub async fn look(run: &Run, wanted: &project::Minikube) -> Result<State> {
+pub async fn inspect(run: &Run, wanted: &project::Minikube) -> Result<MinikubeState> {
     look_for(run, wanted, state::BRIEF).await
 }
 
-async fn look_for(run: &Run, wanted: &project::Minikube, timeout: Duration) -> Result<State> {
-    let seen = state::look(run, &wanted.profile, timeout).await?;
+async fn look_for(run: &Run, wanted: &project::Minikube, timeout: Duration) -> Result<MinikubeState> {
+    let seen = state::inspect(run, &wanted.profile, timeout).await?;
     Ok(match (seen.state, seen.config) {
-        (State::Running(mut node), Some(config)) => {
+        (MinikubeState::Running(mut node), Some(config)) => {
             node.notes = config.differences(wanted);
-            State::Running(node)
+            MinikubeState::Running(node)
         }
-        (state @ State::Broken(Break::Foreign(_) | Break::Unreadable(_)), _) => state,
+        (state @ MinikubeState::Broken(Break::Foreign(_) | Break::Unreadable(_)), _) => state,
         // What would keep `up` from starting it is known before.
         (state, _) => match kubeconfig::readable_by_minikube(&run.world) {
             Ok(()) => state,
-            Err(why) => State::Broken(Break::Unreadable(Unreadable::kubeconfig(why))),
+            Err(why) => MinikubeState::Broken(Break::Unreadable(Unreadable::kubeconfig(why))),
         },
     })
 }

@@ -27,7 +27,7 @@ use std::collections::BTreeSet;
 
 /// What was read, before it is judged as a whole.
 #[derive(Debug, Default)]
-pub struct Facts {
+pub struct PlanInputs {
     /// The objects of every source.
     pub objects: Vec<Object>,
     /// The releases that charts make of some of them.
@@ -56,7 +56,7 @@ pub struct Plan {
 }
 
 /// Decides what is to be in the cluster, and finds every reason why it cannot be.
-pub fn make(project: &Project, facts: Facts) -> (Plan, Vec<Finding>) {
+pub fn make(project: &Project, facts: PlanInputs) -> (Plan, Vec<Finding>) {
     let hooks = facts.releases.iter().flat_map(|release| &release.hooks).map(|hook| &hook.object);
     let judged: Vec<Object> = facts.objects.iter().chain(hooks).cloned().collect();
     let mut findings = lint(&judged, &known(project, &facts));
@@ -82,14 +82,15 @@ pub fn make(project: &Project, facts: Facts) -> (Plan, Vec<Finding>) {
 }
 
 /// What lint must know beside the objects.
-fn known(project: &Project, facts: &Facts) -> lint::Facts {
+fn known(project: &Project, facts: &PlanInputs) -> lint::LintFacts {
     let names = project.configs.iter().map(|config| config.name.as_str());
     let keys: BTreeMap<&str, &BTreeMap<DataKey, String>> = names.zip(&facts.configs).collect();
     let files = |name: &str| {
         keys.get(name).into_iter().flat_map(|values| values.keys().map(DataKey::as_str)).collect()
     };
     let taken_up = facts.taken_up.clone();
-    let mut known = lint::Facts { taken_up, scope: facts.scope, ..lint::Facts::from_project(project, files) };
+    let mut known =
+        lint::LintFacts { taken_up, scope: facts.scope, ..lint::LintFacts::from_project(project, files) };
     // Without a list of keys, the .env file is the list.
     for (spec, values) in project.secrets.iter().zip(&facts.secrets) {
         for provided in known.provided.iter_mut().filter(|provided| provided.name == spec.name.as_str()) {
@@ -126,7 +127,7 @@ fn data_object(project: &Project, kind: &str, name: &ObjectName, data: Map<Strin
 
 #[cfg(test)]
 mod tests {
-    use super::Facts;
+    use super::PlanInputs;
     use super::make;
     use crate::event::Place;
     use crate::manifest::Object;
@@ -144,17 +145,17 @@ mod tests {
         check(Path::new("/p/deploy.toml"), text).unwrap()
     }
 
-    fn facts(objects: Vec<Object>) -> Facts {
+    fn facts(objects: Vec<Object>) -> PlanInputs {
         let secret = BTreeMap::from([(DataKey::parse("A").unwrap(), Secret::new("s3cret"))]);
         let config = BTreeMap::from([(DataKey::parse("LEVEL").unwrap(), "info".to_owned())]);
-        Facts { objects, secrets: vec![secret], configs: vec![config], ..Facts::default() }
+        PlanInputs { objects, secrets: vec![secret], configs: vec![config], ..PlanInputs::default() }
     }
 
     #[test]
     fn what_the_project_file_says_becomes_objects() {
         let place = Place { file: ".env".into(), line: 3, column: 1 };
         let places = vec![BTreeMap::from([(DataKey::parse("A").unwrap(), place)])];
-        let plan = make(&project(), Facts { places, ..facts(Vec::new()) }).0;
+        let plan = make(&project(), PlanInputs { places, ..facts(Vec::new()) }).0;
         assert_eq!(plan.objects[0].place_of("/data/A").to_string(), ".env:3:1");
         assert_eq!(plan.objects[0].value["data"]["A"], "czNjcmV0");
         assert_eq!(plan.objects[0].namespace(), Some("shop"));

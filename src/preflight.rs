@@ -18,7 +18,7 @@ use crate::docker::reach;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::project;
 use crate::project::OtherCluster;
@@ -26,11 +26,11 @@ use crate::project::Project;
 use crate::project::name::Profile;
 use crate::run::Run;
 use crate::world::World;
-use engine::Known;
+use engine::RecordedDriver;
 
 /// What was found that does not end the run.
 #[derive(Debug, Clone, Default)]
-pub struct Checked {
+pub struct PreflightFindings {
     /// Warnings and notes.
     pub findings: Vec<Finding>,
 }
@@ -40,7 +40,11 @@ pub struct Checked {
 /// # Errors
 /// All that is missing or wrong as the findings of one fault: [`Kind::Usage`] if only files of the project are,
 /// [`Kind::Prerequisite`] otherwise.
-pub async fn preflight(run: &Run, project: &Project, other: Option<&OtherCluster>) -> Result<Checked> {
+pub async fn preflight(
+    run: &Run,
+    project: &Project,
+    other: Option<&OtherCluster>,
+) -> Result<PreflightFindings> {
     let of_project = files::check(&run.world, project);
     let mut of_machine = program::renderers(&run.world, project);
     of_machine.extend(program::helm(run, project, false).await);
@@ -51,9 +55,9 @@ pub async fn preflight(run: &Run, project: &Project, other: Option<&OtherCluster
     }
     let wrong = |findings: &[Finding]| findings.iter().any(|finding| finding.severity == Severity::Error);
     let kind = match (wrong(&of_machine), wrong(&of_project)) {
-        (true, _) => Kind::Prerequisite,
-        (false, true) => Kind::Usage,
-        (false, false) => return Ok(Checked { findings: [of_project, of_machine].concat() }),
+        (true, _) => FaultKind::Prerequisite,
+        (false, true) => FaultKind::Usage,
+        (false, false) => return Ok(PreflightFindings { findings: [of_project, of_machine].concat() }),
     };
     let findings = [of_project, of_machine].concat();
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
@@ -81,7 +85,7 @@ pub async fn doctor(run: &Run, project: Option<&Project>) -> Vec<Finding> {
 /// What deploying to another cluster needs: an engine to build in.
 async fn builder(run: &Run) -> Vec<Finding> {
     match reach::reach(&run.world).await {
-        Ok((address, _)) => engine::open(&address).into_iter().collect(),
+        Ok((address, _)) => engine::unencrypted(&address).into_iter().collect(),
         Err(error) => vec![Code::DockerUnreachable.error(error.to_string()).help(error.help())],
     }
 }
@@ -89,11 +93,11 @@ async fn builder(run: &Run) -> Vec<Finding> {
 /// What the profile needs of this machine; with `everything`, also what a running one no longer needs, and the facts.
 async fn machine(run: &Run, asked: &project::Minikube, everything: bool) -> Vec<Finding> {
     let world = &run.world;
-    let known = Known::read(world, &asked.profile);
+    let known = RecordedDriver::load(world, &asked.profile);
     let reached = reach::reach(world).await;
     let docker = driver_is_docker(world, asked, &known, reached.is_ok());
     let mut findings: Vec<Finding> =
-        reached.iter().filter_map(|(address, _)| engine::open(address)).collect();
+        reached.iter().filter_map(|(address, _)| engine::unencrypted(address)).collect();
     let running = match &reached {
         Ok((_, engine)) => docker && engine::runs(engine, &asked.profile).await,
         Err(error) => {
@@ -111,7 +115,7 @@ async fn machine(run: &Run, asked: &project::Minikube, everything: bool) -> Vec<
     }
     findings.extend(rights::folders(world));
     if let Ok((address, engine)) = &reached {
-        let facts = engine::Facts::ask(engine, address).await;
+        let facts = engine::EngineFacts::query(engine, address).await;
         if docker && (everything || !known.exists()) {
             findings.extend(capacity::check(asked, &facts, rights::forced(world)));
         }
@@ -127,7 +131,7 @@ async fn machine(run: &Run, asked: &project::Minikube, everything: bool) -> Vec<
 }
 
 /// Whether the profile's nodes are or will be containers of the Docker engine, as far as can be told.
-fn driver_is_docker(world: &World, asked: &project::Minikube, known: &Known, answers: bool) -> bool {
+fn driver_is_docker(world: &World, asked: &project::Minikube, known: &RecordedDriver, answers: bool) -> bool {
     match known.driver().or(asked.driver.as_deref()).or_else(|| world.var("MINIKUBE_DRIVER")) {
         Some(driver) => driver == "docker",
         None => answers,

@@ -4,7 +4,7 @@
 
 use anyhow::Context;
 
-/// Fills `bytes` by chance.
+/// Fills `bytes` with random data.
 ///
 /// # Errors
 /// The system gives no random numbers.

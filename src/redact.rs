@@ -35,18 +35,18 @@ const IN_SENTENCES: usize = 6;
 /// The values that must not be shown. Cheap to clone; all clones know the same values.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
-    known: Arc<RwLock<Known>>,
+    known: Arc<RwLock<KnownSecrets>>,
 }
 
 #[derive(Default)]
-struct Known {
+struct KnownSecrets {
     needles: BTreeSet<Needle>,
     names: BTreeSet<String>,
     /// Built when it is needed first after a change.
     matcher: Option<Arc<Matcher>>,
 }
 
-impl std::fmt::Debug for Known {
+impl std::fmt::Debug for KnownSecrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Known(…)")
     }

@@ -29,7 +29,7 @@ mod grid;
 mod plain;
 mod quiet;
 
-use crate::answer::record::Record;
+use crate::answer::record::RunRecord;
 use crate::answer::usual::Usual;
 use crate::event::Event;
 use crate::event::EventKind;
@@ -86,7 +86,7 @@ pub enum Detail {
 impl Detail {
     /// What the flags ask for; they exclude each other.
     #[must_use]
-    pub fn of(verbose: bool, quiet: bool) -> Detail {
+    pub fn from_flags(verbose: bool, quiet: bool) -> Detail {
         match (verbose, quiet) {
             (true, _) => Detail::All,
             (_, true) => Detail::Least,
@@ -146,7 +146,7 @@ pub struct Live<'a> {
 /// The thread that draws.
 #[derive(Debug)]
 pub struct Reporter {
-    thread: Option<JoinHandle<Ended>>,
+    thread: Option<JoinHandle<Finished>>,
 }
 
 /// Begins to draw the events of a run; `caps` is that of standard error. Returns at once.
@@ -176,22 +176,22 @@ pub fn start(
 impl Reporter {
     /// Waits until the run's last event is drawn, or every [`crate::event::Sink`] dropped, and the live lines are gone. Returns
     /// what the run amounts to, what is kept of it, and why its events could not be written, where they are the answer.
-    pub fn finish(self) -> (Summary, Option<Record>, crate::fault::Result<()>) {
+    pub fn finish(self) -> (Summary, Option<RunRecord>, crate::fault::Result<()>) {
         let ended = self.thread.and_then(|thread| thread.join().ok());
-        let Ended { summary, record, lost } = ended.unwrap_or_default();
+        let Finished { summary, record, lost } = ended.unwrap_or_default();
         (summary, record, lost.and_then(output::unwritten).map_or(Ok(()), Err))
     }
 }
 
 /// What is left of a run when all is drawn.
 #[derive(Debug, Default)]
-struct Ended {
+struct Finished {
     summary: Summary,
-    record: Option<Record>,
+    record: Option<RunRecord>,
     lost: Option<io::Error>,
 }
 
-fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Event>) -> Ended {
+fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Event>) -> Finished {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else {
         while let Some(event) = events.blocking_recv() {
             renderer.event(&event);
@@ -224,10 +224,10 @@ fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Eve
     ended(renderer)
 }
 
-fn ended(mut renderer: Box<dyn Renderer>) -> Ended {
+fn ended(mut renderer: Box<dyn Renderer>) -> Finished {
     let run_state = renderer.close();
     let (summary, record) = (run_state.summary(), record::record(run_state));
-    Ended { summary, record, lost: renderer.lost() }
+    Finished { summary, record, lost: renderer.lost() }
 }
 
 /// How wide the terminal of standard output is, or `None` if it is none: for [`table::table`].

@@ -88,7 +88,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::Run;
-    use crate::fault::Kind;
+    use crate::fault::FaultKind;
     use crate::world::World;
     use std::cell::Cell;
 
@@ -98,7 +98,7 @@ mod tests {
         let (shielded, after) = (Cell::new(0), Cell::new(false));
         let work = async {
             run.shield(async {
-                asker.ask(Kind::Interrupted);
+                asker.cancel(FaultKind::Interrupted);
                 for _ in 0..3 {
                     tokio::task::yield_now().await;
                     shielded.set(shielded.get() + 1);
@@ -110,7 +110,7 @@ mod tests {
             Ok(())
         };
         let fault = run.or_stopped(work).await.unwrap_err();
-        assert_eq!((fault.kind, shielded.get(), after.get()), (Kind::Interrupted, 3, false));
+        assert_eq!((fault.kind, shielded.get(), after.get()), (FaultKind::Interrupted, 3, false));
     }
 
     #[tokio::test]
@@ -118,20 +118,20 @@ mod tests {
         let (run, _, asker) = Run::fake(World::fake("/", [("", ""); 0]));
         let cleaned = Cell::new(false);
         let work = run.shield(async {
-            asker.ask(Kind::Terminated);
+            asker.cancel(FaultKind::Terminated);
             let ended = run.or_stopped(std::future::pending::<crate::fault::Result<()>>()).await;
             tokio::task::yield_now().await;
             cleaned.set(true);
             ended
         });
         let fault = run.or_stopped(work).await.unwrap_err();
-        assert_eq!((fault.kind, cleaned.get()), (Kind::Terminated, true));
+        assert_eq!((fault.kind, cleaned.get()), (FaultKind::Terminated, true));
     }
 
     #[tokio::test]
     async fn a_run_that_was_stopped_before_begins_nothing() {
         let (run, _, asker) = Run::fake(World::fake("/", [("", ""); 0]));
-        asker.ask(Kind::Interrupted);
+        asker.cancel(FaultKind::Interrupted);
         let begun = Cell::new(false);
         let work = async {
             begun.set(true);

@@ -24,13 +24,13 @@ pub mod ingress;
 pub mod listening;
 mod once;
 mod opened;
-mod prover;
 mod tls;
+mod verifier;
 mod verify;
 
 use crate::event::Code;
 use crate::event::Finding;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::limit;
@@ -44,11 +44,11 @@ use blame::Unreachable;
 use candidate::Candidate;
 use candidate::Live;
 use candidate::candidates;
-use detached::Owner;
-use detached::Record;
+use detached::ForwardOwner;
+use detached::ForwardRecord;
 use detached::Store;
 use futures::future::join_all;
-use http::Answer;
+use http::HttpAnswer;
 use http::NoAnswer;
 use http::Question;
 use kube::Api;
@@ -57,17 +57,17 @@ use kube::api::ListParams;
 use kube::core::NamespaceResourceScope;
 use once::once;
 pub use opened::Opened;
-use prover::Prover;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::Instant;
+use verifier::Prover;
 
 /// How the cluster's node may be reached from here.
 #[derive(Debug, Clone, Default)]
-pub struct Reach {
+pub struct NodeNetwork {
     /// The node's address.
     pub address: Option<IpAddr>,
     /// Ports of the node that are published on this machine, and where.
@@ -77,7 +77,7 @@ pub struct Reach {
     /// Why its address is not expected to be reached from this machine, where that is known.
     pub unrouted: Option<&'static str>,
     /// Whose forwards outlive the run; `None` where they end with it, as in a rehearsal.
-    pub owner: Option<Owner>,
+    pub owner: Option<ForwardOwner>,
 }
 
 /// A service that answered.
@@ -98,12 +98,12 @@ pub struct VerifiedUrl {
     /// What to know about the URL.
     pub notes: Vec<Finding>,
     /// The host in `url`, where this machine does not find it at the address that answered.
-    pub unknown: Option<hosts::Entry>,
+    pub unknown: Option<hosts::HostsEntry>,
 }
 
 /// What one question said, for `status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct ServiceAnswer {
     /// The Service.
     pub service: ObjectName,
     /// Its URL; `None` where only a forward reaches it.
@@ -120,7 +120,7 @@ pub struct Asked {
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
-struct Pace {
+struct TimeLimits {
     /// One try.
     limit: Duration,
     /// The longest pause between two tries.
@@ -134,7 +134,7 @@ struct Pace {
     read: Duration,
 }
 
-const PACE: Pace = Pace {
+const PACE: TimeLimits = TimeLimits {
     limit: Duration::from_secs(2),
     pause: Duration::from_secs(1),
     settle: Duration::from_secs(3),
@@ -154,7 +154,7 @@ pub async fn verify(
     run: &Run,
     client: &Client,
     namespace: &Namespace,
-    reach: &Reach,
+    reach: &NodeNetwork,
     declared: &[project::Service],
     objects: &[Object],
     deadline: Instant,
@@ -176,7 +176,7 @@ pub async fn verify(
 }
 
 /// Ends the forwards of earlier runs that are not wanted any more: another port was declared, another way leads there now.
-async fn end_unwanted(run: &Run, reach: &Reach, wanted: impl Fn(&Record) -> bool) {
+async fn end_unwanted(run: &Run, reach: &NodeNetwork, wanted: impl Fn(&ForwardRecord) -> bool) {
     let (Some(owner), Some(store)) = (&reach.owner, Store::open(&run.world)) else { return };
     let note = |message: String, help: &str| {
         let note = Code::PortForwardNotEnded.note(message);
@@ -199,14 +199,14 @@ async fn end_unwanted(run: &Run, reach: &Reach, wanted: impl Fn(&Record) -> bool
 
 /// Asks every service that people open once, all at once; through one of `forwards`, which run, where nothing else leads
 /// there.
-pub async fn ask(
+pub async fn check_all(
     client: &Client,
     namespace: &Namespace,
-    reach: &Reach,
+    reach: &NodeNetwork,
     declared: &[project::Service],
     objects: &[Object],
-    forwards: &[Record],
-) -> Result<Vec<Asked>> {
+    forwards: &[ForwardRecord],
+) -> Result<Vec<ServiceAnswer>> {
     let candidates = find(client, namespace, declared, objects).await?;
     let asked = candidates.iter().map(|candidate| once(client, namespace, reach, candidate, forwards, PACE));
     Ok(join_all(asked).await)
@@ -214,10 +214,10 @@ pub async fn ask(
 
 /// How many endpoints of a Service take requests.
 pub async fn ready(client: &Client, namespace: &Namespace, service: &ObjectName) -> Result<usize> {
-    let found = backend::look(client, namespace, service, None).await;
+    let found = backend::inspect(client, namespace, service, None).await;
     let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));
     Ok(found
-        .or_fault(Code::ClusterRequestFailed, Kind::Service, || {
+        .or_fault(Code::ClusterRequestFailed, FaultKind::Service, || {
             format!("cannot see what is behind the Service `{service}`")
         })?
         .ready)
@@ -236,7 +236,7 @@ async fn find(
         live.ingresses = listed(client, namespace, "Ingresses").await?;
     }
     candidates(declared, objects, &live).map_err(|findings| {
-        Code::ServiceNotFound.fault(Kind::Service, "a Service to open was not found").findings(findings)
+        Code::ServiceNotFound.fault(FaultKind::Service, "a Service to open was not found").findings(findings)
     })
 }
 
@@ -251,7 +251,7 @@ where
     let all: Api<K> = Api::namespaced(client.clone(), namespace.as_str());
     let end = Instant::now() + LISTING;
     loop {
-        let error = match limit::read(all.list(&ListParams::default())).await {
+        let error = match limit::with_timeout(all.list(&ListParams::default())).await {
             Ok(list) => return Ok(list.items),
             Err(error) => error,
         };
@@ -263,7 +263,7 @@ where
             let why = anyhow::anyhow!(backend::words(&error));
             let doing = format!("cannot list the {what} of namespace `{namespace}`");
             return Err(Code::ClusterRequestFailed
-                .caused_by(Kind::Service, why.context(doing))
+                .caused_by(FaultKind::Service, why.context(doing))
                 .hint("see whether the cluster runs (`todo status`), then run it again"));
         }
         tokio::time::sleep(PACE.pause).await;
@@ -272,15 +272,15 @@ where
 
 /// What one try said.
 enum Attempt {
-    Right(Answer),
+    Right(HttpAnswer),
     NotYet(Unreachable),
     Wrong(Unreachable),
     Unreachable(String),
 }
 
 /// Asks once; returns what came of it, and the question that it came of: over TLS where the port speaks that.
-async fn say(candidate: &Candidate, question: &Question, pace: Pace) -> (Question, Attempt) {
-    let (question, answer) = tls::ask(question, &candidate.expect, pace.limit).await;
+async fn request(candidate: &Candidate, question: &Question, pace: TimeLimits) -> (Question, Attempt) {
+    let (question, answer) = tls::request(question, &candidate.expect, pace.limit).await;
     let result = match answer {
         Ok(answer) => match wrong(&answer, &candidate.expect) {
             None => Attempt::Right(answer),
@@ -300,7 +300,7 @@ async fn say(candidate: &Candidate, question: &Question, pace: Pace) -> (Questio
 }
 
 /// Why an answer is not the expected one.
-fn wrong(answer: &Answer, expect: &Expect) -> Option<String> {
+fn wrong(answer: &HttpAnswer, expect: &Expect) -> Option<String> {
     let status = answer.status;
     match expect.status {
         Some(wanted) if wanted != status => return Some(format!("answers {status} instead of {wanted}")),

@@ -6,7 +6,7 @@
 mod answer;
 mod pages;
 
-use crate::answer::record::Record;
+use crate::answer::record::RunRecord;
 use crate::cli::Cli;
 use crate::cli::Command;
 use crate::cli::expand;
@@ -17,7 +17,7 @@ use crate::event::EventKind;
 use crate::event::SCHEMA;
 use crate::event::Sink;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow;
@@ -25,7 +25,7 @@ use crate::flow::Answer;
 use crate::project::OtherCluster;
 use crate::project::Project;
 use crate::project::check;
-use crate::project::check::Checked;
+use crate::project::check::CheckedProject;
 use crate::project::locate::locate;
 use crate::project::name::Profile;
 use crate::report;
@@ -62,7 +62,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     if let Some(shell) = world::variable(complete::VARIABLE)
         && arguments.get(1).is_some_and(|first| first == "--")
     {
-        let candidates = world.map(|world| complete::answer(&shell, arguments, world, complete::LONGEST));
+        let candidates = world.map(|world| complete::complete(&shell, arguments, world, complete::LONGEST));
         // The shell shows what it gets, and an error would appear in the line that is being typed.
         drop(output::raw(&candidates.unwrap_or_default()));
         return 0;
@@ -72,7 +72,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers (0), everything else is a mistake (2).
-            let code = u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.exit_code());
+            let code = u8::try_from(error.exit_code()).unwrap_or(FaultKind::Usage.exit_code());
             return output::arguments(&error)
                 .map_or_else(|fault| unwritten(&bare(), &fault, code), |()| code);
         }
@@ -87,7 +87,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
         Err(error) => {
             let fault = Code::FileUnreadable.caused_by(
-                Kind::Usage,
+                FaultKind::Usage,
                 anyhow::Error::new(error).context("cannot access the current directory"),
             );
             bare().fault(&fault);
@@ -111,7 +111,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             runtime.shutdown_background();
             code
         }
-        Err(_) => Kind::Internal.exit_code(),
+        Err(_) => FaultKind::Internal.exit_code(),
     }
 }
 
@@ -140,10 +140,10 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     );
     let silent = mode == Mode::Json && !explained;
     let folder = locate(&world, global.file.as_deref()).ok().and_then(|file| Some(file.parent()?.to_owned()));
-    let ci = Ci::of(&world, folder.as_deref());
+    let ci = Ci::detect(&world, folder.as_deref());
     let inert = ci.clone();
     let source = folder.map(|folder| Source::new(folder, sink.redactor().clone()));
-    let detail = Detail::of(global.verbose, global.quiet);
+    let detail = Detail::from_flags(global.verbose, global.quiet);
     let screen = Screen::default();
     let earlier = Arc::clone(&world);
     let expected = Box::new(move |opening: &Opening| {
@@ -182,7 +182,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
         Ok(answer) => {
             let (took_ms, code, url) =
                 (sink.elapsed_ms(), answer.exit_code(), answer.url().map(str::to_owned));
-            sink.tell(EventKind::RunFinished { took_ms, code, url });
+            sink.emit(EventKind::RunFinished { took_ms, code, url });
             (code, Ok(()))
         }
         Err(fault) => {
@@ -196,7 +196,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
         flow::runs::keep(&run, record);
     }
     if let Ok(answer) = ended {
-        match answer.tell(&run, mode, &output).await {
+        match answer.deliver(&run, mode, &output).await {
             Ok(answered) => code = answered,
             Err(fault) => written = written.and(Err(fault)),
         }
@@ -233,7 +233,7 @@ fn finish(reporter: &Drawing) -> Result<()> {
 }
 
 /// Waits until the run is drawn; what is kept of it, and whether its events could be written.
-fn ended_run(reporter: &Drawing) -> (Option<Record>, Result<()>) {
+fn ended_run(reporter: &Drawing) -> (Option<RunRecord>, Result<()>) {
     let reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner).take();
     reporter.map_or((None, Ok(())), |reporter| {
         let (_, record, written) = reporter.finish();
@@ -260,17 +260,17 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
     if let Command::Init(flags) = &cli.command {
         return flow::init::init(run, flags, cli.global.file.as_deref()).await;
     }
-    let project = read(run, cli)?;
+    let project = load_checked(run, cli)?;
     flow::redaction::project(run, &project.project);
     let project = match project {
         invalid if !invalid.mistakes.is_empty() && cli.command.reads_files() => {
-            return Err(flow::gather::invalid(run, invalid).await);
+            return Err(flow::load::invalid(run, invalid).await);
         }
         checked => Arc::new(checked.whole()?),
     };
     // What is on the streams of a command in a container is the command's own.
     if !matches!(cli.command, Command::Exec(_)) {
-        run.sink.tell(EventKind::RunStarted {
+        run.sink.emit(EventKind::RunStarted {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             command: cli.command.name().to_owned(),
@@ -284,7 +284,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
     match &cli.command {
         Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
         Command::Watch(flags) => {
-            let again = || read(run, cli);
+            let again = || load_checked(run, cli);
             Box::pin(flow::watch::watch(run, Arc::clone(&project), flags, &again)).await
         }
         Command::Rehearse(flags) => Box::pin(flow::rehearse::rehearse(run, &project, flags)).await,
@@ -320,7 +320,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
 
 /// A run that was stopped has harmed nothing; it says how to go on.
 fn going_on(fault: Fault, command: &Command) -> Fault {
-    if !matches!(fault.kind, Kind::Interrupted | Kind::Terminated) || !fault.hints.is_empty() {
+    if !matches!(fault.kind, FaultKind::Interrupted | FaultKind::Terminated) || !fault.hints.is_empty() {
         return fault;
     }
     match command {
@@ -332,16 +332,16 @@ fn going_on(fault: Fault, command: &Command) -> Fault {
 }
 
 fn project(run: &Run, cli: &Cli) -> Result<Project> {
-    read(run, cli)?.whole()
+    load_checked(run, cli)?.whole()
 }
 
 /// The project file, and what is wrong in it.
-fn read(run: &Run, cli: &Cli) -> Result<Checked> {
+fn load_checked(run: &Run, cli: &Cli) -> Result<CheckedProject> {
     let path = locate(&run.world, cli.global.file.as_deref())?;
-    let Checked { mut project, mistakes } = check::read(&path)?;
+    let CheckedProject { mut project, mistakes } = check::load_checked(&path)?;
     if let Some(name) = &cli.global.profile {
         project.minikube.profile =
-            Profile::parse(name).or_fault(Code::ArgumentInvalid, Kind::Usage, || {
+            Profile::parse(name).or_fault(Code::ArgumentInvalid, FaultKind::Usage, || {
                 format!("`{name}` is not a valid profile name")
             })?;
     }
@@ -349,7 +349,7 @@ fn read(run: &Run, cli: &Cli) -> Result<Checked> {
     if let Some(name) = cli.global.target.as_ref().filter(|_| mistakes.is_empty()) {
         project.elsewhere = Some(target(&project, name)?);
     }
-    Ok(Checked { project, mistakes })
+    Ok(CheckedProject { project, mistakes })
 }
 
 fn target(project: &Project, name: &str) -> Result<OtherCluster> {
@@ -357,7 +357,7 @@ fn target(project: &Project, name: &str) -> Result<OtherCluster> {
         return Ok(target.clone());
     }
     let known: Vec<&str> = project.targets.keys().map(String::as_str).collect();
-    let fault = Code::TargetUnknown.fault(Kind::Usage, format!("deploy.toml has no `[target.{name}]`"));
+    let fault = Code::TargetUnknown.fault(FaultKind::Usage, format!("deploy.toml has no `[target.{name}]`"));
     Err(match (nearest(name, known.iter().copied()), known.as_slice()) {
         (Some(meant), _) => fault.hint(format!("did you mean `--target {meant}`?")),
         (None, []) => fault.hint(format!(

@@ -11,7 +11,7 @@ mod ignored;
 
 use crate::event::Code;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::terminal;
 use std::task::Poll;
 use std::time::Duration;
@@ -30,7 +30,7 @@ const PULSE: Duration = Duration::from_millis(50);
 /// Whether, and by what, the run was asked to stop. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Cancel {
-    asked: watch::Receiver<Option<Kind>>,
+    asked: watch::Receiver<Option<FaultKind>>,
     /// How many shields there are.
     shields: watch::Sender<usize>,
 }
@@ -48,12 +48,12 @@ impl Drop for Shield {
 /// The end that asks.
 #[derive(Debug)]
 pub struct CancelHandle {
-    ask: watch::Sender<Option<Kind>>,
+    ask: watch::Sender<Option<FaultKind>>,
 }
 
 impl CancelHandle {
     /// Asks the run to stop, for [`Kind::Interrupted`] or [`Kind::Terminated`]. Returns whether it was asked before.
-    pub fn ask(&self, kind: Kind) -> bool {
+    pub fn cancel(&self, kind: FaultKind) -> bool {
         let before = self.ask.send_replace(Some(kind));
         before.is_some()
     }
@@ -102,8 +102,8 @@ impl Cancel {
     }
 }
 
-fn fault(kind: Kind) -> Fault {
-    let message = if kind == Kind::Terminated { "terminated" } else { "interrupted" };
+fn fault(kind: FaultKind) -> Fault {
+    let message = if kind == FaultKind::Terminated { "terminated" } else { "interrupted" };
     Code::Interrupted.fault(kind, message)
 }
 
@@ -143,7 +143,7 @@ pub fn listen(
                     first.await
                 }
             };
-            asker.ask(kind);
+            asker.cancel(kind);
             tokio::select! {
                 kind = next(on_hangup, ignored) => insist(kind),
                 () = until_stuck(&work, STUCK) => {
@@ -172,13 +172,13 @@ async fn until_stuck(work: &Handle, limit: Duration) {
 }
 
 #[expect(clippy::exit, reason = "the user insists: whatever still runs has had its chance")]
-fn insist(kind: Kind) -> ! {
+fn insist(kind: FaultKind) -> ! {
     terminal::restore();
     std::process::exit(i32::from(kind.exit_code()))
 }
 
 #[cfg(unix)]
-async fn next(on_hangup: Hangup, ignored: ignored::Ignored) -> Kind {
+async fn next(on_hangup: Hangup, ignored: ignored::Ignored) -> FaultKind {
     use tokio::signal::unix::SignalKind;
     use tokio::signal::unix::signal;
     let received = |kind: SignalKind| async move {
@@ -196,9 +196,9 @@ async fn next(on_hangup: Hangup, ignored: ignored::Ignored) -> Kind {
         received(SignalKind::hangup()).await;
     };
     tokio::select! {
-        _ = received(SignalKind::interrupt()) => Kind::Interrupted,
-        _ = received(SignalKind::terminate()) => Kind::Terminated,
-        () = hung_up => Kind::Terminated,
+        _ = received(SignalKind::interrupt()) => FaultKind::Interrupted,
+        _ = received(SignalKind::terminate()) => FaultKind::Terminated,
+        () = hung_up => FaultKind::Terminated,
     }
 }
 
@@ -208,7 +208,7 @@ async fn next(on_hangup: Hangup, ignored: ignored::Ignored) -> Kind {
 struct NoneIgnored;
 
 #[cfg(windows)]
-async fn next(_on_hangup: Hangup, _: NoneIgnored) -> Kind {
+async fn next(_on_hangup: Hangup, _: NoneIgnored) -> FaultKind {
     use tokio::signal::windows;
     let (Ok(mut ctrl_c), Ok(mut ctrl_break), Ok(mut close)) =
         (windows::ctrl_c(), windows::ctrl_break(), windows::ctrl_close())

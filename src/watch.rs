@@ -17,8 +17,8 @@ mod tree;
 mod watcher;
 mod work;
 
-pub use change::Change;
 pub use change::Changes;
+pub use change::PathChange;
 pub use root::Filter;
 pub use root::Root;
 pub use root::Scope;

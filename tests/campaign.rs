@@ -1,9 +1,8 @@
-//! The campaign: projects by chance; things that go wrong in order and by chance; runs killed at every effect.
+//! The campaign: projects by chance; things that go wrong in order and at random; runs killed at every effect.
 //!
 //! After each of them an `up` to which nothing happens ends in exactly the state of one to which nothing ever happened.
 //! A trial that fails prints the command that runs it again.
 
-pub(crate) mod chance;
 mod course;
 mod faults;
 mod harness;
@@ -11,6 +10,7 @@ mod looped;
 mod normal;
 mod order;
 mod project;
+pub(crate) mod random;
 mod report;
 mod trial;
 
@@ -180,7 +180,7 @@ fn the_projects_have_everything_that_chance_makes() {
     let mut written = String::new();
     for seed in PROJECTS {
         let place = folder.path().join(seed.to_string());
-        project::make(&place, &mut chance::Chance::new(seed));
+        project::make(&place, &mut random::Rng::new(seed));
         let images = (0..3).map(|number| format!("image-{number}/Dockerfile"));
         for name in
             images.chain(["deploy.toml", "k8s/objects.yaml", "k8s/00-namespace.yaml"].map(str::to_owned))
@@ -249,7 +249,7 @@ const PARTS: [Part; 3] = [
     ("happenings", &[PROJECTS[1], PROJECTS[5]], order::happenings),
 ];
 
-/// `TODO_CAMPAIGN=NAME` runs the trial of that name, as a failure prints it; `FIRST..LAST` those by chance from the first to
+/// `TODO_CAMPAIGN=NAME` runs the trial of that name, as a failure prints it; `FIRST..LAST` those at random from the first to
 /// before the last; `kills`, `calls`, `happenings` a part of those in order, `calls/down` one course of it; `loops` those of
 /// `todo watch`, `loops/7` one of them; `all` everything.
 #[test]

@@ -1,9 +1,9 @@
-//! Texts of others, garbled by chance under a seed: what reads them never panics and always ends.
+//! Texts of others, garbled at random under a seed: what reads them never panics and always ends.
 //!
 //! Not a fuzzer that looks for new paths: each begins as a good text of this repository and is cut, doubled, swapped and
 //! sprinkled with what parsers stumble over.
 
-use crate::campaign::chance::Chance;
+use crate::campaign::random::Rng;
 use bollard_buildkit_proto::moby::buildkit::v1::StatusResponse;
 use dockerfile::Ask;
 use dockerfile::Dockerfile;
@@ -55,12 +55,11 @@ const STUMBLES: [&str; 24] = [
     "é",
 ];
 
-fn garbled(good: &[u8], chance: &mut Chance) -> Vec<u8> {
+fn garbled(good: &[u8], chance: &mut Rng) -> Vec<u8> {
     let mut bytes = good.to_vec();
     for _ in 0..=chance.below(6) {
-        let at = |chance: &mut Chance, bytes: &[u8]| {
-            usize::try_from(chance.below(bytes.len() as u64 + 1)).unwrap()
-        };
+        let at =
+            |chance: &mut Rng, bytes: &[u8]| usize::try_from(chance.below(bytes.len() as u64 + 1)).unwrap();
         let (one, other) = (at(chance, &bytes), at(chance, &bytes));
         let (from, to) = (one.min(other), one.max(other).min(one.min(other) + 200));
         match chance.below(6) {
@@ -71,7 +70,7 @@ fn garbled(good: &[u8], chance: &mut Chance) -> Vec<u8> {
             }
             2 => bytes.truncate(one),
             3 => {
-                let stumble = chance.of(&STUMBLES).repeat(usize::try_from(1 + chance.below(40)).unwrap());
+                let stumble = chance.pick(&STUMBLES).repeat(usize::try_from(1 + chance.below(40)).unwrap());
                 bytes.splice(one..one, stumble.bytes());
             }
             4 if !bytes.is_empty() => {
@@ -89,8 +88,8 @@ fn garbled(good: &[u8], chance: &mut Chance) -> Vec<u8> {
 
 fn each(what: &str, goods: &[&[u8]], read: impl Fn(&[u8])) {
     for seed in 0..COUNT {
-        let mut chance = Chance::new(seed);
-        let good = *chance.of(goods);
+        let mut chance = Rng::new(seed);
+        let good = *chance.pick(goods);
         let bytes = garbled(good, &mut chance);
         let began = Instant::now();
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(&bytes)));
@@ -111,7 +110,7 @@ fn a_garbled_project_file_is_a_mistake_and_no_panic() {
     let page = include_str!("../docs/rehearsal.md");
     let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     each("scenario", &[example.as_bytes()], |bytes| {
-        let _ = scenario::read(Path::new("bad.toml"), &String::from_utf8_lossy(bytes));
+        let _ = scenario::parse(Path::new("bad.toml"), &String::from_utf8_lossy(bytes));
     });
 }
 
@@ -167,17 +166,17 @@ kind: List
 fn garbled_objects_and_build_messages_are_judged_without_a_panic() {
     let good = DUMP.as_bytes();
     let judged = |dump: Dump| explain(dump, Timestamp::UNIX_EPOCH);
-    let (whole, _) = Dump::read(DUMP, Path::new("a")).unwrap();
+    let (whole, _) = Dump::parse(DUMP, Path::new("a")).unwrap();
     assert_eq!(judged(whole).len(), 5);
     each("objects", &[good], |bytes| {
-        if let Ok((dump, _)) = Dump::read(&String::from_utf8_lossy(bytes), Path::new("a")) {
+        if let Ok((dump, _)) = Dump::parse(&String::from_utf8_lossy(bytes), Path::new("a")) {
             let _ = judged(dump);
         }
     });
     // Values of another sort than is expected, wherever one can stand.
     let documents = manifest::yaml::documents(DUMP, Path::new("a")).0;
     for seed in 0..COUNT {
-        let mut chance = Chance::new(seed);
+        let mut chance = Rng::new(seed);
         let mut dump = Dump::default();
         for document in &documents {
             for mut object in document.value["items"].as_array().unwrap().iter().cloned() {
@@ -197,7 +196,7 @@ fn garbled_objects_and_build_messages_are_judged_without_a_panic() {
     });
 }
 
-fn mixed(value: &mut Value, chance: &mut Chance) {
+fn mixed(value: &mut Value, chance: &mut Rng) {
     if chance.one_in(12) {
         *value = match chance.below(7) {
             0 => Value::Null,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
-use todo::fault::Kind;
+use todo::fault::FaultKind;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -107,6 +107,7 @@ fn modules_use_only_what_they_may_use() {
         "preflight",
         "rehearsal",
         "service",
+        "terminal",
         "watch",
     ];
     may_know.insert("flow", [&sibling[..], &below].concat());
@@ -201,7 +202,7 @@ fn pure_modules_are_pure() {
         "src/discover/naming.rs",
         "src/discover/proposal.rs",
         "src/discover/toml.rs",
-        "src/discover/way.rs",
+        "src/discover/method.rs",
         "crates/dockerfile/src",
         "crates/health/src",
         "src/image/sync.rs",
@@ -234,7 +235,7 @@ fn the_readme_tells_every_exit_code() {
         .take_while(|line| line.starts_with('|'))
         .filter_map(|line| line.split('|').nth(1)?.trim().parse::<u8>().ok())
         .collect();
-    let mut codes: Vec<u8> = Kind::ALL.iter().map(|kind| kind.exit_code()).chain([0, 3, 4, 5]).collect();
+    let mut codes: Vec<u8> = FaultKind::ALL.iter().map(|kind| kind.exit_code()).chain([0, 3, 4, 5]).collect();
     codes.sort_unstable();
     assert_eq!(documented, codes);
 }

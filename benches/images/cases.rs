@@ -30,7 +30,7 @@ struct Pair {
 
 impl Pair {
     /// Both sides in turns; `before` comes before each of them, is not measured, and gets the number of the turn.
-    fn of(turns: usize, before: impl Fn(usize), ours: impl Fn(usize), theirs: impl Fn(usize)) -> Pair {
+    fn compare(turns: usize, before: impl Fn(usize), ours: impl Fn(usize), theirs: impl Fn(usize)) -> Pair {
         let (mut mine, mut other, mut processors) = (Vec::new(), Vec::new(), Duration::ZERO);
         for turn in 0..turns {
             before(2 * turn);
@@ -55,7 +55,7 @@ fn unchanged(engine: &Engine, sources: &Sources) -> Pair {
     thread::sleep(OLD);
     ours::run(&mut ours::command(engine, sources));
     output(&mut engine.build(sources.folder.path(), "web"));
-    let pair = Pair::of(
+    let pair = Pair::compare(
         TURNS,
         |_| (),
         |_| {
@@ -97,7 +97,7 @@ pub(crate) fn one_line(engine: &Engine) -> Vec<Figure> {
     let sources = Sources::usual(&engine.base, 300, 500);
     ours::run(&mut ours::command(engine, &sources));
     output(&mut engine.build(sources.folder.path(), "web"));
-    let pair = Pair::of(
+    let pair = Pair::compare(
         TURNS,
         // A line that this engine has never seen: it remembers those of earlier runs.
         |turn| sources.write("web/src/0/0/0.js", format!("// edit {turn} of {began:?}\n")),
@@ -167,7 +167,7 @@ pub(crate) fn chatbot(engine: &Engine) -> Vec<Figure> {
     let turns = 3;
     let (mine, other): (Vec<_>, Vec<_>) =
         (0..turns).map(|turn| (anew("ours", turn), anew("theirs", turn))).unzip();
-    let pair = Pair::of(
+    let pair = Pair::compare(
         turns,
         |_| (),
         |turn| drop(ours::run(&mut ours::command(engine, &mine[turn]))),
@@ -196,7 +196,7 @@ pub(crate) fn containerd(engine: &Engine) -> Vec<Figure> {
         output(command.args(["image", "load", "--profile", &profile, reference]));
     };
     let turns = 5;
-    let pair = Pair::of(
+    let pair = Pair::compare(
         turns,
         // Built beforehand: what is compared is the way into the node.
         |turn| {

@@ -18,10 +18,10 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn of_this_machine() -> Engine {
-        Engine::of(&World::of_this_process().unwrap())
+        Engine::from_world(&World::of_this_process().unwrap())
     }
 
-    pub(crate) fn of(world: &World) -> Engine {
+    pub(crate) fn from_world(world: &World) -> Engine {
         let or = |name: &str, otherwise: &str| world.var(name).unwrap_or(otherwise).to_owned();
         Engine {
             address: or("TODO_TEST_ENGINE", "unix:///var/run/docker.sock"),

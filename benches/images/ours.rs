@@ -31,7 +31,7 @@ pub(crate) fn asked() -> Option<Value> {
 
 async fn build(folder: &Path) -> Value {
     let world = World::of_this_process().unwrap();
-    let builder = Engine::of(&world).address;
+    let builder = Engine::from_world(&world).address;
     let builder = docker::parse(&builder, world.var_os("TODO_TEST_CERTS").map(Into::into)).unwrap();
     let node = match world.var("TODO_BENCH_SHIP") {
         Some(container) => {

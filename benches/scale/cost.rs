@@ -26,7 +26,7 @@ impl fmt::Display for Cost {
 }
 
 /// Runs what must succeed so many times.
-pub(crate) fn of(runs: u32, command: impl Fn() -> Command) -> Cost {
+pub(crate) fn measure(runs: u32, command: impl Fn() -> Command) -> Cost {
     let before = processor();
     let (mut seconds, mut mib): (Vec<f64>, Vec<f64>) = (0..runs).map(|_| run(&mut command())).unzip();
     let median = |values: &mut Vec<f64>| {

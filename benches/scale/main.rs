@@ -111,7 +111,7 @@ fn first() -> Vec<Figure> {
     let cost = |objects| {
         let sample = Sample { objects, replicas: 1, ..Sample::default() };
         let folder = sample.written();
-        (objects, cost::of(5, || machine::rehearsal(folder.path())))
+        (objects, cost::measure(5, || machine::rehearsal(folder.path())))
     };
     growth("rehearsed first up, objects", &[40, 100, 200, 400].map(cost))
 }
@@ -120,8 +120,8 @@ fn unchanged(sample: &Sample) -> Cost {
     let folder = sample.written();
     let machine = Machine::with(folder.path());
     // What controllers have made of the objects is noted by the second run.
-    cost::of(1, || machine.up());
-    cost::of(9, || machine.up())
+    cost::measure(1, || machine.up());
+    cost::measure(9, || machine.up())
 }
 
 fn growth(what: &str, series: &Series) -> Vec<Figure> {

@@ -150,7 +150,7 @@ fn checkout() -> Vec<Figure> {
     git(&["commit", "-q", "-a", "-m", "other"]);
     let running = Running::start(project.path());
     let mut most = 0;
-    let mut page = Page::of(&running.url);
+    let mut page = Page::new(&running.url);
     let served = (0..RUNS).map(|run| {
         let branch = ["one", "other"][run % 2];
         running.forget();

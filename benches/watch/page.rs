@@ -19,7 +19,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    pub(crate) fn of(url: &str) -> Page {
+    pub(crate) fn new(url: &str) -> Page {
         let rest = url.strip_prefix("http://").unwrap();
         let authority = rest.split('/').next().unwrap().to_owned();
         Page { authority, stream: None }
@@ -28,7 +28,7 @@ impl Page {
     /// The seconds from `began` to the first answer that has `mark`.
     pub(crate) fn until(&mut self, path: &str, mark: &str, began: Instant) -> f64 {
         loop {
-            if self.ask(path).is_ok_and(|body| body.contains(mark)) {
+            if self.get(path).is_ok_and(|body| body.contains(mark)) {
                 return began.elapsed().as_secs_f64();
             }
             assert!(began.elapsed() < LIMIT, "{path} is never served with {mark:?}");
@@ -36,7 +36,7 @@ impl Page {
         }
     }
 
-    fn ask(&mut self, path: &str) -> std::io::Result<String> {
+    fn get(&mut self, path: &str) -> std::io::Result<String> {
         let asked = self.try_ask(path);
         if asked.is_err() {
             self.stream = None;

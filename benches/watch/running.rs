@@ -69,7 +69,7 @@ impl Running {
     /// Saves a file; the seconds until it is served, and until it was copied where that is told.
     pub(crate) fn served(&self, path: &Path, mark: &str) -> (f64, f64) {
         self.forget();
-        let mut page = Page::of(&self.url);
+        let mut page = Page::new(&self.url);
         page.until("/", "", Instant::now());
         let began = Instant::now();
         save(path, mark);

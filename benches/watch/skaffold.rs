@@ -69,13 +69,13 @@ impl Skaffold {
         assert!(lines.any(|line| line.contains("Watching for changes")), "skaffold ended");
         std::thread::spawn(move || lines.for_each(drop));
         let skaffold = Skaffold { child, url: url.to_owned() };
-        Page::of(url).until("/", "", Instant::now());
+        Page::new(url).until("/", "", Instant::now());
         skaffold
     }
 
     /// Saves a file; the seconds until it is served.
     pub(crate) fn served(&self, path: &Path, mark: &str) -> f64 {
-        let mut page = Page::of(&self.url);
+        let mut page = Page::new(&self.url);
         page.until("/", "", Instant::now());
         let began = Instant::now();
         save(path, mark);

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 /// A run that has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct RunRecord {
     /// The sub-command.
     pub command: String,
     /// The project's name.
@@ -34,7 +34,7 @@ pub struct KeptRun {
     pub ended: Timestamp,
     /// Its times.
     #[serde(flatten)]
-    pub record: Record,
+    pub record: RunRecord,
 }
 
 /// A step of a run.
@@ -70,7 +70,7 @@ pub struct Time {
     pub outcome: Option<Outcome>,
 }
 
-impl Record {
+impl RunRecord {
     /// Whether the other run was of the same project in the same cluster.
     #[must_use]
     pub fn is_of(&self, project: &str, namespace: &str, profile: &str) -> bool {

@@ -1,6 +1,6 @@
 //! How long steps and items take mostly: the medians of earlier runs, shown beside what runs now.
 
-use super::record::Record;
+use super::record::RunRecord;
 use super::record::Time;
 use crate::event::Outcome;
 use crate::event::Step;
@@ -16,7 +16,7 @@ pub struct Usual(BTreeMap<(Step, Option<String>), u64>);
 impl Usual {
     /// Those of `records`, of which only runs count that ended well, and steps in which something was done.
     #[must_use]
-    pub fn from_records<'r>(records: impl IntoIterator<Item = &'r Record>) -> Usual {
+    pub fn from_records<'r>(records: impl IntoIterator<Item = &'r RunRecord>) -> Usual {
         let mut times: BTreeMap<(Step, Option<String>), Vec<u64>> = BTreeMap::new();
         for record in records.into_iter().filter(|record| record.code == 0) {
             for step in &record.steps {
@@ -59,15 +59,15 @@ fn median(mut times: Vec<u64>) -> u64 {
 mod tests {
     use super::Usual;
     use crate::answer::record::ItemRecord;
-    use crate::answer::record::Record;
+    use crate::answer::record::RunRecord;
     use crate::answer::record::StepRecord;
     use crate::answer::record::Time;
     use crate::event::Outcome;
     use crate::event::Step;
 
-    fn record(code: u8, took_ms: u64, outcome: Outcome) -> Record {
+    fn record(code: u8, took_ms: u64, outcome: Outcome) -> RunRecord {
         let time = Time { began_ms: 0, took_ms: Some(took_ms), outcome: Some(outcome) };
-        Record {
+        RunRecord {
             command: "up".to_owned(),
             project: "shop".to_owned(),
             namespace: "shop".to_owned(),
@@ -90,7 +90,7 @@ mod tests {
             record(30, 90_000, Outcome::Built),
             record(0, 80_000, Outcome::Failed),
         ];
-        let usual = |runs: &[Record]| Usual::from_records(runs.iter().chain(&others));
+        let usual = |runs: &[RunRecord]| Usual::from_records(runs.iter().chain(&others));
         assert_eq!(usual(&[built(14_000)]).took(Step::Image, Some("web")), None);
         let two = usual(&[built(14_000), built(16_000)]);
         assert_eq!(two.took(Step::Image, Some("web")), Some(15_000));

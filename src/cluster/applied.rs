@@ -105,7 +105,7 @@ pub(crate) fn refusals(findings: Vec<Finding>, of: usize) -> Fault {
     subjects.dedup();
     let (count, objects) = (subjects.len(), if of == 1 { "object" } else { "objects" });
     Code::ObjectsRefused
-        .fault(fault::Kind::Apply, format!("the cluster refuses {count} of {of} {objects}"))
+        .fault(fault::FaultKind::Apply, format!("the cluster refuses {count} of {of} {objects}"))
         .findings(findings)
 }
 

@@ -1,6 +1,6 @@
 //! Objects written: only those that differ, in phases, each refusal told as a line of a file.
 //!
-//! Not the wait for what they start (`rollout`), nor the end of the bookkeeping (`settle`). Before the first write the
+//! Not the wait for what they start (`rollout`), nor the end of the bookkeeping (`finalize`). Before the first write the
 //! inventory lists everything that may be made, so that whatever interrupts us, `down` finds it.
 
 use crate::cluster::applied::Applied;

@@ -99,7 +99,7 @@ pub(crate) async fn wait_for_dying_namespaces(
         if let Some(seen) = left {
             let message = format!("the namespace `{name}` is stuck in deletion");
             return Err(Code::DeletionStuck
-                .fault(fault::Kind::Apply, message)
+                .fault(fault::FaultKind::Apply, message)
                 .findings([stuck(&id, &seen)])
                 .hint("run `todo up` again when it is gone"));
         }
@@ -189,7 +189,7 @@ pub(crate) async fn brought(
             report_waiting(run, Step::Apply, &item)("until its CRD is registered".to_owned());
             let version = object.api_version().rsplit('/').next().unwrap_or_default();
             while retry(report_waiting(run, Step::Apply, &item), || {
-                kind::ask(&wire, object.group(), version, object.kind())
+                kind::discover(&wire, object.group(), version, object.kind())
             })
             .await
             .map_err(|failure| unreadable(failure, "cannot ask the API server for its kinds"))?

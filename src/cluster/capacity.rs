@@ -1,15 +1,15 @@
 //! What the cluster has left for the project: CPUs, memory and NodePorts, counted before anything is applied.
 //!
 //! Not the scheduler, which knows nodes, taints and affinities one by one, and not lint, which knows only what deploy.toml
-//! says a node has. What does not fit all nodes together fits no way of placing it. Whoever may not list nodes, pods or
+//! says a node has. What does not fit all nodes together fits no way of placing it. Whoever may not load_list nodes, pods or
 //! Services of everybody is told nothing.
 
 use crate::cluster::inventory::PART_OF;
-use crate::cluster::rollout::watches::read;
+use crate::cluster::rollout::watches::list;
 use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Finding;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::manifest::Object;
 use crate::manifest::pods;
@@ -31,7 +31,7 @@ const NAMED: usize = 3;
 
 /// What is there.
 #[derive(Debug, Default)]
-struct Seen {
+struct ClusterCapacity {
     nodes: Vec<Value>,
     pods: Vec<Value>,
     services: Vec<Value>,
@@ -42,9 +42,12 @@ struct Seen {
 pub async fn check_capacity(run: &Run, target: &Target, objects: &[Object]) -> Result<()> {
     let ports = objects.iter().any(|object| !node_ports(&object.value).is_empty());
     let asks = !asked(objects, 1).is_empty();
-    let (nodes, pods, services) =
-        tokio::join!(list(target, "Node", asks), list(target, "Pod", asks), list(target, "Service", ports));
-    let seen = Seen { nodes, pods, services };
+    let (nodes, pods, services) = tokio::join!(
+        load_list(target, "Node", asks),
+        load_list(target, "Pod", asks),
+        load_list(target, "Service", ports)
+    );
+    let seen = ClusterCapacity { nodes, pods, services };
     if let Some(fault) = run.stopped() {
         return Err(fault);
     }
@@ -57,16 +60,16 @@ pub async fn check_capacity(run: &Run, target: &Target, objects: &[Object]) -> R
         return Ok(());
     }
     Err(Code::NodePortTaken
-        .fault(Kind::Apply, "a NodePort of this project is already in use")
+        .fault(FaultKind::Apply, "a NodePort of this project is already in use")
         .findings(taken))
 }
 
-async fn list(target: &Target, kind: &str, desired: bool) -> Vec<Value> {
+async fn load_list(target: &Target, kind: &str, desired: bool) -> Vec<Value> {
     if !desired {
         return Vec::new();
     }
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind));
-    let list = tokio::time::timeout(LIMIT, read(target, &resource, None)).await;
+    let list = tokio::time::timeout(LIMIT, list(target, &resource, None)).await;
     list.ok().and_then(Result::ok).unwrap_or_default()
 }
 
@@ -90,7 +93,7 @@ fn asked(objects: &[Object], nodes: usize) -> BTreeMap<String, i128> {
     sum
 }
 
-fn short(objects: &[Object], seen: &Seen, home: &str) -> Vec<Finding> {
+fn short(objects: &[Object], seen: &ClusterCapacity, home: &str) -> Vec<Finding> {
     let open: Vec<&Value> =
         seen.nodes.iter().filter(|node| !live::flag(node, "/spec/unschedulable")).collect();
     let others: Vec<&Value> =
@@ -158,7 +161,7 @@ fn node_ports(service: &Value) -> Vec<(u64, &str, String)> {
     found
 }
 
-fn taken(objects: &[Object], seen: &Seen, home: &str, part_of: &str) -> Vec<Finding> {
+fn taken(objects: &[Object], seen: &ClusterCapacity, home: &str, part_of: &str) -> Vec<Finding> {
     let same = |object: &Object, service: &Value| {
         object.name() == live::name(service) && object.namespace().unwrap_or(home) == live::namespace(service)
     };
@@ -197,7 +200,7 @@ fn taken(objects: &[Object], seen: &Seen, home: &str, part_of: &str) -> Vec<Find
 
 #[cfg(test)]
 mod tests {
-    use super::Seen;
+    use super::ClusterCapacity;
     use super::short;
     use super::taken;
     use crate::event::Place;
@@ -245,7 +248,7 @@ mod tests {
             (vec![workload("Job", 9, "700m")], all(), None),
             (vec![workload("Deployment", 9, "0")], all(), None),
         ] {
-            let seen = Seen { nodes: vec![node()], pods, ..Seen::default() };
+            let seen = ClusterCapacity { nodes: vec![node()], pods, ..ClusterCapacity::default() };
             let found = short(&objects, &seen, "todo");
             match expected {
                 None => assert_eq!(found.len(), 0, "{found:?}"),
@@ -257,7 +260,7 @@ mod tests {
             }
         }
         assert!(
-            short(&[workload("Deployment", 9, "9")], &Seen::default(), "todo").is_empty(),
+            short(&[workload("Deployment", 9, "9")], &ClusterCapacity::default(), "todo").is_empty(),
             "not allowed to see"
         );
     }
@@ -276,7 +279,7 @@ mod tests {
             (service("shop", "page", 30080, "UDP"), false),
             (service("todo", "web", 30080, "TCP"), false),
         ] {
-            let seen = Seen { services: vec![live], ..Seen::default() };
+            let seen = ClusterCapacity { services: vec![live], ..ClusterCapacity::default() };
             let found = taken(std::slice::from_ref(&object), &seen, "todo", "mine");
             assert_eq!(found.len(), usize::from(expected), "{found:?}");
             if expected {
@@ -287,11 +290,11 @@ mod tests {
         }
         let mut going = service("shop", "page", 30080, "TCP");
         going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        let seen = Seen { services: vec![going], ..Seen::default() };
+        let seen = ClusterCapacity { services: vec![going], ..ClusterCapacity::default() };
         assert!(taken(std::slice::from_ref(&object), &seen, "todo", "mine").is_empty(), "it is given back");
         let mut earlier = service("todo", "old", 30080, "TCP");
         earlier["metadata"]["labels"] = json!({"applyset.kubernetes.io/part-of": "mine"});
-        let seen = Seen { services: vec![earlier], ..Seen::default() };
+        let seen = ClusterCapacity { services: vec![earlier], ..ClusterCapacity::default() };
         let found = taken(&[object], &seen, "todo", "mine");
         assert!(found[0].message.ends_with("left over from a previous version of this project"), "{found:?}");
     }

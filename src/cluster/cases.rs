@@ -160,7 +160,7 @@ fn scene(case: &BlameCase, look: &Observation, second: i64) -> Snapshot {
                 json!({"type": "Warning", "involvedObject": {"uid": about, "fieldPath": "spec.containers{web}"}}),
                 event,
             );
-            snapshot.heard(&format!("{number}"), KubeEvent::read(&whole));
+            snapshot.add_event(&format!("{number}"), KubeEvent::from_object(&whole));
         }
     }
     (snapshot.nodes, snapshot.tenants) = (case.nodes.clone(), case.tenants.as_ref().map(Tenants::from_pods));

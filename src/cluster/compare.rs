@@ -4,12 +4,12 @@ use crate::cluster::applied::ApplyOptions;
 use crate::cluster::decide::decide;
 pub(crate) use crate::cluster::diff::FieldChange;
 use crate::cluster::diff::changes;
+use crate::cluster::finalize::unwanted;
 use crate::cluster::gone;
 use crate::cluster::inventory::write::empty_inventory;
 use crate::cluster::planned::Allowed;
 use crate::cluster::planned::PlannedAction;
 use crate::cluster::request::uid_of;
-use crate::cluster::settle::unwanted;
 use crate::cluster::survey;
 use crate::cluster::survey::Prepared;
 use crate::cluster::target::Target;
@@ -28,7 +28,7 @@ use std::collections::BTreeSet;
 
 /// What would happen to one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
+pub struct ObjectDifference {
     /// Which object.
     pub id: ObjectId,
     /// Where it is written, if it still is.
@@ -66,7 +66,7 @@ pub enum Action {
 #[derive(Debug, Clone, Default)]
 pub struct Comparison {
     /// Every object, in the order of the phases; what is no longer wanted last.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<ObjectDifference>,
     /// What the server would refuse.
     pub refused: Vec<Finding>,
     /// Worth knowing: fields that would be taken over, or left to others.
@@ -81,7 +81,7 @@ pub async fn compare(
     options: &ApplyOptions,
 ) -> fault::Result<Comparison> {
     let Prepared { desired, later } = survey::prepare(run, target, objects).await?;
-    let mut survey = survey::look(run, target, &desired).await?;
+    let mut survey = survey::inspect(run, target, &desired).await?;
     survey::permit(target, &mut survey, &desired, options.adopt)?;
     let desired = survey::followed(&desired, &survey, &empty_inventory()?);
     let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
@@ -121,9 +121,16 @@ pub async fn compare(
             }
             _ => None,
         };
-        comparison.differences.push(Difference { id: item.desired.id, place, action, fields, why, sides });
+        comparison.differences.push(ObjectDifference {
+            id: item.desired.id,
+            place,
+            action,
+            fields,
+            why,
+            sides,
+        });
     }
-    comparison.differences.extend(later.into_iter().map(|object| Difference {
+    comparison.differences.extend(later.into_iter().map(|object| ObjectDifference {
         id: object.id(),
         sides: Some(Sides { before: None, after: Some(object.value) }),
         place: Some(object.place),
@@ -134,7 +141,7 @@ pub async fn compare(
     let uids: BTreeSet<&str> = ids.iter().filter_map(|id| survey.live(id)).map(uid_of).collect();
     let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
     let unwanted = unwanted(&survey.members, &ids, &uids, inventory, options.prune_data);
-    let of = |id: ObjectId, action, why| Difference {
+    let of = |id: ObjectId, action, why| ObjectDifference {
         id,
         place: None,
         action,
@@ -145,7 +152,7 @@ pub async fn compare(
     let go = unwanted.go.into_iter().map(|(id, member)| {
         let sides = Some(Sides { before: Some(member.object), after: None });
         let why = Some("it is no longer in the manifests".to_owned());
-        Difference { sides, ..of(id, Action::Prune, why) }
+        ObjectDifference { sides, ..of(id, Action::Prune, why) }
     });
     let stay = unwanted.stay.into_iter().map(|(id, why)| of(id, Action::Keep, Some(why)));
     comparison.differences.extend(go.chain(stay));

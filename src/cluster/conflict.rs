@@ -18,7 +18,7 @@ pub(crate) struct Conflict {
 
 /// What to do about each conflict.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Decision {
+pub(crate) struct ConflictDecision {
     /// Fields to leave out of what we apply.
     pub(crate) leave: Vec<Conflict>,
     /// Fields to take.
@@ -58,8 +58,8 @@ pub(crate) fn is_person(manager: &str) -> bool {
 }
 
 /// Decides. `autoscaled` says that an autoscaler of the set targets the object.
-pub(crate) fn decide(conflicts: Vec<Conflict>, autoscaled: bool, force: bool) -> Decision {
-    let mut decision = Decision::default();
+pub(crate) fn decide(conflicts: Vec<Conflict>, autoscaled: bool, force: bool) -> ConflictDecision {
+    let mut decision = ConflictDecision::default();
     for conflict in conflicts {
         let person = is_person(&conflict.manager);
         let scaled = conflict.subresource.as_deref() == Some("scale") && !person;

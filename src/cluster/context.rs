@@ -3,7 +3,7 @@
 //! Not the current context: that is the user's, and counts for nothing.
 
 use crate::event::Code;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::file;
@@ -23,7 +23,7 @@ pub fn kubeconfig_with(world: &World, context: &str) -> Result<PathBuf> {
     let mut known = Vec::new();
     for path in files(world).into_iter().filter(|path| path.exists()) {
         let doing = || format!("cannot read the kubeconfig {}", path.display());
-        file::check(&path, file::TEXT).or_fault(Code::KubeconfigInvalid, Kind::Usage, doing)?;
+        file::check(&path, file::TEXT).or_fault(Code::KubeconfigInvalid, FaultKind::Usage, doing)?;
         // Its own text quotes the lines around the mistake, and with them credentials.
         let file = Kubeconfig::read_from(&path).map_err(|error| match error {
             KubeconfigError::Parse(error) => {
@@ -32,14 +32,14 @@ pub fn kubeconfig_with(world: &World, context: &str) -> Result<PathBuf> {
             }
             other => other.into(),
         });
-        let file = file.or_fault(Code::KubeconfigInvalid, Kind::Usage, doing)?;
+        let file = file.or_fault(Code::KubeconfigInvalid, FaultKind::Usage, doing)?;
         if file.contexts.iter().any(|entry| entry.name == context) {
             return Ok(path);
         }
         known.extend(file.contexts.into_iter().map(|entry| entry.name));
     }
     let fault =
-        Code::ContextNotFound.fault(Kind::Usage, format!("no kubeconfig has the context `{context}`"));
+        Code::ContextNotFound.fault(FaultKind::Usage, format!("no kubeconfig has the context `{context}`"));
     Err(match (nearest(context, known.iter().map(String::as_str)), known.as_slice()) {
         (Some(meant), _) => fault.hint(format!("write `context = \"{meant}\"` in the `[target]`")),
         (None, []) => fault.hint("KUBECONFIG names the file; without it `~/.kube/config` is read"),
@@ -62,7 +62,7 @@ fn files(world: &World) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::kubeconfig_with;
-    use crate::fault::Kind;
+    use crate::fault::FaultKind;
     use crate::world::World;
 
     #[test]
@@ -77,7 +77,7 @@ mod tests {
         let world = World::fake(folder.path(), [("KUBECONFIG", "none:one:two")]);
         assert_eq!(kubeconfig_with(&world, "staging").unwrap(), folder.path().join("two"));
         let fault = kubeconfig_with(&world, "stagign").unwrap_err();
-        assert_eq!(fault.kind, Kind::Usage);
+        assert_eq!(fault.kind, FaultKind::Usage);
         assert_eq!(fault.hints, ["write `context = \"staging\"` in the `[target]`"]);
         assert_eq!(kubeconfig_with(&world, "prod").unwrap_err().hints, ["there are `minikube`, `staging`"]);
         let nothing = World::fake(folder.path(), [("HOME", "/nowhere")]);

@@ -13,8 +13,8 @@ use crate::cluster::diff::meant;
 use crate::cluster::foreign::Sets;
 use crate::cluster::immutable;
 use crate::cluster::immutable::Recreate;
-use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::InventoryEntry;
 use crate::cluster::migrate;
 use crate::cluster::planned::Allowed;
 use crate::cluster::planned::PlannedAction;
@@ -51,7 +51,7 @@ pub(crate) async fn decide(
     allowed: Allowed,
 ) -> (Vec<PlannedWrite>, Vec<Finding>) {
     let autoscaled = autoscaled(&desired);
-    let sets = Sets::read(target, &desired, survey).await;
+    let sets = Sets::load(target, &desired, survey).await;
     let asking = &Asking {
         run,
         target,
@@ -272,8 +272,9 @@ fn of_immutable(
 
 fn is_as_recorded(desired: &Desired, live: &Value, inventory: Option<&Inventory>) -> bool {
     let Some(inventory) = inventory else { return false };
-    let Some(Entry { uid: Some(uid), applied: Some(applied), fingerprint: Some(fingerprint), .. }) =
-        inventory.entry(&desired.id)
+    let Some(InventoryEntry {
+        uid: Some(uid), applied: Some(applied), fingerprint: Some(fingerprint), ..
+    }) = inventory.entry(&desired.id)
     else {
         return false;
     };

@@ -13,7 +13,7 @@ use crate::cluster::refusal::annotation;
 use crate::cluster::request::AT_ONCE;
 use crate::cluster::request::uid_of;
 use crate::cluster::retry::retry;
-use crate::cluster::survey::member::Member;
+use crate::cluster::survey::owned::OwnedObject;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
@@ -34,10 +34,10 @@ pub(crate) async fn delete(
     run: &Run,
     wire: &Wire,
     step: Step,
-    terminal: BTreeMap<ObjectId, Member>,
+    terminal: BTreeMap<ObjectId, OwnedObject>,
 ) -> fault::Result<Vec<ObjectId>> {
     let order = Order::from_objects(terminal.iter().map(|(id, member)| (id, &*member.object)));
-    let mut turns: BTreeMap<(Turn, bool), Vec<(ObjectId, Member)>> = BTreeMap::new();
+    let mut turns: BTreeMap<(Turn, bool), Vec<(ObjectId, OwnedObject)>> = BTreeMap::new();
     for (id, member) in terminal {
         // A namespace goes after the CRDs: their objects may be in it.
         turns.entry((order.turn(&id), id.kind != "Namespace")).or_default().push((id, member));
@@ -62,7 +62,7 @@ pub(crate) async fn delete(
                 count => format!("{count} objects could not be removed"),
             };
             return Err(Code::DeletionStuck
-                .fault(fault::Kind::Apply, message)
+                .fault(fault::FaultKind::Apply, message)
                 .findings(findings)
                 .hint("what is left is still listed; do it again when the cause is gone"));
         }
@@ -70,7 +70,7 @@ pub(crate) async fn delete(
     Ok(deleted)
 }
 
-async fn one(run: &Run, wire: &Wire, step: Step, id: &ObjectId, member: &Member) -> Result<(), Finding> {
+async fn one(run: &Run, wire: &Wire, step: Step, id: &ObjectId, member: &OwnedObject) -> Result<(), Finding> {
     let item = run.sink.item(step, id.to_string());
     let propagation =
         if owns_pods(&id.group, &id.kind) { Propagation::Foreground } else { Propagation::Background };

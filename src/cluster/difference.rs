@@ -23,10 +23,10 @@ pub(crate) async fn plan(
     options: ApplyOptions,
 ) -> fault::Result<(Survey, Vec<PlannedWrite>)> {
     let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
-    let mut survey = survey::look(run, target, desired).await?;
+    let mut survey = survey::inspect(run, target, desired).await?;
     let limit = options.limits.no_progress;
     if barrier::wait_for_dying_namespaces(run, target, desired, &survey, limit).await? {
-        survey = survey::look(run, target, desired).await?;
+        survey = survey::inspect(run, target, desired).await?;
     }
     survey::permit(target, &mut survey, desired, options.adopt)?;
     let desired = survey::followed(desired, &survey, first);

@@ -296,7 +296,7 @@ async fn send(
     loop {
         let message = tokio::select! {
             size = next(&mut sizes) => resize(size),
-            read = read(&mut reader, &mut piece) => match read {
+            read = read_piece(&mut reader, &mut piece) => match read {
                 Ok(count @ 1..) => framed(STDIN, &piece[..count]),
                 // A failed read is an end, too: there will be no more.
                 Ok(0) | Err(_) => {
@@ -332,7 +332,7 @@ async fn next(sizes: &mut Option<watch::Receiver<Size>>) -> Size {
     std::future::pending().await
 }
 
-async fn read(reader: &mut Option<impl AsyncRead + Unpin>, piece: &mut [u8]) -> io::Result<usize> {
+async fn read_piece(reader: &mut Option<impl AsyncRead + Unpin>, piece: &mut [u8]) -> io::Result<usize> {
     match reader {
         Some(reader) => reader.read(piece).await,
         None => std::future::pending().await,

@@ -20,11 +20,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
+type FakeResponse = Response<UnsyncBoxBody<Bytes, io::Error>>;
 type Piece = Result<Frame<Bytes>, io::Error>;
 
 #[derive(Default)]
-struct State {
+struct FakeState {
     lists: BTreeMap<String, BTreeMap<String, Value>>,
     watches: BTreeMap<String, mpsc::UnboundedSender<Piece>>,
     refused: BTreeSet<String>,
@@ -37,14 +37,14 @@ struct State {
 /// The server, and what it was asked.
 #[derive(Clone, Default)]
 pub(crate) struct FakeApi {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<FakeState>>,
 }
 
 impl FakeApi {
     /// A server, and a client of it.
     pub(crate) fn start() -> (FakeApi, kube::Client) {
         let server = FakeApi::default();
-        let (service, mut handle) = tower_test::mock::pair::<Request<Body>, Answer>();
+        let (service, mut handle) = tower_test::mock::pair::<Request<Body>, FakeResponse>();
         let answering = server.clone();
         tokio::spawn(async move {
             while let Some((request, respond)) = handle.next_request().await {
@@ -52,7 +52,7 @@ impl FakeApi {
                 tokio::spawn(async move {
                     let slow = answering.state.lock().unwrap().slow.get(request.uri().path()).copied();
                     tokio::time::sleep(slow.unwrap_or_default()).await;
-                    respond.send_response(answering.answer(&request));
+                    respond.send_response(answering.handle(&request));
                 });
             }
         });
@@ -63,7 +63,7 @@ impl FakeApi {
     pub(crate) fn put(&self, path: &str, object: Value) {
         let event = json!({"type": "MODIFIED", "object": object});
         self.put_silently(path, object);
-        self.say(path, &event);
+        self.send_event(path, &event);
     }
 
     /// Lets an object be there, as a change that a lost watch does not tell.
@@ -73,7 +73,7 @@ impl FakeApi {
     }
 
     /// Sends one event down the open watch of a list.
-    pub(crate) fn say(&self, path: &str, event: &Value) {
+    pub(crate) fn send_event(&self, path: &str, event: &Value) {
         let line = Bytes::from(format!("{event}\n"));
         if let Some(watch) = self.state.lock().unwrap().watches.get(path) {
             let _ = watch.send(Ok(Frame::data(line)));
@@ -125,7 +125,7 @@ impl FakeApi {
         }
     }
 
-    fn answer(&self, request: &Request<Body>) -> Answer {
+    fn handle(&self, request: &Request<Body>) -> FakeResponse {
         let path = request.uri().path().to_owned();
         let watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
         let mut state = self.state.lock().unwrap();
@@ -163,15 +163,15 @@ impl FakeApi {
     }
 }
 
-fn json(value: &Value) -> Answer {
+fn json(value: &Value) -> FakeResponse {
     whole(value.to_string())
 }
 
-fn whole(text: String) -> Answer {
+fn whole(text: String) -> FakeResponse {
     Response::new(UnsyncBoxBody::new(Full::new(Bytes::from(text)).map_err(|never| match never {})))
 }
 
-fn status(code: u16, reason: &str) -> Answer {
+fn status(code: u16, reason: &str) -> FakeResponse {
     let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": reason, "code": code});
     let mut response = json(&body);
     *response.status_mut() = http::StatusCode::from_u16(code).unwrap();

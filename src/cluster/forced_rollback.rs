@@ -10,7 +10,7 @@ use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
 use crate::cluster::target::Target;
-use crate::cluster::wire::Kind;
+use crate::cluster::wire::ApiKind;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
 use crate::event::Outcome;
@@ -57,7 +57,7 @@ async fn free(run: &Run, wire: &Wire, set: &AppliedObject) -> Result<()> {
 
 /// The StatefulSet, once its controller has seen what was written.
 async fn seen(run: &Run, wire: &Wire, set: &AppliedObject) -> Result<Option<Value>> {
-    let kind = Kind { resource: set.resource.clone(), namespaced: true };
+    let kind = ApiKind { resource: set.resource.clone(), namespaced: true };
     let until = tokio::time::Instant::now() + SEEN;
     loop {
         let live = retry(report_waiting(run, Step::Apply, &set.id.name), || {

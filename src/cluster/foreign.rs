@@ -5,7 +5,7 @@
 //! field manager, and each would take away what the other one sets.
 
 use crate::cluster::inventory;
-use crate::cluster::inventory::Deployed;
+use crate::cluster::inventory::DeploymentRecord;
 use crate::cluster::inventory::ID;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::inventory::PART_OF;
@@ -41,12 +41,12 @@ enum Set {
 
 impl Sets {
     /// Looks whose those of the objects are that are there and carry another label than ours.
-    pub(crate) async fn read(target: &Target, desired: &[Desired], survey: &Survey) -> Sets {
+    pub(crate) async fn load(target: &Target, desired: &[Desired], survey: &Survey) -> Sets {
         let ids: BTreeSet<&str> =
             desired.iter().filter_map(|item| another(target, survey.live(&item.id)?)).collect();
         let mut sets = BTreeMap::new();
         for id in ids {
-            sets.insert(id.to_owned(), look(target, id).await);
+            sets.insert(id.to_owned(), load_set(target, id).await);
         }
         Sets(sets)
     }
@@ -109,7 +109,7 @@ fn another<'a>(target: &Target, live: &'a Value) -> Option<&'a str> {
     live["metadata"]["labels"][PART_OF].as_str().filter(|id| *id != target.part_of())
 }
 
-async fn look(target: &Target, id: &str) -> Set {
+async fn load_set(target: &Target, id: &str) -> Set {
     let (wire, selector) = (target.wire(), format!("{ID}={id}"));
     match wire.list(&inventory::secrets(), None, &selector).await {
         Ok(secrets) => secrets.first().map_or(Set::Gone, |secret| Set::Known(whose(secret))),
@@ -126,7 +126,7 @@ fn whose(secret: &Value) -> String {
         Some(project) => {
             let from = Beside::from_secret(secret)
                 .deployed
-                .map(|Deployed { origin, .. }| format!(", deployed from {origin}"))
+                .map(|DeploymentRecord { origin, .. }| format!(", deployed from {origin}"))
                 .unwrap_or_default();
             format!("the project `{project}` in the namespace `{namespace}`{from}")
         }
@@ -139,8 +139,8 @@ fn whose(secret: &Value) -> String {
 /// [`fault::Kind::Apply`], with a finding for each object.
 pub async fn check_ownership(run: &Run, target: &Target, objects: &[Object]) -> fault::Result<()> {
     let prepared = survey::prepare(run, target, objects.to_vec()).await?;
-    let survey = survey::look(run, target, &prepared.desired).await?;
-    let sets = Sets::read(target, &prepared.desired, &survey).await;
+    let survey = survey::inspect(run, target, &prepared.desired).await?;
+    let sets = Sets::load(target, &prepared.desired, &survey).await;
     let conflict = |object: &Desired| {
         let live = survey.live(&object.id)?;
         if sets.shared(target, object, live, None).is_some() {
@@ -154,5 +154,5 @@ pub async fn check_ownership(run: &Run, target: &Target, objects: &[Object]) -> 
         return Ok(());
     }
     let message = "objects of this project belong to another one; nothing was changed";
-    Err(Code::ObjectOfAnotherOwner.fault(fault::Kind::Apply, message).findings(findings))
+    Err(Code::ObjectOfAnotherOwner.fault(fault::FaultKind::Apply, message).findings(findings))
 }

@@ -4,8 +4,8 @@
 
 use crate::cluster::request::uid_of;
 use crate::cluster::until::until;
+use crate::cluster::wire::ApiKind;
 use crate::cluster::wire::Failure;
-use crate::cluster::wire::Kind;
 use crate::cluster::wire::Wire;
 use crate::event::Code;
 use crate::event::Finding;
@@ -29,7 +29,7 @@ const OF_KUBERNETES: [&str; 3] = ["foregroundDeletion", "orphan", "kubernetes"];
 /// it was last seen if it does not go.
 pub(crate) async fn gone(
     wire: &Wire,
-    kind: &Kind,
+    kind: &ApiKind,
     id: &ObjectId,
     uid: &str,
     limit: Duration,

@@ -19,7 +19,7 @@ use crate::event::Step;
 use crate::exec::Call;
 use crate::exec::Stream;
 use crate::fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::manifest;
 use crate::manifest::ObjectId;
 use crate::manifest::chart;
@@ -43,7 +43,7 @@ const PLUGIN: &str = "todo-images";
 
 /// A release as Helm has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct InstalledRelease {
     /// Its newest revision.
     pub revision: u64,
     /// How that ended: `deployed`, `failed`, `pending-upgrade`, ….
@@ -53,10 +53,15 @@ pub struct Found {
 }
 
 /// The release of that name, if Helm has one (`helm: pkg/storage/driver/secrets.go`).
-pub async fn find(run: &Run, target: &Target, namespace: &str, name: &str) -> fault::Result<Option<Found>> {
+pub async fn find(
+    run: &Run,
+    target: &Target,
+    namespace: &str,
+    name: &str,
+) -> fault::Result<Option<InstalledRelease>> {
     let secrets = secrets(run, target, namespace, name).await?;
     let newest = secrets.iter().max_by_key(|secret| revision(secret));
-    Ok(newest.filter(|secret| label(secret, "status") != "uninstalled").map(|secret| Found {
+    Ok(newest.filter(|secret| label(secret, "status") != "uninstalled").map(|secret| InstalledRelease {
         revision: revision(secret),
         status: label(secret, "status").to_owned(),
         objects: manifest_of(secret).map(|text| objects(&text)).unwrap_or_default(),
@@ -114,7 +119,7 @@ fn objects(manifest: &str) -> BTreeSet<(String, String)> {
 }
 
 /// The objects of a release as they are in the cluster now, by what names them.
-pub async fn look(
+pub async fn inspect(
     run: &Run,
     target: &Target,
     objects: &[manifest::Object],
@@ -211,12 +216,12 @@ pub async fn upgrade(
             Ok(())
         }
         Err(error) if error.stopped => {
-            Err(run.stopped().unwrap_or_else(|| Code::Interrupted.caused_by(Kind::Interrupted, error)))
+            Err(run.stopped().unwrap_or_else(|| Code::Interrupted.caused_by(FaultKind::Interrupted, error)))
         }
         Err(error) => {
             item.finish(Outcome::Failed, None);
             let hooks = error.stderr.contains("hooks failed");
-            let kind = if hooks { Kind::Rollout } else { Kind::Apply };
+            let kind = if hooks { FaultKind::Rollout } else { FaultKind::Apply };
             let (name, namespace) = (chart.release.as_str(), at.namespace);
             let stuck = error.stderr.contains("another operation");
             let hint = if error.stderr.contains("invalid ownership metadata") {
@@ -252,13 +257,13 @@ pub async fn uninstall(run: &Run, at: Where<'_>, name: &str) -> fault::Result<()
             Ok(())
         }
         Err(error) if error.stopped => {
-            Err(run.stopped().unwrap_or_else(|| Code::Interrupted.caused_by(Kind::Interrupted, error)))
+            Err(run.stopped().unwrap_or_else(|| Code::Interrupted.caused_by(FaultKind::Interrupted, error)))
         }
         Err(error) => {
             item.finish(Outcome::Failed, None);
             let hint = format!("do it by hand: `helm uninstall {name} -n {}`", at.namespace);
             Err(Code::HelmFailed
-                .caused_by(Kind::Apply, error)
+                .caused_by(FaultKind::Apply, error)
                 .context(format!("Helm cannot remove the release `{name}`"))
                 .hint(hint))
         }
@@ -281,7 +286,7 @@ async fn plugin(run: &Run, helm: &Path, program: &str) -> fault::Result<String> 
         private_folder(&folder)?;
         replace(&folder.join("plugin.yaml"), text.as_bytes(), None)
     };
-    write().or_fault(Code::FileNotWritable, Kind::Prerequisite, || {
+    write().or_fault(Code::FileNotWritable, FaultKind::Prerequisite, || {
         format!("cannot write Helm's plugin to {}", folder.display())
     })?;
     let theirs = Call::new(helm).args(["env", "HELM_PLUGINS"]).read_only().output(run).await;

@@ -8,7 +8,7 @@ use crate::cluster::applied::refusals;
 use crate::cluster::barrier;
 use crate::cluster::delete::delete;
 use crate::cluster::delete::keep_annotation;
-use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::InventoryEntry;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::kind;
 use crate::cluster::lock;
@@ -20,7 +20,7 @@ use crate::cluster::rollout;
 use crate::cluster::rollout::Limits;
 use crate::cluster::survey;
 use crate::cluster::survey::Desired;
-use crate::cluster::survey::member::Member;
+use crate::cluster::survey::owned::OwnedObject;
 use crate::cluster::target::Target;
 use crate::cluster::until::until;
 use crate::cluster::wire::How;
@@ -43,11 +43,11 @@ use std::collections::BTreeMap;
 const HOOK_OF: &str = "todo.dev/hook-of";
 
 /// The objects that these hooks make, as the record lists them.
-pub async fn entries(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Result<Vec<Entry>> {
+pub async fn entries(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Result<Vec<InventoryEntry>> {
     Ok(prepared(run, target, hooks)
         .await?
         .iter()
-        .map(|item| Entry::new(item.id.clone(), &item.kind))
+        .map(|item| InventoryEntry::new(item.id.clone(), &item.kind))
         .collect())
 }
 
@@ -109,7 +109,7 @@ async fn run_one(
     };
     item.finish(if ran.is_ok() { Outcome::Done } else { Outcome::Failed }, None);
     if let Err(fault) = &ran
-        && fault.kind == fault::Kind::Rollout
+        && fault.kind == fault::FaultKind::Rollout
         && hook.policies.contains(&Policy::Failed)
     {
         take_away(run, &wire, object).await?;
@@ -118,7 +118,7 @@ async fn run_one(
 }
 
 /// Deletes what hooks have left.
-pub async fn sweep(run: &Run, target: &Target, left: &[Entry], purge: bool) -> fault::Result<()> {
+pub async fn sweep(run: &Run, target: &Target, left: &[InventoryEntry], purge: bool) -> fault::Result<()> {
     let wire = target.wire();
     let mut terminal = BTreeMap::new();
     for entry in left {
@@ -134,7 +134,7 @@ pub async fn sweep(run: &Run, target: &Target, left: &[Entry], purge: bool) -> f
                     Some("its data is kept; `todo down --purge` deletes it".to_owned()),
                 );
             } else {
-                terminal.insert(id.clone(), Member { kind, object: live.into() });
+                terminal.insert(id.clone(), OwnedObject { kind, object: live.into() });
             }
         }
     }
@@ -173,7 +173,7 @@ async fn begin(
     if let Some(live) = live(run, wire, object).await? {
         if !hook.policies.contains(&Policy::BeforeCreation) && !is_ours(target, &live) {
             let (kind, name) = (object.id.kind.to_lowercase(), &object.id.name);
-            return Err(Code::ObjectOfAnotherOwner.fault(fault::Kind::Apply, format!("`{}` already exists and does not belong to this project", object.id))
+            return Err(Code::ObjectOfAnotherOwner.fault(fault::FaultKind::Apply, format!("`{}` already exists and does not belong to this project", object.id))
                 .hint(format!("delete it, or let the hook do it: `helm.sh/hook-delete-policy: before-hook-creation`; by hand: `kubectl delete {kind}/{name}`")));
         }
         if stays(&live).is_none() {
@@ -216,7 +216,7 @@ async fn end(
 }
 
 fn failed(fault: Fault, release: &str, moment: Moment, object: &Desired) -> Fault {
-    if matches!(fault.kind, fault::Kind::Interrupted | fault::Kind::Terminated) {
+    if matches!(fault.kind, fault::FaultKind::Interrupted | fault::FaultKind::Terminated) {
         return fault;
     }
     let name = format!("the {moment} hook `{}` of the release `{release}`", object.id);
@@ -258,6 +258,6 @@ fn stays(live: &Value) -> Option<&'static str> {
 }
 
 async fn remove(run: &Run, wire: &Wire, one: &Desired, live: Value) -> fault::Result<()> {
-    let member = Member { kind: one.kind.clone(), object: live.into() };
+    let member = OwnedObject { kind: one.kind.clone(), object: live.into() };
     delete(run, wire, Step::Apply, BTreeMap::from([(one.id.clone(), member)])).await.map(drop)
 }

@@ -12,7 +12,7 @@ use crate::cluster::diff::digest;
 use crate::cluster::diff::meant;
 use crate::cluster::kind;
 use crate::cluster::refusal;
-use crate::cluster::wire::Kind;
+use crate::cluster::wire::ApiKind;
 use crate::manifest::ObjectId;
 use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
@@ -21,13 +21,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use deployed::Beside;
-pub(crate) use deployed::Deployed;
+pub(crate) use deployed::DeploymentRecord;
 use deployed::is_salt;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use kube::core::ApiResource;
 pub(crate) use read::Unreadable;
-pub(crate) use read::read;
+pub(crate) use read::parse;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
@@ -68,10 +68,10 @@ pub struct Inventory {
     #[serde(default = "may_be")]
     pub(crate) charts: bool,
     /// Every object, in the order of their ids.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<InventoryEntry>,
     /// By whom and from where it was deployed, where that was written down.
     #[serde(skip)]
-    pub deployed: Option<Deployed>,
+    pub deployed: Option<DeploymentRecord>,
     /// Why the list had to be rebuilt, if it was: the Secret still is as it was found.
     #[serde(skip)]
     pub(crate) damage: Option<String>,
@@ -79,7 +79,7 @@ pub struct Inventory {
 
 /// One object that we made, or may have made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct InventoryEntry {
     /// What names it.
     #[serde(flatten)]
     pub id: ObjectId,
@@ -104,15 +104,15 @@ pub struct Entry {
     pub fingerprint: Option<String>,
 }
 
-impl Entry {
+impl InventoryEntry {
     /// An object about which nothing else is known yet.
-    pub(crate) fn new(id: ObjectId, kind: &Kind) -> Entry {
-        Entry::for_resource(id, &kind.resource)
+    pub(crate) fn new(id: ObjectId, kind: &ApiKind) -> InventoryEntry {
+        InventoryEntry::for_resource(id, &kind.resource)
     }
 
     /// As [`Entry::new`], by how its kind is served.
-    pub(crate) fn for_resource(id: ObjectId, resource: &ApiResource) -> Entry {
-        Entry {
+    pub(crate) fn for_resource(id: ObjectId, resource: &ApiResource) -> InventoryEntry {
+        InventoryEntry {
             id,
             version: resource.version.clone(),
             plural: resource.plural.clone(),
@@ -131,11 +131,11 @@ impl Entry {
     }
 
     /// How its kind is served.
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> ApiKind {
         let group = &self.id.group;
         let api_version =
             if group.is_empty() { self.version.clone() } else { format!("{group}/{}", self.version) };
-        Kind {
+        ApiKind {
             resource: ApiResource {
                 group: group.clone(),
                 version: self.version.clone(),
@@ -194,7 +194,7 @@ impl Inventory {
     /// One that was rebuilt: `entries` is what was found.
     pub(crate) fn rebuilt(
         copy: deployed::Copy,
-        mut entries: Vec<Entry>,
+        mut entries: Vec<InventoryEntry>,
         damage: String,
     ) -> anyhow::Result<Inventory> {
         entries.sort_by(|a, b| a.id.cmp(&b.id));
@@ -222,7 +222,7 @@ impl Inventory {
         }
     }
 
-    pub(crate) fn entry(&self, id: &ObjectId) -> Option<&Entry> {
+    pub(crate) fn entry(&self, id: &ObjectId) -> Option<&InventoryEntry> {
         let found = self.entries.binary_search_by(|entry| entry.id.cmp(id));
         found.ok().and_then(|at| self.entries.get(at))
     }
@@ -248,8 +248,8 @@ impl Inventory {
     }
 
     /// Adds what may be made: what is listed already stays, with all that is known about it.
-    pub(crate) fn extend(&mut self, entries: impl IntoIterator<Item = Entry>) {
-        let mut known: BTreeMap<ObjectId, Entry> =
+    pub(crate) fn extend(&mut self, entries: impl IntoIterator<Item = InventoryEntry>) {
+        let mut known: BTreeMap<ObjectId, InventoryEntry> =
             self.entries.drain(..).map(|entry| (entry.id.clone(), entry)).collect();
         for entry in entries {
             let known = known.entry(entry.id.clone()).or_insert_with(|| entry.clone());
@@ -266,7 +266,7 @@ impl Inventory {
     }
 
     /// The kinds and namespaces to look through.
-    pub(crate) fn kinds(&self) -> BTreeMap<(String, String, Option<String>), Kind> {
+    pub(crate) fn kinds(&self) -> BTreeMap<(String, String, Option<String>), ApiKind> {
         self.entries
             .iter()
             .map(|entry| {
@@ -288,7 +288,7 @@ impl Inventory {
         let group_kinds: BTreeSet<String> = self
             .entries
             .iter()
-            .map(|Entry { id, .. }| match id.group.as_str() {
+            .map(|InventoryEntry { id, .. }| match id.group.as_str() {
                 "" => id.kind.clone(),
                 group => format!("{}.{group}", id.kind),
             })
@@ -325,7 +325,7 @@ pub(crate) fn other_namespaces(secret: &Value) -> Vec<String> {
 }
 
 /// The kind of the Secret that holds it.
-pub(crate) fn secrets() -> Kind {
+pub(crate) fn secrets() -> ApiKind {
     kind::core("Secret")
 }
 
@@ -343,20 +343,20 @@ pub(crate) fn knows_charts(stored: Option<&Stored>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Entry;
     use super::Inventory;
+    use super::InventoryEntry;
     use super::apply_set_id;
     use crate::cluster::kind;
     use crate::manifest::ObjectId;
 
-    fn entry(kind: &str, name: &str) -> Entry {
+    fn entry(kind: &str, name: &str) -> InventoryEntry {
         let id = ObjectId {
             group: String::new(),
             kind: kind.into(),
             namespace: Some("a".into()),
             name: name.into(),
         };
-        Entry::new(id, &kind::core(kind))
+        InventoryEntry::new(id, &kind::core(kind))
     }
 
     #[test]
@@ -374,7 +374,8 @@ mod tests {
     #[test]
     fn extending_keeps_what_is_known() {
         let mut inventory = Inventory::new().unwrap();
-        let known = Entry { uid: Some("1".into()), adopted: true, kept: true, ..entry("Secret", "s") };
+        let known =
+            InventoryEntry { uid: Some("1".into()), adopted: true, kept: true, ..entry("Secret", "s") };
         inventory.entries.push(known);
         assert!(!inventory.is_deployed());
         inventory.extend([entry("Secret", "s"), entry("Secret", "t")]);

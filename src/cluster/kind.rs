@@ -4,8 +4,8 @@
 //! come from these, and only what is left is asked for, one group version each, so that somebody else's broken
 //! APIService is not our concern.
 
+use crate::cluster::wire::ApiKind;
 use crate::cluster::wire::Failure;
-use crate::cluster::wire::Kind;
 use crate::cluster::wire::Wire;
 use crate::manifest::Object;
 use kube::core::ApiResource;
@@ -61,7 +61,7 @@ const WELL_KNOWN: &[(&str, &str, &str, bool)] = &[
 ];
 
 /// A kind of the table, in the given version.
-pub(crate) fn well_known(group: &str, version: &str, kind: &str) -> Option<Kind> {
+pub(crate) fn well_known(group: &str, version: &str, kind: &str) -> Option<ApiKind> {
     WELL_KNOWN
         .iter()
         .find(|(g, k, ..)| *g == group && *k == kind)
@@ -69,7 +69,7 @@ pub(crate) fn well_known(group: &str, version: &str, kind: &str) -> Option<Kind>
 }
 
 /// Every kind of the table that does not belong to a controller, in the version that clusters serve.
-pub(crate) fn all() -> Vec<Kind> {
+pub(crate) fn all() -> Vec<ApiKind> {
     WELL_KNOWN
         .iter()
         .filter(|(_, kind, ..)| {
@@ -83,12 +83,12 @@ pub(crate) fn all() -> Vec<Kind> {
 }
 
 /// A kind of the core group that the table has for certain.
-pub(crate) fn core(kind: &str) -> Kind {
+pub(crate) fn core(kind: &str) -> ApiKind {
     well_known("", "v1", kind).unwrap_or_else(|| made("", "v1", kind, &kind.to_lowercase(), true))
 }
 
 /// A kind of which everything is known.
-pub(crate) fn made(group: &str, version: &str, kind: &str, plural: &str, namespaced: bool) -> Kind {
+pub(crate) fn made(group: &str, version: &str, kind: &str, plural: &str, namespaced: bool) -> ApiKind {
     let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
     let resource = ApiResource {
         group: group.to_owned(),
@@ -97,11 +97,11 @@ pub(crate) fn made(group: &str, version: &str, kind: &str, plural: &str, namespa
         kind: kind.to_owned(),
         plural: plural.to_owned(),
     };
-    Kind { resource, namespaced }
+    ApiKind { resource, namespaced }
 }
 
 /// The kinds that the CRDs among `objects` define.
-pub(crate) fn defined(objects: &[Object]) -> Vec<Kind> {
+pub(crate) fn defined(objects: &[Object]) -> Vec<ApiKind> {
     let crds = objects.iter().filter(|object| {
         object.group() == "apiextensions.k8s.io" && object.kind() == "CustomResourceDefinition"
     });
@@ -123,7 +123,7 @@ pub(crate) fn defined(objects: &[Object]) -> Vec<Kind> {
 
 /// How the kinds of a set are served. A kind that nobody serves is `Ok(None)`.
 pub(crate) struct Kinds {
-    found: BTreeMap<(String, String), Option<Kind>>,
+    found: BTreeMap<(String, String), Option<ApiKind>>,
 }
 
 impl Kinds {
@@ -143,7 +143,7 @@ impl Kinds {
                     match defined.iter().find(|k| k.resource.api_version == key.0 && k.resource.kind == key.1)
                     {
                         Some(kind) => Some(kind.clone()),
-                        None => ask(wire, object.group(), version, object.kind()).await?,
+                        None => discover(wire, object.group(), version, object.kind()).await?,
                     }
                 }
             };
@@ -153,22 +153,22 @@ impl Kinds {
     }
 
     /// How an object's kind is served.
-    pub(crate) fn get(&self, object: &Object) -> Option<&Kind> {
+    pub(crate) fn get(&self, object: &Object) -> Option<&ApiKind> {
         self.found.get(&(object.api_version().to_owned(), object.kind().to_owned()))?.as_ref()
     }
 }
 
 /// Asks the server for one kind.
-pub(crate) async fn ask(
+pub(crate) async fn discover(
     wire: &Wire,
     group: &str,
     version: &str,
     kind: &str,
-) -> Result<Option<Kind>, Failure> {
+) -> Result<Option<ApiKind>, Failure> {
     let gvk = GroupVersionKind::gvk(group, version, kind);
     match kube::discovery::pinned_kind(wire.client(), &gvk).await {
         Ok((resource, capabilities)) => {
-            Ok(Some(Kind { resource, namespaced: capabilities.scope == Scope::Namespaced }))
+            Ok(Some(ApiKind { resource, namespaced: capabilities.scope == Scope::Namespaced }))
         }
         Err(kube::Error::Discovery(_)) => Ok(None),
         Err(error) => {

@@ -69,7 +69,7 @@ impl Leftover {
 
 /// A place of the object in the cluster, with what the manifest has there.
 #[derive(Clone)]
-struct Place<'a> {
+struct LivePath<'a> {
     live: &'a Value,
     body: Option<&'a Value>,
     way: Vec<Step>,
@@ -86,7 +86,7 @@ pub(crate) fn leftovers(body: &Value, live: &Value, status: &Status) -> Vec<Left
     let mut found: Vec<Leftover> = Vec::new();
     for cause in causes.filter(|cause| !cause.field.is_empty()) {
         let parts = field::parts(&cause.field);
-        let root = Place { live, body: Some(body), way: Vec::new(), beside: String::new() };
+        let root = LivePath { live, body: Some(body), way: Vec::new(), beside: String::new() };
         for leftover in of_cause(&entries, root, &parts, &cause.message) {
             if !found.contains(&leftover) {
                 found.push(leftover);
@@ -96,7 +96,7 @@ pub(crate) fn leftovers(body: &Value, live: &Value, status: &Status) -> Vec<Left
     found
 }
 
-fn of_cause(entries: &[Value], root: Place<'_>, parts: &[String], message: &str) -> Vec<Leftover> {
+fn of_cause(entries: &[Value], root: LivePath<'_>, parts: &[String], message: &str) -> Vec<Leftover> {
     let Some((last, above)) = parts.split_last() else { return Vec::new() };
     // What names an object is never in the way, and most of what is beside it is the server's own.
     if matches!(parts[0].as_str(), "metadata" | "status") {
@@ -109,7 +109,7 @@ fn of_cause(entries: &[Value], root: Place<'_>, parts: &[String], message: &str)
         places = next;
         // What only the cluster has, and the refusal names: `Duplicate value: "http"`, `Not found: "cache"`.
         let named =
-            |place: &&Place<'_>| place.body.is_none() && is_named(&place.live[last.as_str()], message);
+            |place: &&LivePath<'_>| place.body.is_none() && is_named(&place.live[last.as_str()], message);
         unowned.extend(places.iter().filter(named).filter_map(|place| leftover(entries, place)));
     }
     places.retain(|place| place.body.is_some());
@@ -142,7 +142,7 @@ fn is_named(value: &Value, message: &str) -> bool {
     }
 }
 
-fn child<'a>(place: &Place<'a>, name: &str) -> Option<Place<'a>> {
+fn child<'a>(place: &LivePath<'a>, name: &str) -> Option<LivePath<'a>> {
     let mut way = place.way.clone();
     way.push(Step::Field(name.to_owned()));
     let body = place.body.and_then(|body| body.get(name));
@@ -150,11 +150,11 @@ fn child<'a>(place: &Place<'a>, name: &str) -> Option<Place<'a>> {
         Some(_) => pointer::below(&place.beside, name),
         None => place.beside.clone(),
     };
-    Some(Place { live: place.live.get(name)?, body, way, beside })
+    Some(LivePath { live: place.live.get(name)?, body, way, beside })
 }
 
 /// The places one step further: a field, or all items of a list.
-fn below<'a>(entries: &[Value], place: &Place<'a>, part: &str) -> Vec<Place<'a>> {
+fn below<'a>(entries: &[Value], place: &LivePath<'a>, part: &str) -> Vec<LivePath<'a>> {
     let Some(items) = place.live.as_array() else { return child(place, part).into_iter().collect() };
     let Some(names) = key_names(entries, &place.way) else { return Vec::new() };
     let keyed = |item: &Value| -> Map<String, Value> {
@@ -171,7 +171,7 @@ fn below<'a>(entries: &[Value], place: &Place<'a>, part: &str) -> Vec<Place<'a>>
         let beside = body.map_or_else(|| place.beside.clone(), |(at, _)| format!("{}/{at}", place.beside));
         let mut way = place.way.clone();
         way.push(Step::Item(keys, at));
-        Place { live: item, body: body.map(|(_, written)| written), way, beside }
+        LivePath { live: item, body: body.map(|(_, written)| written), way, beside }
     });
     items.collect()
 }
@@ -187,7 +187,7 @@ fn key_names(entries: &[Value], way: &[Step]) -> Option<Vec<String>> {
 }
 
 /// What is in the way at `place`, unless it is ours alone: that goes by itself.
-fn leftover(entries: &[Value], place: &Place<'_>) -> Option<Leftover> {
+fn leftover(entries: &[Value], place: &LivePath<'_>) -> Option<Leftover> {
     let owns = |entry: &&Value| descend(&entry["fieldsV1"], &place.way).is_some();
     let (ours, theirs): (Vec<&Value>, Vec<&Value>) =
         entries.iter().filter(owns).partition(|entry| is_ours(entry));

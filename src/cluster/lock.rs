@@ -8,15 +8,15 @@ mod process;
 pub mod run_lock;
 
 use crate::cluster::kind;
-use crate::cluster::lock::run_lock::Held;
 use crate::cluster::lock::run_lock::Opened;
+use crate::cluster::lock::run_lock::Renewal;
 use crate::cluster::once;
 use crate::cluster::request::report_waiting;
 use crate::cluster::retry::retry_for;
 use crate::cluster::retry::time_limit;
 use crate::cluster::target::Target;
+use crate::cluster::wire::ApiKind;
 use crate::cluster::wire::Failure;
-use crate::cluster::wire::Kind;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
 use crate::event::Code;
@@ -49,14 +49,14 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Who holds the lock, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
+pub struct LockHolder {
     /// `kim@workstation, process 4711`.
     pub who: String,
     /// Since when, as the Lease has it (RFC 3339).
     pub since: String,
 }
 
-impl fmt::Display for Owner {
+impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -111,7 +111,7 @@ pub(crate) async fn hold(run: &Run, target: &Target) -> fault::Result<()> {
     Ok(())
 }
 
-fn leases() -> Kind {
+fn leases() -> ApiKind {
     kind::well_known("coordination.k8s.io", "v1", "Lease").unwrap_or_else(|| kind::core("Lease"))
 }
 
@@ -120,12 +120,12 @@ fn name(target: &Target) -> String {
 }
 
 /// The Lease as it is now.
-pub(crate) async fn read(wire: &Wire, target: &Target) -> Result<Option<Value>, Failure> {
+pub(crate) async fn get(wire: &Wire, target: &Target) -> Result<Option<Value>, Failure> {
     wire.get(&leases(), Some(target.namespace.as_str()), &name(target)).await
 }
 
 /// Who holds a Lease, unless it has been dead for so long that no clock is that wrong.
-pub(crate) fn owner(lease: &Value, now: Timestamp) -> Option<Owner> {
+pub(crate) fn owner(lease: &Value, now: Timestamp) -> Option<LockHolder> {
     let spec = &lease["spec"];
     let who = spec["holderIdentity"].as_str().filter(|who| !who.is_empty())?;
     let renewed: Timestamp = spec["renewTime"].as_str()?.parse().ok()?;
@@ -133,7 +133,7 @@ pub(crate) fn owner(lease: &Value, now: Timestamp) -> Option<Owner> {
     if age.as_secs() > 2 * spec["leaseDurationSeconds"].as_i64().unwrap_or(30) {
         return None;
     }
-    Some(Owner {
+    Some(LockHolder {
         who: who.rsplit_once(" #").map_or(who, |(who, _)| who).to_owned(),
         since: spec["acquireTime"].as_str().unwrap_or_default().to_owned(),
     })
@@ -156,13 +156,13 @@ pub(crate) async fn wait(
             break;
         }
         watched.for_a_change(wire, target, held).await?;
-        lease = read(wire, target).await.map_err(unreadable)?;
+        lease = get(wire, target).await.map_err(unreadable)?;
     }
     Ok(true)
 }
 
 /// Takes the lock, waiting for another run that holds it and that may have been watched for some time already.
-async fn take_from(mut watched: Watched<'_>, wire: &Wire, target: &Target) -> fault::Result<Held> {
+async fn take_from(mut watched: Watched<'_>, wire: &Wire, target: &Target) -> fault::Result<Renewal> {
     let run = watched.run;
     let namespace = Some(target.namespace.as_str());
     let me = format!("{} #{:08x}", identity(run), nonce());
@@ -174,7 +174,7 @@ async fn take_from(mut watched: Watched<'_>, wire: &Wire, target: &Target) -> fa
             Err(failure) if failure.is_there() => {}
             Err(failure) => return Err(unreadable(failure)),
         }
-        let Some(held) = read(wire, target).await.map_err(unreadable)? else { continue };
+        let Some(held) = get(wire, target).await.map_err(unreadable)? else { continue };
         if watched.is_dead(&held) {
             let version = held["metadata"]["resourceVersion"].as_str();
             match wire.replace(&leases(), namespace, &self::lease(target, &me, version)).await {
@@ -188,9 +188,9 @@ async fn take_from(mut watched: Watched<'_>, wire: &Wire, target: &Target) -> fa
 }
 
 /// Takes the lock away from whoever holds it, for people who know better. Returns who that was.
-pub async fn unlock(target: &Target) -> fault::Result<Option<Owner>> {
+pub async fn unlock(target: &Target) -> fault::Result<Option<LockHolder>> {
     let wire = target.wire();
-    let Some(lease) = read(&wire, target).await.map_err(unreadable)? else { return Ok(None) };
+    let Some(lease) = get(&wire, target).await.map_err(unreadable)? else { return Ok(None) };
     let uid = lease["metadata"]["uid"].as_str().unwrap_or_default();
     let namespace = Some(target.namespace.as_str());
     wire.delete(&leases(), namespace, &name(target), uid, Propagation::Background)
@@ -200,14 +200,14 @@ pub async fn unlock(target: &Target) -> fault::Result<Option<Owner>> {
 }
 
 /// Who holds the lock, if that is a process of this machine that has ended.
-pub async fn abandoned(target: &Target) -> fault::Result<Option<Owner>> {
+pub async fn abandoned(target: &Target) -> fault::Result<Option<LockHolder>> {
     let wire = target.wire();
-    let lease = read(&wire, target).await.map_err(unreadable)?;
+    let lease = get(&wire, target).await.map_err(unreadable)?;
     Ok(lease.filter(is_abandoned).map(|lease| {
         let spec = &lease["spec"];
         let text = |key: &str| spec[key].as_str().unwrap_or_default().to_owned();
         let who = text("holderIdentity");
-        Owner {
+        LockHolder {
             who: who.rsplit_once(" #").map_or(who.as_str(), |(who, _)| who).to_owned(),
             since: text("acquireTime"),
         }
@@ -217,7 +217,7 @@ pub async fn abandoned(target: &Target) -> fault::Result<Option<Owner>> {
 /// Removes the lock, if a process of this machine that has ended still holds it; says whether it did.
 pub async fn release_abandoned(target: &Target) -> fault::Result<bool> {
     let wire = target.wire();
-    let lease = read(&wire, target).await.map_err(unreadable)?;
+    let lease = get(&wire, target).await.map_err(unreadable)?;
     let Some(lease) = lease.filter(is_abandoned) else { return Ok(false) };
     let uid = lease["metadata"]["uid"].as_str().unwrap_or_default();
     let namespace = Some(target.namespace.as_str());
@@ -259,10 +259,10 @@ impl<'a> Watched<'a> {
         let Some(owner) = owner(lease, self.run.world.clock.now()) else { return Ok(()) };
         if self.began.elapsed() > PATIENCE {
             return Err(Code::LockHeld
-                .fault(fault::Kind::Locked, format!("another run holds the project: {owner}"))
+                .fault(fault::FaultKind::Locked, format!("another run holds the project: {owner}"))
                 .hint("wait for it, or release its lock: `todo unlock`"));
         }
-        self.run.sink.tell(crate::event::EventKind::Waiting {
+        self.run.sink.emit(crate::event::EventKind::Waiting {
             step: Step::Apply,
             item: "lock".to_owned(),
             why: format!("another run: {owner}"),
@@ -279,7 +279,7 @@ impl<'a> Watched<'a> {
 }
 
 /// Renews until it is told to stop, then removes the Lease.
-fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Held {
+fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Renewal {
     let (release, mut released) = oneshot::channel();
     let lost = target.lock.lost.clone();
     // A task that owned the run's lock would keep it from being dropped, and so renew it for ever.
@@ -316,12 +316,12 @@ fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Held {
         let delete = || wire.delete(&kind, namespace, &name, uid, Propagation::Background);
         let _ = retry_for(shortly, drop, delete).await;
     });
-    Held { release, renewal }
+    Renewal { release, renewal }
 }
 
 /// Whether the Lease that somebody has changed names us all the same; then `current` is how it is now.
 async fn still_mine(wire: &Wire, target: &Target, me: &str, current: &mut Value) -> bool {
-    match read(wire, target).await {
+    match get(wire, target).await {
         Ok(Some(now)) if now["spec"]["holderIdentity"] == me => {
             *current = now;
             true

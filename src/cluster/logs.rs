@@ -6,13 +6,13 @@
 
 pub(crate) mod pick;
 
+use crate::cluster::finalize::read_inventory;
 use crate::cluster::inventory::Inventory;
-use crate::cluster::rollout::watches::read;
-use crate::cluster::settle::read_inventory;
+use crate::cluster::rollout::watches::list;
 use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::manifest::ObjectId;
@@ -119,7 +119,7 @@ pub(crate) async fn deployed(run: &Run, target: &Target) -> Result<Vec<ObjectId>
     let inventory = read_inventory(run, target).await?.filter(Inventory::is_deployed);
     let Some(inventory) = inventory else {
         return Err(Code::NothingDeployed
-            .fault(Kind::Usage, "nothing of the project is deployed")
+            .fault(FaultKind::Usage, "nothing of the project is deployed")
             .hint("deploy it with `todo up`"));
     };
     Ok(inventory.entries.into_iter().filter(|entry| !entry.kept).map(|entry| entry.id).collect())
@@ -132,10 +132,10 @@ pub(crate) async fn objects(target: &Target, ids: &[ObjectId]) -> Result<Vec<Val
     let lists = homes.iter().flat_map(|home| kinds.map(|(group, kind)| (group, kind, *home)));
     let lists = lists.map(|(group, kind, home)| async move {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
-        match read(target, &resource, Some(home)).await {
+        match list(target, &resource, Some(home)).await {
             // Without its owners a pod is still found by its own name.
             Err(kube::Error::Api(status)) if status.code == 403 && kind != "Pod" => Ok(Vec::new()),
-            other => other.or_fault(Code::ClusterRequestFailed, Kind::Apply, || {
+            other => other.or_fault(Code::ClusterRequestFailed, FaultKind::Apply, || {
                 format!("cannot list objects of kind {kind}")
             }),
         }
@@ -154,7 +154,7 @@ async fn find(target: &Target, ids: &[ObjectId], ask: &Ask) -> Result<Vec<Source
 
 /// The fault of a name that nothing has.
 pub(crate) fn unknown(what: &str, Unknown { name, known }: &Unknown) -> Fault {
-    let fault = Code::WorkloadNotFound.fault(Kind::Usage, format!("the project has no {what} `{name}`"));
+    let fault = Code::WorkloadNotFound.fault(FaultKind::Usage, format!("the project has no {what} `{name}`"));
     match nearest(name, known.iter().map(String::as_str)) {
         Some(meant) => fault.hint(format!("did you mean `{meant}`?")),
         None => fault.hint(format!("there are {}", known.join(", "))),

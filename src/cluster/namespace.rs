@@ -8,7 +8,7 @@ use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
 use crate::cluster::target::Target;
-use crate::cluster::wire::Kind;
+use crate::cluster::wire::ApiKind;
 use crate::cluster::wire::Wire;
 use crate::event::Step;
 use crate::fault;
@@ -23,7 +23,7 @@ use kube::discovery::verbs;
 use serde_json::Value;
 
 /// Every kind that can be listed; those that every cluster has if the server cannot say.
-pub(crate) async fn kinds(wire: &Wire) -> Vec<Kind> {
+pub(crate) async fn kinds(wire: &Wire) -> Vec<ApiKind> {
     match discovered(wire).await {
         Ok(discovery) => discovery
             .groups()
@@ -31,7 +31,7 @@ pub(crate) async fn kinds(wire: &Wire) -> Vec<Kind> {
             .filter(|(_, capabilities)| {
                 capabilities.supports_operation(verbs::LIST) && capabilities.supports_operation(verbs::DELETE)
             })
-            .map(|(resource, capabilities)| Kind {
+            .map(|(resource, capabilities)| ApiKind {
                 resource,
                 namespaced: capabilities.scope == Scope::Namespaced,
             })
@@ -70,7 +70,7 @@ pub(crate) async fn why_it_stays(
         return Ok(Some(format!("{} is kept in it", listed(&ours))));
     }
     let selector = format!("{PART_OF}!={}", target.part_of());
-    let namespaced: Vec<Kind> = kinds(wire).await.into_iter().filter(|kind| kind.namespaced).collect();
+    let namespaced: Vec<ApiKind> = kinds(wire).await.into_iter().filter(|kind| kind.namespaced).collect();
     let found: Vec<Vec<String>> = stream::iter(namespaced)
         .map(|kind| {
             let selector = &selector;

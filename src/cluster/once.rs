@@ -4,15 +4,15 @@
 //! what the same request has replaced already, is a conflict with oneself; then the record is looked at.
 
 use crate::cluster::retry::retry;
+use crate::cluster::wire::ApiKind;
 use crate::cluster::wire::Failure;
-use crate::cluster::wire::Kind;
 use crate::cluster::wire::Wire;
 use serde_json::Value;
 
 /// Creates `record`, or replaces the one whose resourceVersion it has. Returns it as it is then.
 pub(crate) async fn put(
     wire: &Wire,
-    kind: &Kind,
+    kind: &ApiKind,
     namespace: Option<&str>,
     record: &Value,
     tell: impl Fn(String),

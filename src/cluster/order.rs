@@ -7,7 +7,7 @@ use crate::cluster::kind;
 use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
 use crate::cluster::refusal::annotation;
-use crate::cluster::wire::Kind;
+use crate::cluster::wire::ApiKind;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
@@ -44,7 +44,7 @@ impl Order {
         let grounds = grounds(&objects);
         let mut turns = Turns { needs: &needs, grounds: &grounds, known: BTreeMap::new(), path: Vec::new() };
         for (id, _) in &objects {
-            turns.of(id);
+            turns.visit(id);
         }
         Order { turns: turns.known, needs }
     }
@@ -76,7 +76,7 @@ pub fn check_order(objects: &[Object], namespace: &Namespace) -> Vec<Finding> {
             let version = object.api_version().rsplit('/').next().unwrap_or_default();
             let known = kind::well_known(&id.group, version, &id.kind);
             let known = known.or_else(|| {
-                let own = |kind: &&Kind| kind.resource.group == id.group && kind.resource.kind == id.kind;
+                let own = |kind: &&ApiKind| kind.resource.group == id.group && kind.resource.kind == id.kind;
                 defined.iter().find(own).cloned()
             });
             let namespaced = known.is_none_or(|kind| kind.namespaced);
@@ -94,7 +94,7 @@ pub fn check_order(objects: &[Object], namespace: &Namespace) -> Vec<Finding> {
     let mut turns = Turns { needs: &needs, grounds: &grounds, known: BTreeMap::new(), path: Vec::new() };
     let mut reported: BTreeSet<BTreeSet<&ObjectId>> = BTreeSet::new();
     for id in &ids {
-        let Some(cycle) = turns.of(id) else { continue };
+        let Some(cycle) = turns.visit(id) else { continue };
         let places: Vec<(&ObjectId, &Object)> =
             ids.iter().zip(objects).filter(|(id, _)| cycle.contains(*id)).collect();
         if reported.insert(places.iter().map(|(id, _)| *id).collect()) {
@@ -229,7 +229,7 @@ struct Turns<'a> {
 
 impl Turns<'_> {
     /// Finds the turn of an object; or, where it waits for itself, round which objects. A circle is cut where it closes.
-    fn of(&mut self, id: &ObjectId) -> Option<Vec<ObjectId>> {
+    fn visit(&mut self, id: &ObjectId) -> Option<Vec<ObjectId>> {
         if self.known.contains_key(id) {
             return None;
         }
@@ -241,7 +241,7 @@ impl Turns<'_> {
         let mut cycle = None;
         let (needs, grounds) = (self.needs, self.grounds);
         for before in [needs, grounds].iter().filter_map(|of| of.get(id)).flatten() {
-            cycle = cycle.or(self.of(before));
+            cycle = cycle.or(self.visit(before));
             if let Some((phase, place)) = self.known.get(before) {
                 turn = turn.max((*phase, place + 1));
             }

@@ -4,9 +4,9 @@
 //! removed before the place from which the project was deployed has been compared with this one. Pure, but for the
 //! question whether a file is still there.
 
-use crate::cluster::inventory::Deployed;
-use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::DeploymentRecord;
 use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::InventoryEntry;
 use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Finding;
@@ -80,33 +80,33 @@ pub enum Owner {
 
 /// What is known of a project in the cluster.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Known<'a> {
-    pub(crate) deployed: Option<&'a Deployed>,
-    pub(crate) entries: &'a [Entry],
+pub(crate) struct OwnerFacts<'a> {
+    pub(crate) deployed: Option<&'a DeploymentRecord>,
+    pub(crate) entries: &'a [InventoryEntry],
     /// Whether there may be releases of Helm beside the objects.
     pub(crate) charts: bool,
 }
 
-impl<'a> Known<'a> {
-    pub(crate) fn from_inventory(inventory: &'a Inventory) -> Known<'a> {
+impl<'a> OwnerFacts<'a> {
+    pub(crate) fn from_inventory(inventory: &'a Inventory) -> OwnerFacts<'a> {
         let charts = inventory.charts;
-        Known { deployed: inventory.deployed.as_ref(), entries: &inventory.entries, charts }
+        OwnerFacts { deployed: inventory.deployed.as_ref(), entries: &inventory.entries, charts }
     }
 
     /// What carries the project's label, where there is no inventory.
-    pub(crate) fn labelled(entries: &'a [Entry]) -> Known<'a> {
-        Known { deployed: None, entries, charts: false }
+    pub(crate) fn labelled(entries: &'a [InventoryEntry]) -> OwnerFacts<'a> {
+        OwnerFacts { deployed: None, entries, charts: false }
     }
 }
 
 /// Whose the project of an inventory is, as `owner` says it.
 #[must_use]
 pub fn project_owner(target: &Target, inventory: &Inventory, wants: Option<&Wants>) -> Owner {
-    owner(target, Known::from_inventory(inventory), wants)
+    owner(target, OwnerFacts::from_inventory(inventory), wants)
 }
 
 /// Whose it is; `desired` is `None` where nobody has read what the project wants.
-pub(crate) fn owner(target: &Target, known: Known<'_>, desired: Option<&Wants>) -> Owner {
+pub(crate) fn owner(target: &Target, known: OwnerFacts<'_>, desired: Option<&Wants>) -> Owner {
     let us = |record, note: Option<Finding>| Owner::Us { record, note };
     if known.entries.is_empty() && !known.charts {
         return us(false, None);
@@ -129,7 +129,7 @@ pub(crate) fn owner(target: &Target, known: Known<'_>, desired: Option<&Wants>) 
 }
 
 /// What to know where a project goes on from another place.
-fn from_now_on(target: &Target, known: Known<'_>, why: &str) -> Finding {
+fn from_now_on(target: &Target, known: OwnerFacts<'_>, why: &str) -> Finding {
     let message = format!(
         "until now the project was deployed from {}, from now on from {}: {why}",
         from(known),
@@ -139,7 +139,7 @@ fn from_now_on(target: &Target, known: Known<'_>, why: &str) -> Finding {
 }
 
 /// Whether at least half of what is there is wanted. The namespace itself does not count: everybody in it may have it.
-fn is_mostly(entries: &[Entry], desired: &Wants) -> bool {
+fn is_mostly(entries: &[InventoryEntry], desired: &Wants) -> bool {
     let counted = || entries.iter().filter(|entry| entry.id.kind != "Namespace");
     let all = counted().count();
     2 * counted().filter(|entry| desired.has(&entry.id)).count() >= all
@@ -171,7 +171,7 @@ pub(crate) struct Permit {
 /// [`fault::Kind::Apply`]: it belongs to another place, or nobody can say.
 pub(crate) fn permit(
     target: &Target,
-    known: Known<'_>,
+    known: OwnerFacts<'_>,
     desired: Option<&Wants>,
     adopt: bool,
     doing: Doing,
@@ -188,10 +188,10 @@ pub(crate) fn permit(
 /// Says whose the project of an inventory is and what can be done.
 #[must_use]
 pub fn refused_by(target: &Target, inventory: &Inventory, doing: Doing) -> Fault {
-    refused(target, Known::from_inventory(inventory), doing)
+    refused(target, OwnerFacts::from_inventory(inventory), doing)
 }
 
-fn refused(target: &Target, known: Known<'_>, doing: Doing) -> Fault {
+fn refused(target: &Target, known: OwnerFacts<'_>, doing: Doing) -> Fault {
     let (project, home) = (&target.project, &target.namespace);
     let done = match doing {
         Doing::Up => "nothing was changed",
@@ -200,7 +200,7 @@ fn refused(target: &Target, known: Known<'_>, doing: Doing) -> Fault {
     };
     let fault = Code::ProjectOfAnotherOwner
         .fault(
-            fault::Kind::Apply,
+            fault::FaultKind::Apply,
             format!("another project is deployed as `{project}` in the namespace `{home}`; {done}"),
         )
         .findings([Code::ProjectOfAnotherOwner
@@ -228,14 +228,14 @@ fn refused(target: &Target, known: Known<'_>, doing: Doing) -> Fault {
 }
 
 /// From where it was deployed, as far as that is known.
-fn from(known: Known<'_>) -> String {
+fn from(known: OwnerFacts<'_>) -> String {
     match known.deployed {
         Some(deployed) => deployed.origin.to_string(),
         None => "an unknown directory (deployed by an earlier `todo`)".to_owned(),
     }
 }
 
-fn evidence(known: Known<'_>) -> Vec<String> {
+fn evidence(known: OwnerFacts<'_>) -> Vec<String> {
     let names: Vec<String> = known.entries.iter().take(NAMED).map(|entry| entry.id.to_string()).collect();
     let more = match known.entries.len() - names.len() {
         0 => String::new(),

@@ -3,7 +3,7 @@
 use crate::answer::timeline::PodTimes;
 use crate::cluster::logs;
 use crate::cluster::logs::pick;
-use crate::cluster::rollout::watches::read;
+use crate::cluster::rollout::watches::list;
 use crate::cluster::target::Target;
 use crate::fault::Result;
 use crate::run::Run;
@@ -28,7 +28,7 @@ pub async fn pod_times(run: &Run, target: &Target) -> Result<Vec<PodTimes>> {
     let mut events = Vec::new();
     for home in homes {
         // Without events the rest is known all the same.
-        events.extend(read(target, &resource, Some(home)).await.unwrap_or_default());
+        events.extend(list(target, &resource, Some(home)).await.unwrap_or_default());
     }
     Ok(pods.into_iter().map(|pod| times(pod, &events)).collect())
 }

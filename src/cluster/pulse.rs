@@ -3,7 +3,7 @@
 //! One short question. A connection that is open says nothing: where a node is killed, or its network goes, its watches
 //! stay open and silent for minutes.
 
-use crate::cluster::rollout::watches::read;
+use crate::cluster::rollout::watches::list;
 use crate::cluster::target::Target;
 use health::live;
 use kube::core::ApiResource;
@@ -40,7 +40,7 @@ pub struct SilentNode {
 /// Asks once.
 pub async fn pulse(target: &Target) -> Pulse {
     let nodes = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Node"));
-    match tokio::time::timeout(LIMIT, read(target, &nodes, None)).await {
+    match tokio::time::timeout(LIMIT, list(target, &nodes, None)).await {
         Ok(Ok(nodes)) => {
             let leases = if nodes.iter().any(is_silent) { leases(target).await } else { Vec::new() };
             answers(&nodes, &leases)
@@ -77,7 +77,7 @@ fn is_silent(node: &Value) -> bool {
 /// The leases of all nodes; none where they may not be read.
 async fn leases(target: &Target) -> Vec<Value> {
     let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("coordination.k8s.io", "v1", "Lease"));
-    let read = tokio::time::timeout(LIMIT, read(target, &kind, Some("kube-node-lease"))).await;
+    let read = tokio::time::timeout(LIMIT, list(target, &kind, Some("kube-node-lease"))).await;
     read.ok().and_then(Result::ok).unwrap_or_default()
 }
 

@@ -5,7 +5,7 @@
 //! `down` and `rollback` need no chart.
 
 use crate::cluster::inventory;
-use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::InventoryEntry;
 use crate::cluster::request::report_waiting;
 use crate::cluster::request::uid_of;
 use crate::cluster::request::unreadable;
@@ -37,15 +37,15 @@ use std::io::Read;
 
 /// Every release of a project, by `namespace/name`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct ReleaseRecord {
     schema: u32,
     /// The releases.
-    pub releases: BTreeMap<String, Deployed>,
+    pub releases: BTreeMap<String, ReleaseEntry>,
 }
 
 /// One release.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Deployed {
+pub struct ReleaseEntry {
     /// The release's name.
     pub name: String,
     /// Where it is.
@@ -57,16 +57,16 @@ pub struct Deployed {
     /// Its hooks at that time.
     pub hooks: Vec<Value>,
     /// What its hooks may have left.
-    pub left: Vec<Entry>,
+    pub left: Vec<InventoryEntry>,
     /// Helm's revision, where Helm itself has installed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helm: Option<u64>,
     /// Its objects, where Helm itself has installed it: they are in no inventory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub objects: Vec<Entry>,
+    pub objects: Vec<InventoryEntry>,
 }
 
-impl Deployed {
+impl ReleaseEntry {
     /// The hooks, as they were read from the chart then.
     #[must_use]
     pub fn hooks(&self) -> Vec<Hook> {
@@ -81,21 +81,21 @@ fn name(target: &Target) -> String {
 }
 
 /// Reads the record; an empty one if there is none.
-pub async fn read(run: &Run, target: &Target) -> fault::Result<Record> {
+pub async fn load(run: &Run, target: &Target) -> fault::Result<ReleaseRecord> {
     let (wire, name) = (target.wire(), name(target));
     let (secrets, home) = (inventory::secrets(), Some(target.namespace.as_str()));
     let waiting = report_waiting(run, Step::Apply, "releases");
     let secret = retry(waiting, || wire.get(&secrets, home, &name)).await;
     let secret = secret.map_err(|failure| unreadable(failure, "cannot read the project's releases"))?;
-    let Some(secret) = secret else { return Ok(Record { schema: 1, ..Record::default() }) };
-    unpack(&secret).or_fault(Code::ClusterRequestFailed, fault::Kind::Apply, || "cannot read the project's releases".to_owned()).map_err(|fault| {
+    let Some(secret) = secret else { return Ok(ReleaseRecord { schema: 1, ..ReleaseRecord::default() }) };
+    unpack(&secret).or_fault(Code::ClusterRequestFailed, fault::FaultKind::Apply, || "cannot read the project's releases".to_owned()).map_err(|fault| {
         let home = target.namespace.as_str();
         fault.hint(format!("if it is broken, delete it: `kubectl -n {home} delete secret {name}`; then hooks run as for a first installation"))
     })
 }
 
 /// Writes the record, or removes it with the last release.
-pub async fn write(run: &Run, target: &Target, record: &Record) -> fault::Result<()> {
+pub async fn write(run: &Run, target: &Target, record: &ReleaseRecord) -> fault::Result<()> {
     let (wire, name) = (target.wire(), name(target));
     let (secrets, home) = (inventory::secrets(), Some(target.namespace.as_str()));
     let waiting = || report_waiting(run, Step::Apply, "releases");
@@ -108,8 +108,9 @@ pub async fn write(run: &Run, target: &Target, record: &Record) -> fault::Result
         }
         return Ok(());
     }
-    let packed = pack(record)
-        .or_fault(Code::InternalError, fault::Kind::Internal, || "cannot pack the releases".to_owned())?;
+    let packed = pack(record).or_fault(Code::InternalError, fault::FaultKind::Internal, || {
+        "cannot pack the releases".to_owned()
+    })?;
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "type": "todo.dev/releases.v1",
         "metadata": {"name": name, "namespace": target.namespace.as_str()},
@@ -124,25 +125,25 @@ fn unwritable(failure: crate::cluster::wire::Failure) -> fault::Fault {
     unreadable(failure, "cannot write down the project's releases")
 }
 
-fn pack(record: &Record) -> anyhow::Result<Vec<u8>> {
+fn pack(record: &ReleaseRecord) -> anyhow::Result<Vec<u8>> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     serde_json::to_writer(&mut gzip, record)?;
     Ok(gzip.finish()?)
 }
 
-fn unpack(secret: &Value) -> anyhow::Result<Record> {
+fn unpack(secret: &Value) -> anyhow::Result<ReleaseRecord> {
     let packed = STANDARD.decode(secret["data"]["payload"].as_str().unwrap_or_default())?;
     let mut text = String::new();
     GzDecoder::new(packed.as_slice()).take(64 << 20).read_to_string(&mut text)?;
-    let record: Record = serde_json::from_str(&text).context("it was not written by `todo`")?;
+    let record: ReleaseRecord = serde_json::from_str(&text).context("it was not written by `todo`")?;
     anyhow::ensure!(record.schema == 1, "it was written by a newer `todo`");
     Ok(record)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Deployed;
-    use super::Record;
+    use super::ReleaseEntry;
+    use super::ReleaseRecord;
     use super::pack;
     use super::unpack;
     use base64::Engine;
@@ -153,12 +154,12 @@ mod tests {
     fn a_record_is_read_as_it_was_written_and_gives_its_hooks_back() {
         let hook = json!({"apiVersion": "batch/v1", "kind": "Job",
             "metadata": {"name": "clean", "annotations": {"helm.sh/hook": "pre-delete"}}});
-        let deployed = Deployed { name: "web".into(), hooks: vec![hook], ..Deployed::default() };
-        let record = Record { schema: 1, releases: [("shop/web".to_owned(), deployed)].into() };
+        let deployed = ReleaseEntry { name: "web".into(), hooks: vec![hook], ..ReleaseEntry::default() };
+        let record = ReleaseRecord { schema: 1, releases: [("shop/web".to_owned(), deployed)].into() };
         let read = unpack(&json!({"data": {"payload": STANDARD.encode(pack(&record).unwrap())}})).unwrap();
         assert_eq!(read, record);
         assert_eq!(read.releases["shop/web"].hooks()[0].object.name(), "clean");
-        let newer = Record { schema: 2, ..Record::default() };
+        let newer = ReleaseRecord { schema: 2, ..ReleaseRecord::default() };
         assert!(unpack(&json!({"data": {"payload": STANDARD.encode(pack(&newer).unwrap())}})).is_err());
     }
 }

@@ -7,9 +7,9 @@ use crate::cluster::delete::delete;
 use crate::cluster::delete::is_controlled;
 use crate::cluster::delete::keep_annotation;
 use crate::cluster::inventory;
-use crate::cluster::inventory::Entry;
 pub use crate::cluster::inventory::GENERATED;
 use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::InventoryEntry;
 use crate::cluster::inventory::MADE_BY;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::inventory::Stored;
@@ -19,16 +19,16 @@ use crate::cluster::lock;
 use crate::cluster::namespace;
 use crate::cluster::owner;
 use crate::cluster::owner::Doing;
-use crate::cluster::owner::Known;
+use crate::cluster::owner::OwnerFacts;
 use crate::cluster::refusal::annotation;
 use crate::cluster::request::report_waiting;
 use crate::cluster::request::uid_of;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
 use crate::cluster::revision;
-use crate::cluster::survey::member::Member;
-use crate::cluster::survey::member::id_of;
-use crate::cluster::survey::member::list;
+use crate::cluster::survey::owned::OwnedObject;
+use crate::cluster::survey::owned::id_of;
+use crate::cluster::survey::owned::list;
 use crate::cluster::survey::recover;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
@@ -93,7 +93,7 @@ async fn everything(
     keep_namespaces: bool,
 ) -> fault::Result<Removed> {
     let wire = target.wire();
-    let (stored, home) = read(run, &wire, target, options.adopt).await?;
+    let (stored, home) = load(run, &wire, target, options.adopt).await?;
     let mut sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
     sorted.ground(keep_namespaces);
     let none = sorted.go.is_empty() && sorted.namespaces.is_empty();
@@ -101,7 +101,7 @@ async fn everything(
     if none && (keep_namespaces || nothing_recorded && !(options.purge && stored.is_some())) {
         // A run that was killed, or one that is about to make something, may have left or have the lock.
         let held = match &home {
-            Some(_) if !keep_namespaces => lock::read(&wire, target).await.map_err(reading)?,
+            Some(_) if !keep_namespaces => lock::get(&wire, target).await.map_err(reading)?,
             _ => None,
         };
         if lock::wait(run, &wire, target, held.as_ref()).await? {
@@ -113,7 +113,7 @@ async fn everything(
     if home.as_ref().is_some_and(|home| !live::is_terminating(home)) {
         lock::hold(run, target).await?;
         // What a run that was in our way has made is to go, too.
-        let (stored, home) = read(run, &wire, target, options.adopt).await?;
+        let (stored, home) = load(run, &wire, target, options.adopt).await?;
         sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
         sorted.ground(keep_namespaces);
         remember(run, &wire, target, &mut sorted).await?;
@@ -149,7 +149,7 @@ async fn everything(
 }
 
 /// The inventory, and the namespace that it is in.
-async fn read(
+async fn load(
     run: &Run,
     wire: &Wire,
     target: &Target,
@@ -168,7 +168,7 @@ async fn read(
         None => None,
     };
     if let Some(stored) = &stored {
-        owner::permit(target, Known::from_inventory(&stored.inventory), None, adopt, Doing::Down)?;
+        owner::permit(target, OwnerFacts::from_inventory(&stored.inventory), None, adopt, Doing::Down)?;
     }
     Ok((stored, found))
 }
@@ -180,10 +180,10 @@ fn reading(failure: Failure) -> fault::Fault {
 /// What goes, what goes last, and what stays.
 #[derive(Debug, Default)]
 struct Sorted {
-    go: BTreeMap<ObjectId, Member>,
-    namespaces: BTreeMap<ObjectId, Member>,
+    go: BTreeMap<ObjectId, OwnedObject>,
+    namespaces: BTreeMap<ObjectId, OwnedObject>,
     kept: Vec<(ObjectId, String)>,
-    data: BTreeMap<ObjectId, Member>,
+    data: BTreeMap<ObjectId, OwnedObject>,
     inventory: Option<Stored>,
 }
 
@@ -202,7 +202,7 @@ impl Sorted {
         Removed { removed, kept: self.kept }
     }
 
-    fn keep(&mut self, id: ObjectId, member: Member, why: impl Into<String>) {
+    fn keep(&mut self, id: ObjectId, member: OwnedObject, why: impl Into<String>) {
         self.kept.push((id.clone(), why.into()));
         self.data.insert(id, member);
     }
@@ -226,7 +226,7 @@ async fn sort(
     if let Some(home) = home {
         members
             .entry(id_of(&with_kind(home)))
-            .or_insert_with(|| Member { kind: kind::core("Namespace"), object: with_kind(home).into() });
+            .or_insert_with(|| OwnedObject { kind: kind::core("Namespace"), object: with_kind(home).into() });
     }
     claims(run, wire, stored, &mut members).await?;
 
@@ -289,7 +289,7 @@ async fn claims(
     run: &Run,
     wire: &Wire,
     stored: Option<&Stored>,
-    members: &mut BTreeMap<ObjectId, Member>,
+    members: &mut BTreeMap<ObjectId, OwnedObject>,
 ) -> fault::Result<()> {
     let claim = kind::core("PersistentVolumeClaim");
     let waiting = || report_waiting(run, Step::Remove, "cluster");
@@ -312,7 +312,7 @@ async fn claims(
             let found = object["metadata"]["name"].as_str().unwrap_or_default();
             let ordinal = prefixes.iter().find_map(|prefix| found.strip_prefix(prefix.as_str()));
             if ordinal.is_some_and(|ordinal| ordinal.parse::<u32>().is_ok()) {
-                members.insert(id_of(&object), Member { kind: claim.clone(), object: object.into() });
+                members.insert(id_of(&object), OwnedObject { kind: claim.clone(), object: object.into() });
             }
         }
     }
@@ -327,7 +327,7 @@ async fn claims(
         {
             object["apiVersion"] = Value::from(kind.resource.api_version.clone());
             object["kind"] = Value::from(kind.resource.kind.clone());
-            members.insert(entry.id.clone(), Member { kind, object: object.into() });
+            members.insert(entry.id.clone(), OwnedObject { kind, object: object.into() });
         }
     }
     Ok(())
@@ -342,10 +342,10 @@ async fn remember(run: &Run, wire: &Wire, target: &Target, sorted: &mut Sorted) 
     };
     let found = sorted.go.iter().chain(&sorted.data).filter(|(id, _)| unlisted(id));
     let mut inventory = stored.inventory.clone();
-    inventory.entries.extend(found.map(|(id, member)| Entry {
+    inventory.entries.extend(found.map(|(id, member)| InventoryEntry {
         uid: Some(uid_of(&member.object).to_owned()),
         kept: true,
-        ..Entry::new(id.clone(), &member.kind)
+        ..InventoryEntry::new(id.clone(), &member.kind)
     }));
     if inventory.entries.len() > stored.inventory.entries.len() {
         inventory.entries.sort_by(|a, b| a.id.cmp(&b.id));
@@ -378,11 +378,11 @@ async fn forget(run: &Run, wire: &Wire, target: &Target, sorted: &Sorted) -> fau
     inventory.entries = sorted
         .data
         .iter()
-        .map(|(id, member)| Entry {
+        .map(|(id, member)| InventoryEntry {
             uid: Some(uid_of(&member.object).to_owned()),
             adopted: stored.inventory.entry(id).is_some_and(|entry| entry.adopted),
             kept: true,
-            ..Entry::new(id.clone(), &member.kind)
+            ..InventoryEntry::new(id.clone(), &member.kind)
         })
         .collect();
     inventory.settled = true;

@@ -16,7 +16,7 @@ pub(crate) const AT_ONCE: usize = 12;
 /// Tells why something is tried again.
 pub(crate) fn report_waiting(run: &Run, step: Step, item: &str) -> impl Fn(String) + use<> {
     let (sink, item) = (run.sink.clone(), item.to_owned());
-    move |why| sink.tell(EventKind::Waiting { step, item: item.clone(), why })
+    move |why| sink.emit(EventKind::Waiting { step, item: item.clone(), why })
 }
 
 /// A fault of a request that is about no object in particular.
@@ -37,7 +37,7 @@ pub(crate) fn unreadable(failure: Failure, doing: &'static str) -> Fault {
         };
         (code, hint.to_owned())
     });
-    code.caused_by(fault::Kind::Apply, failure).context(doing).hint(hint)
+    code.caused_by(fault::FaultKind::Apply, failure).context(doing).hint(hint)
 }
 
 /// Its UID.

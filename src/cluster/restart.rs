@@ -5,12 +5,12 @@
 
 use crate::cluster::applied::Applied;
 use crate::cluster::applied::AppliedObject;
-use crate::cluster::inventory::Entry;
+use crate::cluster::finalize::read_inventory;
 use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::InventoryEntry;
 use crate::cluster::lock;
 use crate::cluster::logs::pick::fits;
 use crate::cluster::request::unreadable;
-use crate::cluster::settle::read_inventory;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Wire;
 use crate::event::Code;
@@ -49,31 +49,33 @@ pub async fn restart(run: &Run, target: &Target, names: &[String]) -> fault::Res
 }
 
 /// Jobs and bare pods run once; nothing makes them anew.
-fn restarts(entry: &Entry) -> bool {
+fn restarts(entry: &InventoryEntry) -> bool {
     let id = &entry.id;
     id.group == "apps"
         && matches!(id.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet")
         && !entry.kept
 }
 
-fn chosen<'a>(entries: &'a [Entry], names: &[String]) -> fault::Result<Vec<&'a Entry>> {
-    let all: Vec<&Entry> = entries.iter().filter(|entry| restarts(entry)).collect();
+fn chosen<'a>(entries: &'a [InventoryEntry], names: &[String]) -> fault::Result<Vec<&'a InventoryEntry>> {
+    let all: Vec<&InventoryEntry> = entries.iter().filter(|entry| restarts(entry)).collect();
     if all.is_empty() {
         return Err(Code::NothingDeployed
-            .fault(fault::Kind::Usage, "nothing of the project is deployed")
+            .fault(fault::FaultKind::Usage, "nothing of the project is deployed")
             .hint("deploy it with `todo up`"));
     }
-    let is_called = |entry: &Entry, name: &String| fits(name, &entry.id.kind, &entry.id.name);
+    let is_called = |entry: &InventoryEntry, name: &String| fits(name, &entry.id.kind, &entry.id.name);
     if let Some(name) = names.iter().find(|name| !all.iter().any(|entry| is_called(entry, name))) {
         let known = || all.iter().map(|entry| entry.id.name.as_str());
-        let fault = Code::WorkloadNotFound
-            .fault(fault::Kind::Usage, format!("the project has no workload `{name}` that can be restarted"));
+        let fault = Code::WorkloadNotFound.fault(
+            fault::FaultKind::Usage,
+            format!("the project has no workload `{name}` that can be restarted"),
+        );
         return Err(match nearest(name, known()) {
             Some(meant) => fault.hint(format!("did you mean `{meant}`?")),
             None => fault.hint(format!("there are {}", known().collect::<Vec<_>>().join(", "))),
         });
     }
-    let meant = |entry: &&Entry| names.is_empty() || names.iter().any(|name| is_called(entry, name));
+    let meant = |entry: &&InventoryEntry| names.is_empty() || names.iter().any(|name| is_called(entry, name));
     Ok(all.into_iter().filter(meant).collect())
 }
 
@@ -81,7 +83,7 @@ fn chosen<'a>(entries: &'a [Entry], names: &[String]) -> fault::Result<Vec<&'a E
 pub(crate) async fn one(
     run: &Run,
     wire: &Wire,
-    entry: &Entry,
+    entry: &InventoryEntry,
     now: &str,
     detail: String,
 ) -> fault::Result<Option<AppliedObject>> {
@@ -120,7 +122,7 @@ fn patch(live: &Value, now: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::Entry;
+    use super::InventoryEntry;
     use super::chosen;
     use super::patch;
     use crate::cluster::kind;
@@ -149,7 +151,7 @@ mod tests {
                 namespace: Some("shop".to_owned()),
                 name: name.to_owned(),
             };
-            Entry::new(id, &kind::made(group, "v1", kind, "x", true))
+            InventoryEntry::new(id, &kind::made(group, "v1", kind, "x", true))
         };
         let entries = [
             entry("apps", "Deployment", "web"),

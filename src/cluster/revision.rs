@@ -3,7 +3,7 @@
 //! Whole rendered objects, because a way back that needs the old files is none. In Secrets, because the objects hold
 //! secrets and Kubernetes guards them there.
 
-mod shelf;
+mod store;
 
 use crate::cluster::applied::Applied;
 use crate::cluster::inventory::Inventory;
@@ -27,8 +27,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
-use shelf::Shelf;
 use std::io::Read;
+use store::Shelf;
 
 /// How many revisions are kept.
 const KEPT: usize = 10;
@@ -85,7 +85,7 @@ pub async fn history(run: &Run, target: &Target) -> fault::Result<Vec<Revision>>
             created: payload.created,
             objects: payload.objects.len(),
             images: images(&payload.objects),
-            git: shelf::git(&head),
+            git: store::git(&head),
         });
     }
     revisions.sort_by_key(|revision| std::cmp::Reverse(revision.number));
@@ -125,7 +125,7 @@ pub async fn earlier(run: &Run, target: &Target, number: Option<u64>) -> fault::
             Some(number) => format!("there is no revision {number}"),
             None => "there is no earlier revision".to_owned(),
         };
-        return Err(Code::RevisionNotFound.fault(fault::Kind::Usage, message).hint(format!(
+        return Err(Code::RevisionNotFound.fault(fault::FaultKind::Usage, message).hint(format!(
             "revisions that are kept: {}",
             if there.is_empty() { "none".into() } else { there.join(", ") }
         )));
@@ -138,7 +138,7 @@ pub async fn earlier(run: &Run, target: &Target, number: Option<u64>) -> fault::
     let objects = payload.objects.into_iter().map(|object| Object::made(object, place.clone()));
     let (left, objects) = objects
         .partition(|object| matches!(object.kind(), "Job" | "PersistentVolumeClaim" | "PersistentVolume"));
-    Ok(Earlier { number: *number, objects, left, git: shelf::git(head) })
+    Ok(Earlier { number: *number, objects, left, git: store::git(head) })
 }
 
 /// Records what a good run has applied, unless the newest revision says the same. Returns its number.
@@ -171,8 +171,9 @@ pub(crate) async fn record(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         objects: written().map(|object| Value::clone(&object.value)).collect(),
     };
-    let packed = pack(&payload)
-        .or_fault(Code::InternalError, fault::Kind::Internal, || "cannot pack the revision".to_owned())?;
+    let packed = pack(&payload).or_fault(Code::InternalError, fault::FaultKind::Internal, || {
+        "cannot pack the revision".to_owned()
+    })?;
     if packed.len() > LARGEST {
         run.sink.warn(
             Code::RevisionNotRecorded.warning(format!("the objects are too large for a revision: {} MiB packed", packed.len() >> 20))
@@ -208,7 +209,8 @@ pub(crate) async fn forget(run: &Run, target: &Target, wire: &Wire) -> fault::Re
 
 async fn payload(shelf: &Shelf<'_>, head: &Value) -> fault::Result<Payload> {
     let packed = shelf.get(head).await?;
-    read(&packed).or_fault(Code::RevisionDamaged, fault::Kind::Apply, || "cannot read a revision".to_owned())
+    decode(&packed)
+        .or_fault(Code::RevisionDamaged, fault::FaultKind::Apply, || "cannot read a revision".to_owned())
 }
 
 /// Says which revision can be gone back to instead of one that cannot be read.
@@ -236,7 +238,7 @@ fn pack(payload: &Payload) -> anyhow::Result<Vec<u8>> {
     Ok(gzip.finish()?)
 }
 
-fn read(packed: &[u8]) -> anyhow::Result<Payload> {
+fn decode(packed: &[u8]) -> anyhow::Result<Payload> {
     let mut text = String::new();
     GzDecoder::new(packed).take(UNPACKED).read_to_string(&mut text)?;
     let payload: Payload = serde_json::from_str(&text).context("it was not written by `todo`")?;

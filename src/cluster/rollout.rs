@@ -18,19 +18,19 @@ pub use crate::cluster::tracker::limits::Limits;
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
-use crate::cluster::rollout::outcome::Rolled;
+use crate::cluster::rollout::outcome::RolloutOutcome;
 use crate::cluster::rollout::outcome::known;
 use crate::cluster::rollout::outcome::tracker_of;
 use crate::cluster::rollout::outcome::warnings;
 use crate::cluster::target::Target;
-use crate::cluster::tracker::Decision;
+use crate::cluster::tracker::NextStep;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Severity;
 use crate::event::Step;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::run::Run;
 use evidence::Evidence;
@@ -56,10 +56,10 @@ pub async fn rollout(
     objects: &[AppliedObject],
     limits: &Limits,
     before_watching: impl Future<Output = ()>,
-) -> Result<Rolled> {
+) -> Result<RolloutOutcome> {
     let step = run.sink.step(Step::Rollout);
     let unchanged = objects.iter().all(|object| object.outcome == Outcome::Unchanged);
-    if unchanged && let Some(rolled) = Box::pin(settled::look(target, objects, limits)).await? {
+    if unchanged && let Some(rolled) = Box::pin(settled::inspect(target, objects, limits)).await? {
         for finding in &rolled.warnings {
             run.sink.warn(finding.clone());
         }
@@ -88,11 +88,11 @@ pub(crate) async fn watch(
     target: &Target,
     objects: &[AppliedObject],
     limits: &Limits,
-) -> Result<Rolled> {
+) -> Result<RolloutOutcome> {
     let mut snapshot = known(objects);
     let mut watches = Watches::start(target, objects, &mut snapshot);
     let mut evidence = Evidence::new(target);
-    let mut items = Items::open(&run.sink, objects);
+    let mut items = Items::start(&run.sink, objects);
     let (epoch, began) = (run.world.clock.now(), Instant::now());
     let clock = || epoch.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX);
     let mut tracker = tracker_of(target, objects, limits, clock());
@@ -103,23 +103,23 @@ pub(crate) async fn watch(
                 watches::WatchEvent::Problem(why) => items.problem(&why),
                 watches::WatchEvent::Forbidden(what) => run.sink.warn(forbidden(&what)),
             },
-            answer = evidence.next() => answer.tell(&mut tracker, &mut snapshot),
+            answer = evidence.next() => answer.add_to(&mut tracker, &mut snapshot),
             () = tokio::time::sleep(TICK) => {}
         }
         let now = clock();
         let healths = tracker.observe(now, &snapshot);
-        items.tell(&healths, &tracker);
+        items.update(&healths, &tracker);
         evidence.fetch(tracker.needs());
         match tracker.decide(now) {
-            Decision::Wait => {}
-            Decision::Healthy => {
+            NextStep::Wait => {}
+            NextStep::Healthy => {
                 let warnings = warnings(&tracker, objects, &snapshot);
                 for finding in &warnings {
                     run.sink.warn(finding.clone());
                 }
-                return Ok(Rolled { healths, warnings });
+                return Ok(RolloutOutcome { healths, warnings });
             }
-            Decision::Broken => {
+            NextStep::Broken => {
                 evidence.finish(&mut tracker, &mut snapshot).await;
                 tracker.observe(clock(), &snapshot);
                 let findings = tracker.findings(&snapshot);
@@ -154,17 +154,17 @@ fn broken(findings: Vec<Finding>, objects: &[AppliedObject]) -> Fault {
         [one] => format!("{one} failed to become healthy"),
         many => format!("{} of {all} objects failed to become healthy", many.len()),
     };
-    Code::NotHealthy.fault(Kind::Rollout, message).findings(findings)
+    Code::NotHealthy.fault(FaultKind::Rollout, message).findings(findings)
 }
 
-fn too_long(stop: Decision, findings: Vec<Finding>, limits: &Limits) -> Fault {
-    let message = if stop == Decision::Stalled {
+fn too_long(stop: NextStep, findings: Vec<Finding>, limits: &Limits) -> Fault {
+    let message = if stop == NextStep::Stalled {
         format!("nothing has changed for {}", show(limits.no_progress))
     } else {
         format!("the rollout takes longer than {}", show(limits.total))
     };
     Code::RolloutTimeout
-        .fault(Kind::Rollout, message)
+        .fault(FaultKind::Rollout, message)
         .findings(findings)
         .hint("run `todo up` again to go on waiting: what is healthy stays as it is")
 }

@@ -185,7 +185,7 @@ impl Writing<'_> {
         let (run, target) = (self.run, self.target);
         barrier::brought(run, target, &self.prepared.later, applied).await?;
         let desired = survey::prepare(run, target, self.prepared.later.clone()).await?.desired;
-        let survey = survey::look(run, target, &desired).await?;
+        let survey = survey::inspect(run, target, &desired).await?;
         let allowed = Allowed { force: self.options.force_conflicts, recreate: self.options.recreate };
         let (planned, refused) = decide(run, target, desired.clone(), &survey, allowed).await;
         if !refused.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::cluster::explain;
 use crate::cluster::phase::owns_pods;
-use crate::cluster::rollout::watches::read;
+use crate::cluster::rollout::watches::list;
 use crate::cluster::target::Target;
 use crate::cluster::usage;
 use crate::cluster::usage::Usage;
@@ -10,7 +10,7 @@ use crate::cluster::volumes;
 use crate::cluster::volumes::Used;
 use crate::event::Code;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::manifest::ObjectId;
@@ -80,7 +80,7 @@ pub async fn status(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Res
         if has { volumes::measure(target).await } else { Used::default() }
     };
     let usage = usage::measure(target, namespaces.into_iter());
-    let (snapshot, measured, used) = tokio::join!(look(target, objects), usage, claims);
+    let (snapshot, measured, used) = tokio::join!(load_snapshot(target, objects), usage, claims);
     let snapshot = snapshot?;
     let now = target.clock.now();
     let there = objects.iter().filter_map(|(id, _)| snapshot.get(id)).cloned().map(Into::into);
@@ -104,8 +104,8 @@ pub async fn status(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Res
             last_end: last_end(live, &snapshot),
             age_seconds: live::moment(live, "/metadata/creationTimestamp")
                 .and_then(|made| u64::try_from(now.duration_since(made).as_secs()).ok()),
-            usage: measured.of(&newest::pods(live, &snapshot)),
-            volume: capacity(live).map(|capacity| Volume { capacity, used: used.of(live) }),
+            usage: measured.total(&newest::pods(live, &snapshot)),
+            volume: capacity(live).map(|capacity| Volume { capacity, used: used.for_claim(live) }),
         },
         _ => absent(id, snapshot.complete(id)),
     });
@@ -158,7 +158,7 @@ fn last_end(live: &Value, snapshot: &Snapshot) -> Option<String> {
     }
 }
 
-async fn look(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Snapshot> {
+async fn load_snapshot(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Snapshot> {
     let mut kinds: BTreeMap<(String, String, Option<String>), ApiResource> = BTreeMap::new();
     for (id, resource) in objects {
         let key = (id.group.clone(), id.kind.clone(), id.namespace.clone());
@@ -174,7 +174,7 @@ async fn look(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Sn
         }
     }
     let lists =
-        kinds.iter().map(|((_, _, namespace), resource)| read(target, resource, namespace.as_deref()));
+        kinds.iter().map(|((_, _, namespace), resource)| list(target, resource, namespace.as_deref()));
     let lists = futures::future::join_all(lists).await;
     let mut snapshot = Snapshot::default();
     for (((group, kind, namespace), _), list) in kinds.iter().zip(lists) {
@@ -183,7 +183,7 @@ async fn look(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Sn
             Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => {}
             Err(error) => {
                 return Err::<Snapshot, _>(error)
-                    .or_fault(Code::ClusterRequestFailed, Kind::Apply, || {
+                    .or_fault(Code::ClusterRequestFailed, FaultKind::Apply, || {
                         format!("cannot list objects of kind {kind}")
                     })
                     .map_err(|fault: Fault| fault.hint("see whether the cluster runs, then run it again"));

@@ -3,12 +3,12 @@
 //! Only reads. Objects are found by the label that says whose they are; those that do not carry it yet are asked for by
 //! name.
 
-pub(crate) mod member;
+pub(crate) mod owned;
 pub(crate) mod recover;
 
 use crate::cluster::inventory;
-use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::InventoryEntry;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::inventory::Stored;
 use crate::cluster::kind;
@@ -17,7 +17,7 @@ use crate::cluster::lock;
 use crate::cluster::order;
 use crate::cluster::owner;
 use crate::cluster::owner::Doing;
-use crate::cluster::owner::Known;
+use crate::cluster::owner::OwnerFacts;
 use crate::cluster::owner::Permit;
 use crate::cluster::owner::Wants;
 use crate::cluster::phase::Phase;
@@ -26,10 +26,10 @@ use crate::cluster::request::AT_ONCE;
 use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
-use crate::cluster::survey::member::Member;
-use crate::cluster::survey::member::list;
+use crate::cluster::survey::owned::OwnedObject;
+use crate::cluster::survey::owned::list;
 use crate::cluster::target::Target;
-use crate::cluster::wire::Kind;
+use crate::cluster::wire::ApiKind;
 use crate::event::Code;
 use crate::event::Step;
 use crate::fault;
@@ -53,7 +53,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Desired {
     pub(crate) object: Object,
     pub(crate) id: ObjectId,
-    pub(crate) kind: Kind,
+    pub(crate) kind: ApiKind,
     pub(crate) phase: Phase,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Survey {
     /// The target's namespace, if it is there.
     pub(crate) namespace: Option<Value>,
     /// What carries our label, in every kind and namespace that we know of.
-    pub(crate) members: BTreeMap<ObjectId, Member>,
+    pub(crate) members: BTreeMap<ObjectId, OwnedObject>,
     /// What is wanted and there without our label.
     pub(crate) unowned: BTreeMap<ObjectId, Shared<Value>>,
     /// What was allowed with what another place may have deployed.
@@ -165,7 +165,7 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) ->
     }
     if !findings.is_empty() {
         return Err(Code::ObjectsRefused
-            .fault(fault::Kind::Apply, "the objects cannot be applied")
+            .fault(fault::FaultKind::Apply, "the objects cannot be applied")
             .findings(findings));
     }
     let mut desired: Vec<Desired> = desired.into_values().collect();
@@ -187,7 +187,7 @@ fn is_brought(object: &Object, set: &[Object]) -> bool {
         && (order::is_ordered(&object.value) || set.iter().any(|role| grants(&role)))
 }
 
-fn normalise(value: &mut Value, kind: &Kind, namespace: &str, part_of: &str) {
+fn normalise(value: &mut Value, kind: &ApiKind, namespace: &str, part_of: &str) {
     if let Some(top) = value.as_object_mut() {
         top.remove("status");
     }
@@ -226,10 +226,10 @@ fn normalise(value: &mut Value, kind: &Kind, namespace: &str, part_of: &str) {
 }
 
 /// Looks at everything.
-pub(crate) async fn look(run: &Run, target: &Target, desired: &[Desired]) -> fault::Result<Survey> {
+pub(crate) async fn inspect(run: &Run, target: &Target, desired: &[Desired]) -> fault::Result<Survey> {
     let wire = target.wire();
     let namespace = target.namespace.as_str();
-    let mut kinds: BTreeMap<(String, String, Option<String>), Kind> = desired
+    let mut kinds: BTreeMap<(String, String, Option<String>), ApiKind> = desired
         .iter()
         .map(|w| ((w.id.group.clone(), w.id.kind.clone(), w.id.namespace.clone()), w.kind.clone()))
         .collect();
@@ -242,7 +242,7 @@ pub(crate) async fn look(run: &Run, target: &Target, desired: &[Desired]) -> fau
     let listed = kinds.iter().map(|(key, kind)| (key.2.clone(), kind.clone())).collect();
     let records = async {
         let secret = retry(waiting(), || wire.get(&secrets, Some(namespace), &name)).await?;
-        let lease = retry(waiting(), || lock::read(&wire, target)).await?;
+        let lease = retry(waiting(), || lock::get(&wire, target)).await?;
         let found = retry(waiting(), || wire.get(&namespaces, None, namespace)).await?;
         Ok((secret, lease, found))
     };
@@ -288,13 +288,14 @@ pub(crate) fn permit(
     desired: &[Desired],
     adopt: bool,
 ) -> fault::Result<()> {
-    let labelled: Vec<Entry>;
+    let labelled: Vec<InventoryEntry>;
     let known = match &survey.stored {
-        Some(stored) => Known::from_inventory(&stored.inventory),
+        Some(stored) => OwnerFacts::from_inventory(&stored.inventory),
         None => {
-            let entry = |(id, member): (&ObjectId, &Member)| Entry::new(id.clone(), &member.kind);
+            let entry =
+                |(id, member): (&ObjectId, &OwnedObject)| InventoryEntry::new(id.clone(), &member.kind);
             labelled = survey.members.iter().map(entry).collect();
-            Known::labelled(&labelled)
+            OwnerFacts::labelled(&labelled)
         }
     };
     let wants = Wants::from_objects(desired.iter().map(|desired| &desired.object));

@@ -4,7 +4,7 @@
 //! The mark is on the pod, not on the template: it goes with the pod and starts no rollout.
 
 use crate::cluster::applied::AppliedObject;
-use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::InventoryEntry;
 use crate::cluster::kind;
 use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
@@ -13,8 +13,8 @@ use crate::cluster::retry::retry;
 use crate::cluster::rollout::watches::api;
 use crate::cluster::rollout::watches::plain;
 use crate::cluster::target::Target;
+use crate::cluster::wire::ApiKind;
 use crate::cluster::wire::Failure;
-use crate::cluster::wire::Kind;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
@@ -295,8 +295,8 @@ pub async fn replace(run: &Run, target: &Target, applied: &mut [AppliedObject]) 
     let (wire, now) = (target.wire(), target.clock.now().to_string());
     for object in unchanged {
         let Some(files) = marked.get(&object.id) else { continue };
-        let kind = Kind { resource: object.resource.clone(), namespaced: true };
-        let entry = Entry::new(object.id.clone(), &kind);
+        let kind = ApiKind { resource: object.resource.clone(), namespaced: true };
+        let entry = InventoryEntry::new(object.id.clone(), &kind);
         let detail = format!("pods replaced, because {}", newer(*files));
         if let Some(restarted) = restart::one(run, &wire, &entry, &now, detail).await? {
             (object.outcome, object.generation) = (restarted.outcome, restarted.generation);

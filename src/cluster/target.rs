@@ -12,7 +12,7 @@ use crate::cluster::wire::Wire;
 use crate::event::Code;
 use crate::event::Step;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::file;
 use crate::kubernetes;
@@ -121,7 +121,7 @@ impl Target {
     ///
     /// # Errors
     /// [`Kind::Apply`], with what the server said last.
-    pub(crate) async fn ask<T, F: Future<Output = kube::Result<T>>>(
+    pub(crate) async fn request<T, F: Future<Output = kube::Result<T>>>(
         &self,
         run: &Run,
         item: &str,
@@ -129,7 +129,7 @@ impl Target {
         mut question: impl FnMut() -> F,
     ) -> Result<T, Fault> {
         let asked = retry(report_waiting(run, Step::Apply, item), || {
-            let answer = limit::read(question());
+            let answer = limit::with_timeout(question());
             async { Ok(answer.await?) }
         });
         asked.await.map_err(|failure| unreadable(failure, doing))
@@ -173,16 +173,17 @@ fn hide_credentials(run: &Run, file: &Kubeconfig) {
 /// yet.
 pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -> Result<Client, Fault> {
     let doing = || format!("cannot use the context `{context}` of {}", kubeconfig.display());
-    file::check(kubeconfig, file::TEXT).or_fault(Code::ClusterUnreachable, Kind::Minikube, doing)?;
-    let file = Kubeconfig::read_from(kubeconfig).or_fault(Code::ClusterUnreachable, Kind::Minikube, doing)?;
+    file::check(kubeconfig, file::TEXT).or_fault(Code::ClusterUnreachable, FaultKind::Minikube, doing)?;
+    let file =
+        Kubeconfig::read_from(kubeconfig).or_fault(Code::ClusterUnreachable, FaultKind::Minikube, doing)?;
     if !file.contexts.iter().any(|entry| entry.name == context) {
         return Err(Code::ContextNotFound
-            .fault(Kind::Minikube, format!("{} has no context `{context}`", kubeconfig.display()))
+            .fault(FaultKind::Minikube, format!("{} has no context `{context}`", kubeconfig.display()))
             .hint(format!("write it: `minikube update-context -p {context}`")));
     }
     if guard == Guard::LocalMinikube && !is_local_minikube(&file, context) {
         return Err(Code::ContextNotLocal.fault(
-            Kind::Usage,
+            FaultKind::Usage,
             format!("the context `{context}` is not a local minikube; nothing was sent to it"),
         )
         .hint(format!(
@@ -193,7 +194,7 @@ pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -
     let options = KubeConfigOptions { context: Some(context.to_owned()), ..Default::default() };
     let mut config = Config::from_custom_kubeconfig(file, &options).await.or_fault(
         Code::ClusterUnreachable,
-        Kind::Minikube,
+        FaultKind::Minikube,
         doing,
     )?;
     // Ours tell why they wait (`retry`); kube's wait in silence for minutes.
@@ -204,7 +205,7 @@ pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -
     }
     config.connect_timeout = Some(CONNECT);
     debug!("the cluster is {}, context {context} of {}", config.cluster_url, kubeconfig.display());
-    kubernetes::client(config).or_fault(Code::ClusterUnreachable, Kind::Minikube, doing)
+    kubernetes::client(config).or_fault(Code::ClusterUnreachable, FaultKind::Minikube, doing)
 }
 
 /// Whether a kubeconfig entry is a minikube of this machine: minikube's mark, and an address that is not far away.

@@ -20,7 +20,7 @@ use crate::manifest::shared::Shared;
 use crash::Crashes;
 use crash::LogNeed;
 use health::cause::Symptom;
-use health::cause::signal::Signal;
+use health::cause::signal::FailureKind;
 use health::live;
 use health::snapshot::Snapshot;
 use health::status;
@@ -102,10 +102,10 @@ impl Track {
 /// that (`kubernetes: --node-monitor-grace-period`), but it was gone before most likely.
 const ASK_FOR_NODES: SignedDuration = SignedDuration::from_secs(20);
 
-type Key = (String, Option<String>, Signal);
+type Key = (String, Option<String>, FailureKind);
 
 #[derive(Debug, Clone)]
-struct Seen {
+struct Observed {
     since: Timestamp,
     reason: String,
     times: u32,
@@ -127,7 +127,7 @@ pub(crate) struct Needs {
 
 /// What to do after a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(crate) enum NextStep {
     /// Look again.
     Wait,
     /// Everything is as it should be.
@@ -146,8 +146,8 @@ pub(crate) struct HealthTracker {
     tracks: Vec<Track>,
     limits: Limits,
     began: Timestamp,
-    seen: HashMap<Key, Seen>,
-    sticky: HashMap<(String, String), (Signal, String)>,
+    seen: HashMap<Key, Observed>,
+    sticky: HashMap<(String, String), (FailureKind, String)>,
     /// Containers of which the kernel has ended a run at its memory limit.
     starved: HashSet<(String, String)>,
     /// The last failure that was heard of each container's liveness probe, and when it was heard.
@@ -287,32 +287,32 @@ impl HealthTracker {
     }
 
     /// Whether to look again.
-    pub(crate) fn decide(&mut self, now: Timestamp) -> Decision {
+    pub(crate) fn decide(&mut self, now: Timestamp) -> NextStep {
         let past =
             |since: Timestamp, limit: std::time::Duration| now.duration_since(since).unsigned_abs() >= limit;
         if let Some(first) = self.first_failure {
             let settled = self.tracks.iter().all(Track::settled);
             // Without tolerance the first problem is reported, and no other.
             let settle = self.limits.settle.mul_f64(self.limits.patience.clamp(0.2, 1.0));
-            return if settled || past(first, settle) { Decision::Broken } else { Decision::Wait };
+            return if settled || past(first, settle) { NextStep::Broken } else { NextStep::Wait };
         }
         let open: Vec<&Track> =
             self.tracks.iter().filter(|track| track.health_status.health == Health::Progressing).collect();
         if open.is_empty() {
-            return Decision::Healthy;
+            return NextStep::Healthy;
         }
         if open.iter().all(|track| track.health_status.non_blocking) {
             let since = *self.ready_but_non_blocking.get_or_insert(now);
-            return if past(since, self.limits.address) { Decision::Healthy } else { Decision::Wait };
+            return if past(since, self.limits.address) { NextStep::Healthy } else { NextStep::Wait };
         }
         self.ready_but_non_blocking = None;
         let moved = self.tracks.iter().map(|track| track.moved).max().unwrap_or(self.began);
         if past(self.began, self.limits.total) {
-            Decision::OutOfTime
+            NextStep::OutOfTime
         } else if past(moved, self.limits.no_progress) {
-            Decision::Stalled
+            NextStep::Stalled
         } else {
-            Decision::Wait
+            NextStep::Wait
         }
     }
 

@@ -4,8 +4,8 @@
 //! that was seen, so nothing falls between the two.
 
 use crate::cluster::retry::time_limit;
+use crate::cluster::wire::ApiKind;
 use crate::cluster::wire::Failure;
-use crate::cluster::wire::Kind;
 use crate::cluster::wire::Wire;
 use serde_json::Value;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const POLL: Duration = Duration::from_millis(500);
 /// and whether it fits.
 pub(crate) async fn until(
     wire: &Wire,
-    kind: &Kind,
+    kind: &ApiKind,
     namespace: Option<&str>,
     name: &str,
     limit: Duration,

@@ -3,7 +3,7 @@
 //! No error where it does not: minikube measures only with its addon `metrics-server`, which knows a pod some seconds
 //! after its start. And no wait: the API server takes long to say that a metrics server behind it is down.
 
-use crate::cluster::rollout::watches::read;
+use crate::cluster::rollout::watches::list;
 use crate::cluster::target::Target;
 use health::cause::quantity;
 use health::live;
@@ -41,7 +41,7 @@ pub(crate) struct Measured(BTreeMap<(String, String), Usage>);
 
 impl Measured {
     /// What `pods` use together; `None` where none of them was measured.
-    pub(crate) fn of(&self, pods: &[&Value]) -> Option<Usage> {
+    pub(crate) fn total(&self, pods: &[&Value]) -> Option<Usage> {
         pods.iter().filter_map(|pod| self.0.get(&key(pod))).copied().reduce(Usage::add)
     }
 }
@@ -53,7 +53,7 @@ pub(crate) async fn measure(target: &Target, namespaces: impl Iterator<Item = Op
     let lists = namespaces.map(|namespace| {
         let resource = &resource;
         async move {
-            let list = tokio::time::timeout(LIMIT, read(target, resource, namespace.as_deref())).await;
+            let list = tokio::time::timeout(LIMIT, list(target, resource, namespace.as_deref())).await;
             list.ok().and_then(Result::ok).unwrap_or_default()
         }
     });

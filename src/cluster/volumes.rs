@@ -3,7 +3,7 @@
 //! It measures no `hostPath` volumes, which minikube's standard storage class makes; then the use is unknown. No error where a node
 //! cannot be asked, and no long wait: this stands beside what matters more.
 
-use crate::cluster::rollout::watches::read;
+use crate::cluster::rollout::watches::list;
 use crate::cluster::target::Target;
 use futures::future::join_all;
 use health::live;
@@ -23,7 +23,7 @@ pub(crate) struct Used(BTreeMap<(String, String), u64>);
 
 impl Used {
     /// Those of a claim.
-    pub(crate) fn of(&self, claim: &Value) -> Option<u64> {
+    pub(crate) fn for_claim(&self, claim: &Value) -> Option<u64> {
         self.0.get(&(live::namespace(claim).to_owned(), live::name(claim).to_owned())).copied()
     }
 }
@@ -32,7 +32,7 @@ impl Used {
 pub(crate) async fn measure(target: &Target) -> Used {
     let measured = tokio::time::timeout(LIMIT, async {
         let nodes = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Node"));
-        let nodes = read(target, &nodes, None).await.unwrap_or_default();
+        let nodes = list(target, &nodes, None).await.unwrap_or_default();
         let summaries = join_all(nodes.iter().map(|node| summary(target, live::name(node)))).await;
         Used(summaries.iter().flatten().flat_map(used).collect())
     });
@@ -68,7 +68,7 @@ mod tests {
             {},
         ]});
         let measured = Used(used(&summary).into_iter().collect());
-        let of = |name: &str| measured.of(&json!({"metadata": {"namespace": "shop", "name": name}}));
+        let of = |name: &str| measured.for_claim(&json!({"metadata": {"namespace": "shop", "name": name}}));
         assert_eq!((of("data"), of("logs"), of("other")), (Some(700), None, None));
         assert!(used(&json!({})).is_empty());
     }

@@ -6,7 +6,7 @@
 mod failure;
 pub(crate) mod page;
 
-use crate::cluster::wire::page::Page;
+use crate::cluster::wire::page::ObjectPage;
 pub(crate) use failure::Failure;
 use failure::refusal;
 use http::Method;
@@ -38,7 +38,7 @@ const WRITE: Duration = Duration::from_secs(65);
 
 /// A kind as the server serves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Kind {
+pub(crate) struct ApiKind {
     /// Group, version, kind and plural.
     pub(crate) resource: ApiResource,
     /// Whether its objects live in a namespace.
@@ -83,7 +83,7 @@ impl Wire {
     /// The object, or `None` where there is none of that name (or no such kind).
     pub(crate) async fn get(
         &self,
-        kind: &Kind,
+        kind: &ApiKind,
         namespace: Option<&str>,
         name: &str,
     ) -> Result<Option<Value>, Failure> {
@@ -99,7 +99,7 @@ impl Wire {
     /// is unread ([`page`]).
     pub(crate) async fn list(
         &self,
-        kind: &Kind,
+        kind: &ApiKind,
         namespace: Option<&str>,
         selector: &str,
     ) -> Result<Vec<Value>, Failure> {
@@ -109,7 +109,7 @@ impl Wire {
     /// As [`Wire::list`], but only the metadata: for objects that are large, or none of our business.
     pub(crate) async fn names(
         &self,
-        kind: &Kind,
+        kind: &ApiKind,
         namespace: Option<&str>,
         selector: &str,
     ) -> Result<Vec<Value>, Failure> {
@@ -118,7 +118,7 @@ impl Wire {
 
     async fn pages(
         &self,
-        kind: &Kind,
+        kind: &ApiKind,
         namespace: Option<&str>,
         selector: &str,
         accept: &'static str,
@@ -135,7 +135,7 @@ impl Wire {
             }
             let mut request = request(Method::GET, &url, None)?;
             request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static(accept));
-            let page: Page = self.send(request, READ).await?;
+            let page: ObjectPage = self.send(request, READ).await?;
             more = page.more();
             objects.extend(page.into_objects(&kind.resource));
             if more.is_none() {
@@ -147,7 +147,7 @@ impl Wire {
     /// Server-side apply: creates or changes, and returns the object as it is then.
     pub(crate) async fn apply(
         &self,
-        kind: &Kind,
+        kind: &ApiKind,
         namespace: Option<&str>,
         manager: &str,
         body: &Value,
@@ -168,7 +168,7 @@ impl Wire {
     /// Creates; an object of that name is a refusal.
     pub(crate) async fn create(
         &self,
-        kind: &Kind,
+        kind: &ApiKind,
         namespace: Option<&str>,
         body: &Value,
         dry_run: bool,
@@ -183,7 +183,7 @@ impl Wire {
     /// Replaces; its `metadata.resourceVersion` makes a race a refusal.
     pub(crate) async fn replace(
         &self,
-        kind: &Kind,
+        kind: &ApiKind,
         namespace: Option<&str>,
         body: &Value,
     ) -> Result<Value, Failure> {
@@ -195,7 +195,7 @@ impl Wire {
     /// Applies a JSON Patch (RFC 6902).
     pub(crate) async fn json_patch(
         &self,
-        kind: &Kind,
+        kind: &ApiKind,
         namespace: Option<&str>,
         name: &str,
         patch: &Value,
@@ -207,7 +207,7 @@ impl Wire {
     /// Deletes the object with this UID. Returns whether it may still be there; one that is gone is gone.
     pub(crate) async fn delete(
         &self,
-        kind: &Kind,
+        kind: &ApiKind,
         namespace: Option<&str>,
         name: &str,
         uid: &str,
@@ -240,7 +240,7 @@ impl Wire {
     /// Waits until an object changes after `version`, which may be empty, or the server ends the watch.
     pub(crate) async fn change(
         &self,
-        kind: &Kind,
+        kind: &ApiKind,
         namespace: Option<&str>,
         name: &str,
         version: &str,
@@ -266,14 +266,14 @@ impl Wire {
         request: Request<Vec<u8>>,
         limit: Duration,
     ) -> Result<T, Failure> {
-        match tokio::time::timeout(limit, self.answer(request)).await {
+        match tokio::time::timeout(limit, self.read_response(request)).await {
             Ok(answer) => answer,
             Err(_) => Err(Failure::Unreachable(format!("timed out after {} s", limit.as_secs()))),
         }
     }
 
     /// Not `kube::Client::request`, which hides the headers: an overloaded server says only there when to come back.
-    async fn answer<T: DeserializeOwned>(&self, request: Request<Vec<u8>>) -> Result<T, Failure> {
+    async fn read_response<T: DeserializeOwned>(&self, request: Request<Vec<u8>>) -> Result<T, Failure> {
         let (head, body) = self.client.send(request.map(Body::from)).await?.into_parts();
         let bytes = body.collect_bytes().await?;
         if !head.status.is_success() {
@@ -294,7 +294,7 @@ fn request(method: Method, url: &str, body: Option<(&str, &Value)>) -> Result<Re
     request.body(bytes).map_err(|error| Failure::Unreachable(error.to_string()))
 }
 
-fn path(kind: &Kind, namespace: Option<&str>, name: Option<&str>) -> String {
+fn path(kind: &ApiKind, namespace: Option<&str>, name: Option<&str>) -> String {
     let resource = &kind.resource;
     let mut path =
         if resource.group.is_empty() { "/api/".to_owned() } else { format!("/apis/{}/", resource.group) };
@@ -323,7 +323,7 @@ fn encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Kind;
+    use super::ApiKind;
     use super::encoded;
     use super::path;
     use kube::core::ApiResource;
@@ -337,10 +337,11 @@ mod tests {
             kind: kind.into(),
             plural: plural.into(),
         };
-        let deployment = Kind { resource: resource("apps", "Deployment", "deployments"), namespaced: true };
+        let deployment =
+            ApiKind { resource: resource("apps", "Deployment", "deployments"), namespaced: true };
         assert_eq!(path(&deployment, Some("a"), Some("web")), "/apis/apps/v1/namespaces/a/deployments/web");
         assert_eq!(path(&deployment, None, None), "/apis/apps/v1/deployments");
-        let role = Kind { resource: resource("", "Namespace", "namespaces"), namespaced: false };
+        let role = ApiKind { resource: resource("", "Namespace", "namespaces"), namespaced: false };
         assert_eq!(path(&role, Some("a"), Some("system:b")), "/api/v1/namespaces/system:b");
         assert_eq!(encoded("a/b=c d"), "a%2Fb%3Dc%20d");
     }

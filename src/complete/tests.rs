@@ -1,6 +1,6 @@
 //! What shells are told.
 
-use super::answer;
+use super::complete;
 use super::script;
 use crate::cli::Cli;
 use crate::event::Code;
@@ -37,7 +37,7 @@ fn folder() -> tempfile::TempDir {
 fn offered(root: &Path, at: &str, words: &[&str]) -> Vec<String> {
     let world = World::fake(root.join(at), [("HOME", root.join("home"))]);
     let arguments = ["todo", "--", "todo"].iter().chain(words).map(OsString::from).collect();
-    let text = String::from_utf8(answer(OsStr::new("fish"), arguments, world, LONG)).unwrap();
+    let text = String::from_utf8(complete(OsStr::new("fish"), arguments, world, LONG)).unwrap();
     text.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
 }
 
@@ -104,10 +104,12 @@ fn without_a_project_commands_and_flags_are_completed_and_nothing_fails() {
 fn what_is_no_request_of_a_shell_gets_nothing() {
     let world = || World::fake(Path::new("/"), [("", ""); 0]);
     assert!(
-        answer(OsStr::new("cmd"), ["todo", "--", "todo", ""].map(OsString::from).into(), world(), LONG)
+        complete(OsStr::new("cmd"), ["todo", "--", "todo", ""].map(OsString::from).into(), world(), LONG)
             .is_empty()
     );
-    assert!(answer(OsStr::new("bash"), ["todo", "--"].map(OsString::from).into(), world(), LONG).is_empty());
+    assert!(
+        complete(OsStr::new("bash"), ["todo", "--"].map(OsString::from).into(), world(), LONG).is_empty()
+    );
     assert!(script("cmd", OsStr::new("todo"), &world()).is_none());
 }
 

@@ -7,7 +7,7 @@ use crate::event::Code;
 use crate::help::TOPICS;
 use crate::manifest::Object;
 use crate::manifest::pods;
-use crate::manifest::read::read;
+use crate::manifest::read::load;
 use crate::minikube;
 use crate::project::Project;
 use crate::project::check;
@@ -16,10 +16,10 @@ use clap::Command;
 use clap::CommandFactory;
 
 /// Finds values.
-pub(super) type Read = fn(&Places) -> Vec<String>;
+pub(super) type FindValues = fn(&Places) -> Vec<String>;
 
 /// What finds the values of the argument `id` of `command`, if they depend on files.
-pub(super) fn completer(command: &str, id: &str) -> Option<Read> {
+pub(super) fn completer(command: &str, id: &str) -> Option<FindValues> {
     match (command, id) {
         ("cp" | "exec" | "logs", "container") => Some(containers),
         ("exec", "name") | ("logs", "names") => Some(logged),
@@ -35,12 +35,12 @@ pub(super) fn completer(command: &str, id: &str) -> Option<Read> {
 /// The project as far as deploy.toml can be read.
 fn project(places: &Places) -> Option<Project> {
     let path = locate(&places.world, places.file.as_deref()).ok()?;
-    Some(check::read(&path).ok()?.project)
+    Some(check::load_checked(&path).ok()?.project)
 }
 
 /// The objects of its plain manifests. Charts and kustomizations are rendered by other programs, which take too long.
 fn objects(places: &Places) -> Vec<Object> {
-    project(places).map(|project| read(&project.root, &project.sources).0).unwrap_or_default()
+    project(places).map(|project| load(&project.root, &project.sources).0).unwrap_or_default()
 }
 
 fn named(places: &Places, is_wanted: impl Fn(&Object) -> bool) -> Vec<String> {

@@ -36,7 +36,7 @@ pub fn all(tree: &Tree) -> Vec<Chart> {
         .texts
         .keys()
         .filter(|path| file_name(path) == "Chart.yaml")
-        .filter_map(|path| read(tree, path))
+        .filter_map(|path| load(tree, path))
         .collect();
     let part = |chart: &Chart| {
         let inside = |other: &Chart| chart.folder.starts_with(&format!("{}/charts/", other.folder));
@@ -48,7 +48,7 @@ pub fn all(tree: &Tree) -> Vec<Chart> {
 }
 
 /// The chart of a `Chart.yaml`; `None` for libraries.
-fn read(tree: &Tree, path: &str) -> Option<Chart> {
+fn load(tree: &Tree, path: &str) -> Option<Chart> {
     let folder = parent(path).to_owned();
     let says = value(tree, path);
     if says["type"] == "library" {

@@ -3,8 +3,8 @@
 use super::copies::copy_of;
 use super::copies::may_be_lesson;
 use super::evidence::Rank;
-use super::method::Kind;
 use super::method::Method;
+use super::method::MethodKind;
 use super::method::is_deployment_word;
 use super::method::refers;
 use super::tree::parent;
@@ -23,7 +23,8 @@ pub fn applications(methods: &[Method]) -> Vec<String> {
     let first = methods.iter().find(|method| !method.is_aside());
     let Some(first) = first else { return Vec::new() };
     let same_kind = |method: &&Method| {
-        (method.kind < Kind::Compose) == (first.kind < Kind::Compose) && method.kind != Kind::Dockerfiles
+        (method.kind < MethodKind::Compose) == (first.kind < MethodKind::Compose)
+            && method.kind != MethodKind::Dockerfiles
     };
     let mut found: BTreeMap<String, Vec<&Method>> = BTreeMap::new();
     for method in methods.iter().filter(same_kind).filter(|method| !method.is_aside()) {
@@ -79,7 +80,8 @@ pub fn is_of_examples(methods: &[Method]) -> bool {
         .filter(|method| method.is_aside())
         .map(|method| home(&method.path, method.kind))
         .collect();
-    let first = methods.first().filter(|first| first.provenance.is_none() && first.kind != Kind::Compose);
+    let first =
+        methods.first().filter(|first| first.provenance.is_none() && first.kind != MethodKind::Compose);
     first.is_some_and(|first| !first.is_aside()) && aside.len() >= MANY
 }
 
@@ -109,8 +111,8 @@ fn are_steps(found: &BTreeMap<String, Vec<&Method>>, first: &Method) -> bool {
 }
 
 /// The folder of the application that a way deploys: `shop` for `shop/helm/web` and `shop/k8s`.
-fn home(path: &str, kind: Kind) -> String {
-    let folder = if kind == Kind::Compose { parent(path) } else { path };
+fn home(path: &str, kind: MethodKind) -> String {
+    let folder = if kind == MethodKind::Compose { parent(path) } else { path };
     let parts = folder.split('/').filter(|part| *part != ".");
     let about_packaging = |part: &&str| {
         let mut words = part.split(['-', '_']);

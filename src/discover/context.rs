@@ -7,8 +7,8 @@ mod contents;
 
 use super::compose::Compose;
 use super::compose::Volume;
-use super::dockerfile::Found;
-use super::evidence::Build;
+use super::dockerfile::FoundDockerfile;
+use super::evidence::BuildEvidence;
 use super::evidence::Evidence;
 use super::evidence::Rank;
 use super::tree::Tree;
@@ -59,7 +59,7 @@ struct Candidate {
 #[must_use]
 pub fn choose(
     tree: &Tree,
-    found: &Found,
+    found: &FoundDockerfile,
     evidence: &Evidence,
     composes: &[Compose],
     repository: Option<&str>,
@@ -125,7 +125,7 @@ pub fn choose(
     }
 }
 
-fn one_of<'a>(found: &'a Found, candidate: &'a Candidate) -> Attempt<'a> {
+fn one_of<'a>(found: &'a FoundDockerfile, candidate: &'a Candidate) -> Attempt<'a> {
     Attempt {
         dockerfile: &found.path,
         context: &candidate.context,
@@ -148,7 +148,7 @@ impl Candidate {
 
 /// What builds it, the best first: what builds it under this name, before what builds it at all; compose before tests.
 fn candidates(
-    found: &Found,
+    found: &FoundDockerfile,
     evidence: &Evidence,
     composes: &[Compose],
     repository: Option<&str>,
@@ -205,7 +205,7 @@ pub fn mounts_sources(volumes: &[Volume], context: &str) -> bool {
 
 /// Whether a build of a Dockerfile of the tree cannot work.
 #[must_use]
-pub fn fails(tree: &Tree, build: &Build) -> bool {
+pub fn fails(tree: &Tree, build: &BuildEvidence) -> bool {
     let attempt = Attempt {
         dockerfile: &build.dockerfile,
         context: &build.context,

@@ -2,7 +2,7 @@
 
 use super::evidence::Applied;
 use super::evidence::Besides;
-use super::evidence::Build;
+use super::evidence::BuildEvidence;
 use super::evidence::Evidence;
 use super::evidence::INSTALL;
 use super::evidence::Provenance;
@@ -110,7 +110,7 @@ impl Declared<'_> {
             let help = "write it into `args` or `secrets` of the image in deploy.toml, if the build needs it";
             self.besides(pointer, what, help, evidence);
         }
-        evidence.builds.push(Build {
+        evidence.builds.push(BuildEvidence {
             names: if image.name.contains(['$', '{']) {
                 Vec::new()
             } else {

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 /// A Dockerfile of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundDockerfile {
     /// Its path.
     pub path: String,
     /// Whether it lies in the repository around the folder.
@@ -41,8 +41,8 @@ pub struct Found {
 
 /// Every Dockerfile, the nearest first.
 #[must_use]
-pub fn all(tree: &Tree) -> Vec<Found> {
-    let mut found: Vec<Found> = tree
+pub fn all(tree: &Tree) -> Vec<FoundDockerfile> {
+    let mut found: Vec<FoundDockerfile> = tree
         .texts
         .keys()
         .filter(|path| is_dockerfile(file_name(path)))
@@ -94,7 +94,7 @@ pub fn is_aside(path: &str) -> bool {
 
 /// The words that tell whose Dockerfile it is, those of the file before those of the folders.
 #[must_use]
-pub fn words(found: &Found, project: &str) -> Vec<String> {
+pub fn words(found: &FoundDockerfile, project: &str) -> Vec<String> {
     const SILENT: [&str; 13] = [
         "docker",
         "dockerfiles",
@@ -145,12 +145,12 @@ fn variant(word: &str) -> Option<u8> {
     })
 }
 
-fn read(tree: &Tree, path: &str) -> Found {
+fn read(tree: &Tree, path: &str) -> FoundDockerfile {
     let text = tree.text(path).unwrap_or_default();
     let args = BTreeMap::new();
     let ask = Ask { target: None, args: &args, platform: "linux/amd64" };
     let read = Dockerfile::parse(path.into(), text.as_bytes().to_vec(), ask);
-    let mut found = Found {
+    let mut found = FoundDockerfile {
         path: path.to_owned(),
         outside: path.starts_with(".."),
         aside: is_aside(&if path.starts_with("..") { join(&tree.place, path) } else { path.to_owned() }),

@@ -53,7 +53,7 @@ impl Provenance {
 
 /// An image is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Build {
+pub struct BuildEvidence {
     /// The repositories it is tagged with.
     pub names: Vec<String>,
     /// The Dockerfile, which may not be there.
@@ -208,7 +208,7 @@ pub struct Besides {
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     /// Builds of images.
-    pub builds: Vec<Build>,
+    pub builds: Vec<BuildEvidence>,
     /// Installations of charts.
     pub releases: Vec<Release>,
     /// Applications of manifests.

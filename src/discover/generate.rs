@@ -26,8 +26,8 @@ use super::compose::Compose;
 use super::compose::Part;
 use super::compose::Service;
 use super::keys;
-use super::method::Kind;
 use super::method::Method;
+use super::method::MethodKind;
 use super::method::Source;
 use super::proposal::Proposal;
 use super::proposal::Survey;
@@ -85,7 +85,7 @@ struct Unit<'a> {
 pub(super) fn generate(survey: &Survey, method: &Method, proposal: &mut Proposal) {
     let made;
     let (compose, what) = match method.kind {
-        Kind::Compose => {
+        MethodKind::Compose => {
             let Some(compose) = survey.composes.iter().find(|compose| compose.path == method.path) else {
                 return;
             };
@@ -128,7 +128,7 @@ pub(super) fn generate(survey: &Survey, method: &Method, proposal: &mut Proposal
     }
     let main = main_service::main_of(&units).map(str::to_owned);
     let mut values = Values::new(&plan, &units, &names);
-    let mut written: Vec<(String, Vec<yaml::Written>)> = Vec::new();
+    let mut written: Vec<(String, Vec<yaml::SerializedYaml>)> = Vec::new();
     let mut notes = Vec::new();
     let pods: Vec<&Unit<'_>> = units.iter().filter(|unit| owner(unit, &units).is_none()).collect();
     for unit in &pods {

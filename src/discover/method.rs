@@ -6,6 +6,8 @@
 mod charts;
 mod hosts;
 mod manifests;
+#[cfg(test)]
+mod tests;
 mod written;
 
 use super::chart;
@@ -13,7 +15,7 @@ use super::chart::Chart;
 use super::compose::Compose;
 use super::copies::copy_of;
 use super::copies::lateness;
-use super::dockerfile::Found;
+use super::dockerfile::FoundDockerfile;
 use super::dockerfile::is_aside;
 use super::evidence::Applied;
 use super::evidence::Evidence;
@@ -42,7 +44,7 @@ use std::collections::BTreeMap;
 
 /// What a way is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum MethodKind {
     /// Helm charts.
     Charts,
     /// A kustomization.
@@ -89,7 +91,7 @@ pub struct Method {
     /// What `--from` calls it.
     pub path: String,
     /// What it is made of.
-    pub kind: Kind,
+    pub kind: MethodKind,
     /// What deploy.toml would name.
     pub sources: Vec<Source>,
     /// Its objects, as far as they can be known without rendering.
@@ -127,7 +129,7 @@ pub fn all(
     tree: &Tree,
     evidence: &Evidence,
     composes: &[Compose],
-    dockerfiles: &[Found],
+    dockerfiles: &[FoundDockerfile],
     has: Programs,
 ) -> (Vec<Method>, bool) {
     let charts = chart::all(tree);
@@ -141,20 +143,20 @@ pub fn all(
         let title = format!("manifests written after {}", compose.described());
         methods.push(Method {
             broken: compose.wrong.clone(),
-            ..Method::new(title, &compose.path, Kind::Compose)
+            ..Method::new(title, &compose.path, MethodKind::Compose)
         });
     }
     let inside = dockerfiles.iter().filter(|dockerfile| !dockerfile.outside).count();
     if inside > 0 {
         let what = if inside == 1 { "the Dockerfile" } else { "the Dockerfiles" };
-        methods.push(Method::new(format!("manifests written after {what}"), ".", Kind::Dockerfiles));
+        methods.push(Method::new(format!("manifests written after {what}"), ".", MethodKind::Dockerfiles));
     }
     // What decides between ways; what is equal in all of it is preferred by habit alone.
     let decided = |method: &Method| {
-        let written = method.kind < Kind::Compose;
+        let written = method.kind < MethodKind::Compose;
         let lacks = match method.kind {
-            Kind::Charts => !has.helm,
-            Kind::Kustomize => !has.kustomize,
+            MethodKind::Charts => !has.helm,
+            MethodKind::Kustomize => !has.kustomize,
             _ => false,
         };
         (
@@ -171,11 +173,11 @@ pub fn all(
     };
     // Compose files have an order of their own: that of `docker compose`.
     let place = |method: &Method| match method.kind {
-        Kind::Compose => composes.iter().position(|compose| compose.path == method.path).unwrap_or(0),
+        MethodKind::Compose => composes.iter().position(|compose| compose.path == method.path).unwrap_or(0),
         _ => distance(&method.path),
     };
     methods.sort_by_key(|method| {
-        let depth = if method.kind == Kind::Compose { 0 } else { method.path.matches('/').count() };
+        let depth = if method.kind == MethodKind::Compose { 0 } else { method.path.matches('/').count() };
         (decided(method), method.kind, depth, place(method), method.path.clone())
     });
     let clear = match &methods[..] {
@@ -184,7 +186,7 @@ pub fn all(
                 decided(first) == decided(other)
                     && (first.kind != other.kind || distance(&first.path) == distance(&other.path))
             };
-            first.kind >= Kind::Compose || !others.iter().any(rival)
+            first.kind >= MethodKind::Compose || !others.iter().any(rival)
         }
         [] => true,
     };
@@ -249,7 +251,7 @@ impl Method {
             && self.provenance.as_ref().is_none_or(|provenance| provenance.rank > Rank::Script)
     }
 
-    fn new(title: String, path: &str, kind: Kind) -> Method {
+    fn new(title: String, path: &str, kind: MethodKind) -> Method {
         Method {
             title,
             path: shown(path).to_owned(),
@@ -298,7 +300,7 @@ fn by_kustomize(tree: &Tree, evidence: &Evidence, all: &[Kustomization], charts:
                     .clone()
                     .map(|name| (name, format!("`{}` names it", shown(&method.folder)))),
                 affix: method.affix.clone(),
-                ..Method::new(title, &method.folder, Kind::Kustomize)
+                ..Method::new(title, &method.folder, MethodKind::Kustomize)
             }
         })
         .filter(|method| !method.broken.is_empty() || has_pods(&method.objects))
@@ -307,99 +309,4 @@ fn by_kustomize(tree: &Tree, evidence: &Evidence, all: &[Kustomization], charts:
 
 fn has_pods(objects: &[Object]) -> bool {
     pods::all(objects).next().is_some()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Method;
-    use super::Programs;
-    use super::Source;
-    use super::all;
-    use crate::discover::dockerfile;
-    use crate::discover::readers;
-    use crate::discover::tree::Tree;
-
-    const HAS: Programs = Programs { helm: true, kustomize: true };
-
-    fn pod(name: &str) -> String {
-        format!(
-            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec: {{containers: [{{name: c, image: {name}}}]}}\n"
-        )
-    }
-
-    fn methods(files: &[(&str, &str)]) -> (Vec<Method>, bool) {
-        let tree = Tree::from_texts("shop", files);
-        all(&tree, &readers::read(&tree), &[], &dockerfile::all(&tree), HAS)
-    }
-
-    fn titles(files: &[(&str, &str)]) -> Vec<String> {
-        methods(files).0.into_iter().map(|method| method.title).collect()
-    }
-
-    #[test]
-    fn what_a_script_deploys_goes_first() {
-        let pod = pod("a");
-        let files =
-            [("helm/app/Chart.yaml", "name: app"), ("k8s/a.yaml", pod.as_str()), ("Dockerfile", "FROM a")];
-        let both = titles(&files);
-        assert_eq!(
-            both,
-            [
-                "the chart `helm/app`",
-                "the manifests in `k8s/a.yaml`",
-                "manifests written after the Dockerfile"
-            ]
-        );
-        assert!(!methods(&files).1, "two that nothing tells apart are a question");
-        let scripted = [&files[..], &[("deploy.sh", "kubectl apply -f k8s/")]].concat();
-        assert_eq!(titles(&scripted)[0], "the manifests in `k8s/a.yaml`");
-        assert!(methods(&scripted).1);
-    }
-
-    #[test]
-    fn halves_are_one_way_and_what_is_defined_again_is_left_out() {
-        let (a, b) = (pod("a"), pod("b"));
-        let halves = methods(&[("api/k8s/a.yaml", &a), ("web/k8s/b.yaml", &b)]).0;
-        assert_eq!(halves.len(), 1);
-        assert_eq!(halves[0].sources, [Source::Path("api/k8s".into()), Source::Path("web/k8s".into())]);
-        let again = &methods(&[("k8s/dev/a.yaml", &a), ("k8s/prod/a.yaml", &a), ("k8s/b.yaml", &b)]).0[0];
-        assert_eq!(again.sources, [Source::Path("k8s".into()), Source::Path("k8s/dev".into())]);
-        assert_eq!(again.left_out[0].0, "`k8s/prod` (1 file)");
-    }
-
-    #[test]
-    fn a_namespace_that_two_files_make_is_no_reason_to_leave_one_out() {
-        let space = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\n";
-        let (a, b) = (format!("{space}{}", pod("a")), format!("{space}{}", pod("b")));
-        let method = &methods(&[("k8s/a.yaml", &a), ("k8s/b.yaml", &b)]).0[0];
-        assert_eq!((method.sources.as_slice(), method.objects.len()), (&[Source::Path("k8s".into())][..], 3));
-        assert!(method.left_out.is_empty());
-    }
-
-    #[test]
-    fn of_a_folder_that_a_command_applies_nothing_is_left_out_that_is_there_once() {
-        let space = |label: &str| {
-            format!(
-                "apiVersion: v1\nkind: Namespace\nmetadata: {{name: shop, labels: {{a: {label}}}}}\n---\n"
-            )
-        };
-        let (a, b) = (format!("{}{}", space("one"), pod("a")), format!("{}{}", space("two"), pod("b")));
-        let files = [("k8s/a.yaml", a.as_str()), ("k8s/b.yaml", &b)];
-        let left = |more: &[(&str, &str)]| methods(&[&files[..], more].concat()).0[0].left_out.len();
-        assert_eq!(left(&[]), 1);
-        assert_eq!(left(&[("up.sh", "kubectl apply -f k8s/\n")]), 0);
-        let copy = [("k8s/c.yaml", a.as_str()), ("up.sh", "kubectl apply -f k8s/\n")];
-        assert_eq!(left(&copy), 1, "what has nothing of its own is not needed");
-    }
-
-    #[test]
-    fn a_folder_with_other_files_is_named_by_its_manifests() {
-        let a = pod("a");
-        let method = &methods(&[
-            ("k8s/a.yaml", &a),
-            ("k8s/kind.yaml", "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n"),
-        ])
-        .0[0];
-        assert_eq!(method.sources, [Source::Path("k8s/a.yaml".into())]);
-    }
 }

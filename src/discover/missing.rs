@@ -23,7 +23,7 @@ use crate::project::Image;
 use crate::project::Project;
 use crate::project::SourceKind;
 use crate::project::clear::Clear;
-use crate::project::clear::look;
+use crate::project::clear::detect;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
@@ -81,7 +81,7 @@ fn lost(tree: &Tree, release: &Release, files: &[String]) -> Vec<String> {
     });
     let secret = release.secret.keys().filter(|key| {
         let known = chart::value_of(tree, files, key).unwrap_or_default();
-        known.is_empty() || look(key, &known) == Some(Clear::Placeholder)
+        known.is_empty() || detect(key, &known) == Some(Clear::Placeholder)
     });
     plain.map(|(key, _)| key).chain(secret).cloned().collect()
 }

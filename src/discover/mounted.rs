@@ -3,7 +3,7 @@
 //! Not those outside of the tree, not links, and of a folder only as many as a configuration has.
 
 use super::compose;
-use super::compose::Source;
+use super::compose::MountSource;
 use super::compose::Volume;
 use super::tree::Tree;
 use super::tree::ends;
@@ -97,7 +97,7 @@ fn paths(tree: &Tree) -> Vec<String> {
         }
         let shared = compose.secrets.values().chain(compose.configs.values());
         paths.extend(shared.filter_map(|shared| match &shared.source {
-            Source::File(path) => Some(path.clone()),
+            MountSource::File(path) => Some(path.clone()),
             _ => None,
         }));
         let devices = compose.volumes.values().filter(|bind| !bind.elsewhere);

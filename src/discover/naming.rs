@@ -8,7 +8,7 @@ mod weigh;
 
 use super::compose::Compose;
 use super::dockerfile;
-use super::dockerfile::Found;
+use super::dockerfile::FoundDockerfile;
 use super::evidence::Evidence;
 use super::published::is_public;
 use crate::event::Place;
@@ -68,9 +68,9 @@ pub struct Matched {
 
 /// Everything that speaks of images.
 #[derive(Debug, Clone, Copy)]
-pub struct Inputs<'a> {
+pub struct NamingInputs<'a> {
     /// The Dockerfiles.
-    pub dockerfiles: &'a [Found],
+    pub dockerfiles: &'a [FoundDockerfile],
     /// The mentions.
     pub uses: &'a [Use],
     /// What is stated.
@@ -85,7 +85,7 @@ pub struct Inputs<'a> {
 
 /// Weighs everything.
 #[must_use]
-pub fn matched(inputs: Inputs<'_>) -> Matched {
+pub fn matched(inputs: NamingInputs<'_>) -> Matched {
     let shared = shared(inputs);
     let mut names: Vec<&Use> = Vec::new();
     for item in inputs.uses {
@@ -136,7 +136,7 @@ pub fn matched(inputs: Inputs<'_>) -> Matched {
 }
 
 /// The names that are deployed with several tags, and built from several Dockerfiles.
-fn shared(inputs: Inputs<'_>) -> Vec<Shared> {
+fn shared(inputs: NamingInputs<'_>) -> Vec<Shared> {
     let mut found: Vec<Shared> = Vec::new();
     for item in inputs.uses.iter().filter(|item| !item.tag.is_empty()) {
         match found.iter_mut().find(|known| known.repository == item.repository) {
@@ -169,7 +169,12 @@ const NAMES: u32 = 650;
 const SURE: u32 = 900;
 
 /// One image and one Dockerfile are all there is: they belong together, unless the image is somebody else's.
-fn alone(inputs: Inputs<'_>, names: &[&Use], taken: &mut BTreeMap<usize, Match>, used: &mut BTreeSet<usize>) {
+fn alone(
+    inputs: NamingInputs<'_>,
+    names: &[&Use],
+    taken: &mut BTreeMap<usize, Match>,
+    used: &mut BTreeSet<usize>,
+) {
     let ours: Vec<usize> = (0..names.len()).filter(|name| !is_public(&names[*name].repository)).collect();
     let mut files: Vec<usize> = (0..inputs.dockerfiles.len())
         .filter(|file| !inputs.dockerfiles[*file].aside && !inputs.dockerfiles[*file].outside)
@@ -189,7 +194,7 @@ fn alone(inputs: Inputs<'_>, names: &[&Use], taken: &mut BTreeMap<usize, Match>,
 
 #[cfg(test)]
 mod tests {
-    use super::Inputs;
+    use super::NamingInputs;
     use super::Use;
     use super::matched;
     use crate::discover::dockerfile;
@@ -201,7 +206,7 @@ mod tests {
     fn named(files: &[(&str, &str)], images: &[&str]) -> Vec<String> {
         let tree = Tree::from_texts("shop", files);
         let uses: Vec<Use> = images.iter().map(|image| Use::new(image, Place::file("a.yaml"))).collect();
-        let matched = matched(Inputs {
+        let matched = matched(NamingInputs {
             dockerfiles: &dockerfile::all(&tree),
             uses: &uses,
             evidence: &readers::read(&tree),
@@ -272,7 +277,7 @@ mod tests {
         let tree = Tree::from_texts("shop", &[&copies[..], &[script]].concat());
         let dockerfiles = dockerfile::all(&tree);
         let uses = [Use::new("app", Place::file("step-2/app.yaml"))];
-        let matched = matched(Inputs {
+        let matched = matched(NamingInputs {
             dockerfiles: &dockerfiles,
             uses: &uses,
             evidence: &readers::read(&tree),

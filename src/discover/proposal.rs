@@ -1,7 +1,7 @@
 //! What deploy.toml would say, each part with its reason.
 
 use super::compose::Compose;
-use super::dockerfile::Found;
+use super::dockerfile::FoundDockerfile;
 use super::evidence::Evidence;
 use super::keys::EnvFile;
 use super::method::Method;
@@ -22,7 +22,7 @@ pub struct Survey {
     /// The tree.
     pub tree: Tree,
     /// Its Dockerfiles.
-    pub dockerfiles: Vec<Found>,
+    pub dockerfiles: Vec<FoundDockerfile>,
     /// Its compose files.
     pub composes: Vec<Compose>,
     /// What is stated about its deployment.

@@ -11,19 +11,19 @@ use super::compose;
 use super::context;
 use super::copies::copy_of;
 use super::dockerfile;
-use super::dockerfile::Found;
+use super::dockerfile::FoundDockerfile;
 use super::evidence::Evidence;
 use super::generate;
 use super::keys;
 use super::manifest_files;
 use super::method;
-use super::method::Kind;
 use super::method::Method;
+use super::method::MethodKind;
 use super::method::Programs;
 use super::method::Source;
 use super::naming;
-use super::naming::Inputs;
 use super::naming::Match;
+use super::naming::NamingInputs;
 use super::naming::Use;
 use super::opened::Opened;
 use super::opened::opened;
@@ -81,12 +81,12 @@ pub fn propose(
     addons.dedup_by(|one, other| one.0 == other.0);
     let mut proposal = Proposal { start: survey.evidence.start.clone(), addons, ..Proposal::default() };
     let others =
-        survey.methods.iter().filter(|other| other.path != method.path && other.kind < Kind::Compose);
+        survey.methods.iter().filter(|other| other.path != method.path && other.kind < MethodKind::Compose);
     for other in others.filter(|other| other.broken.is_empty()) {
         proposal.instead.push((other.path.clone(), other.title.clone()));
     }
     notes::unread(survey, method, &mut proposal);
-    if method.kind >= Kind::Compose {
+    if method.kind >= MethodKind::Compose {
         generate::generate(survey, method, &mut proposal);
         let parsed =
             proposal.files.iter().flat_map(|(path, text)| parse(text, Path::new(path)).0).collect::<Vec<_>>();
@@ -157,7 +157,7 @@ fn local(survey: &Survey, proposal: &Proposal, objects: &[Object]) -> Option<(u1
 }
 
 fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, proposal: &mut Proposal) {
-    let matched = naming::matched(Inputs {
+    let matched = naming::matched(NamingInputs {
         dockerfiles: &survey.dockerfiles,
         uses,
         evidence: &survey.evidence,
@@ -197,14 +197,14 @@ fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, prop
     }
     proposal.doubts = matched.doubts;
     // Another Dockerfile for the same thing: `Dockerfile.dev` beside `Dockerfile`.
-    let words = |item: &Found| (item.context.clone(), dockerfile::words(item, &survey.tree.name));
-    let built: Vec<&Found> =
+    let words = |item: &FoundDockerfile| (item.context.clone(), dockerfile::words(item, &survey.tree.name));
+    let built: Vec<&FoundDockerfile> =
         matched.images.iter().map(|image| &survey.dockerfiles[image.dockerfile]).collect();
-    let beside = |item: &Found| built.iter().any(|known| words(known) == words(item));
+    let beside = |item: &FoundDockerfile| built.iter().any(|known| words(known) == words(item));
     let unused = matched.unused.iter().map(|at| &survey.dockerfiles[*at]);
     // Those of another copy of the application are that copy's.
     let copy = built.first().and_then(|image| copy_of(&image.path));
-    let other = |item: &Found| copy_of(&item.path).is_some() && copy_of(&item.path) != copy;
+    let other = |item: &FoundDockerfile| copy_of(&item.path).is_some() && copy_of(&item.path) != copy;
     let unused = unused
         .filter(|item| !item.aside && !item.outside && !beside(item) && !other(item))
         .map(|item| item.path.clone());

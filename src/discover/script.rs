@@ -57,13 +57,13 @@ pub fn read(tree: &Tree, evidence: &mut Evidence) {
         }
         let entry = started::entry(&text.path, &starts);
         for call in calls {
-            Reader::new(tree, text, calls, call, entry).take(evidence);
+            ScriptReader::new(tree, text, calls, call, entry).take(evidence);
         }
     }
 }
 
 /// One command.
-struct Reader<'a> {
+struct ScriptReader<'a> {
     tree: &'a Tree,
     text: &'a texts::Text,
     call: &'a Call,
@@ -73,16 +73,16 @@ struct Reader<'a> {
     entry: &'a str,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ScriptReader<'a> {
     fn new(
         tree: &'a Tree,
         text: &'a texts::Text,
         calls: &'a [Call],
         call: &'a Call,
         entry: &'a str,
-    ) -> Reader<'a> {
+    ) -> ScriptReader<'a> {
         let place = Place { file: text.path.clone().into(), line: text.first + call.line, column: 0 };
-        Reader { tree, text, call, calls, place, entry }
+        ScriptReader { tree, text, call, calls, place, entry }
     }
 
     fn take(self, evidence: &mut Evidence) {
@@ -104,7 +104,8 @@ impl<'a> Reader<'a> {
             }
             ("docker" | "podman", ["tag", from, to]) => {
                 let (from, to) = (docker::untagged(from), docker::untagged(to));
-                let named = |build: &&mut super::evidence::Build| build.names.iter().any(|name| name == from);
+                let named =
+                    |build: &&mut super::evidence::BuildEvidence| build.names.iter().any(|name| name == from);
                 if let Some(build) = evidence.builds.iter_mut().rev().find(named).filter(|_| known(to)) {
                     build.names.push(to.to_owned());
                 }

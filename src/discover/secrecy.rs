@@ -3,12 +3,12 @@
 use super::keys::words;
 use crate::project::clear;
 use crate::project::clear::Clear;
-use crate::project::clear::look;
+use crate::project::clear::detect;
 
 /// Whether a value is a secret by its form, under whatever key.
 #[must_use]
 pub fn looks_secret(key: &str, value: &str) -> bool {
-    if password(value).is_some() || look("", value) == Some(Clear::Secret) {
+    if password(value).is_some() || detect("", value) == Some(Clear::Secret) {
         return true;
     }
     let weak = words(key).iter().any(|word| matches!(word.as_str(), "key" | "auth" | "access" | "client"));

@@ -7,7 +7,7 @@ mod expression;
 
 use super::evidence::Applied;
 use super::evidence::Besides;
-use super::evidence::Build;
+use super::evidence::BuildEvidence;
 use super::evidence::Evidence;
 use super::evidence::INSTALL;
 use super::evidence::Provenance;
@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 pub fn read(tree: &Tree, evidence: &mut Evidence) {
     let named = |path: &&String| file_name(path) == "Tiltfile" || ends(path, &["Tiltfile"]);
     for path in tree.texts.keys().filter(named) {
-        let mut reader = Reader { tree, path, line: 0, evidence };
+        let mut reader = TiltfileReader { tree, path, line: 0, evidence };
         for Statement { line, value } in statements(tree.text(path).unwrap_or_default()) {
             reader.line = line;
             reader.take(&value);
@@ -40,14 +40,14 @@ pub fn read(tree: &Tree, evidence: &mut Evidence) {
     }
 }
 
-struct Reader<'a> {
+struct TiltfileReader<'a> {
     tree: &'a Tree,
     path: &'a str,
     line: usize,
     evidence: &'a mut Evidence,
 }
 
-impl Reader<'_> {
+impl TiltfileReader<'_> {
     fn take(&mut self, value: &Value) {
         let Value::Call(name, arguments) = value else { return };
         match name.as_str() {
@@ -144,7 +144,7 @@ impl Reader<'_> {
         let target = arguments.text(usize::MAX, "target").filter(|target| !target.is_empty());
         let names = vec![repository(&image).to_owned()];
         let provenance = self.provenance();
-        self.evidence.builds.push(Build {
+        self.evidence.builds.push(BuildEvidence {
             names,
             dockerfile,
             context,

@@ -61,15 +61,15 @@ const NAMED: [&str; 10] = [
 ];
 
 /// Reads the folder `root`; stops early, with what was seen, when the run is stopped.
-pub fn look(run: &Run, root: &Path) -> std::io::Result<Tree> {
+pub fn walk(run: &Run, root: &Path) -> std::io::Result<Tree> {
     let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut tree = Tree { name, ..Tree::default() };
-    walk(run, root, &mut tree)?;
+    walk_into(run, root, &mut tree)?;
     // Somebody who stands in a sub-folder may build from the folders beside it.
     let repository = root.ancestors().skip(1).take(5).find(|folder| folder.join(".git").exists());
     if let Some(repository) = repository.filter(|_| !root.join(".git").exists()) {
         let mut around = Tree::default();
-        walk(run, repository, &mut around)?;
+        walk_into(run, repository, &mut around)?;
         let place = root.strip_prefix(repository).unwrap_or(root);
         tree.place = place.to_string_lossy().replace('\\', "/");
         for path in around.files.iter().filter(|path| !path.starts_with(&format!("{}/", tree.place))) {
@@ -111,7 +111,7 @@ fn relative(place: &str, path: &str) -> String {
     format!("{}{}", "../".repeat(ups), rest.join("/"))
 }
 
-fn walk(run: &Run, root: &Path, tree: &mut Tree) -> std::io::Result<()> {
+fn walk_into(run: &Run, root: &Path, tree: &mut Tree) -> std::io::Result<()> {
     let mut folders = VecDeque::from([(String::new(), 0)]);
     while let Some((folder, depth)) = folders.pop_front() {
         if run.stopped().is_some() {
@@ -175,7 +175,7 @@ fn is_interesting(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::look;
+    use super::walk;
     use crate::run::Run;
     use crate::world::World;
 
@@ -189,7 +189,7 @@ mod tests {
         }
         std::os::unix::fs::symlink("..", folder.path().join("a/loop")).unwrap();
         let run = Run::fake(World::fake(folder.path(), [("", ""); 0])).0;
-        let tree = look(&run, folder.path()).unwrap();
+        let tree = walk(&run, folder.path()).unwrap();
         assert_eq!(tree.files.iter().collect::<Vec<_>>(), ["a/Dockerfile"]);
         assert_eq!(tree.text("a/Dockerfile"), Some("FROM x"));
     }

@@ -119,7 +119,7 @@ pub async fn reach(world: &World) -> Result<(Address, Docker), Unreachable> {
     let address = host(world).map_err(|error| fail(None, Why::Misnamed(error)))?;
     let because = variable.unwrap_or("the current Docker context or the system's default");
     debug!("the user's Docker engine is {address}, by {because}");
-    match tokio::time::timeout(PATIENCE, open(&address)).await {
+    match tokio::time::timeout(PATIENCE, dial(&address)).await {
         Ok(Ok(docker)) => Ok((address, docker)),
         Ok(Err(Why::Absent)) => {
             let another = product::another(world, &address).await;
@@ -130,7 +130,7 @@ pub async fn reach(world: &World) -> Result<(Address, Docker), Unreachable> {
     }
 }
 
-async fn open(address: &Address) -> Result<Docker, Why> {
+async fn dial(address: &Address) -> Result<Docker, Why> {
     let of = |error: &io::Error| match error.kind() {
         ErrorKind::PermissionDenied => Why::Forbidden,
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => Why::Absent,

@@ -10,7 +10,7 @@ use super::SCHEMA;
 use super::Step;
 use super::Unit;
 use super::ViewKey;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 
 /// An event of each sort.
 pub(crate) fn samples() -> Vec<EventKind> {
@@ -78,7 +78,7 @@ pub(crate) fn samples() -> Vec<EventKind> {
         EventKind::RoundFailed {
             took_ms: 900,
             files: 312,
-            kind: Kind::Rollout,
+            kind: FaultKind::Rollout,
             reason: Code::CrashLoop,
             causes: vec!["cannot roll out todo-chatbot".to_owned()],
             findings: vec![finding.clone()],
@@ -91,7 +91,7 @@ pub(crate) fn samples() -> Vec<EventKind> {
         },
         EventKind::RunFailed {
             took_ms: 9_000,
-            kind: Kind::Rollout,
+            kind: FaultKind::Rollout,
             reason: Code::CrashLoop,
             code: 50,
             causes: vec!["cannot roll out todo-chatbot".to_owned()],

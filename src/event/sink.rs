@@ -64,7 +64,7 @@ impl Sink {
     }
 
     /// Tells what happened.
-    pub fn tell(&self, kind: EventKind) {
+    pub fn emit(&self, kind: EventKind) {
         let kind = self.covered(kind);
         logged(&kind);
         // A renderer that is gone (a closed pipe) is no reason to stop deploying.
@@ -80,7 +80,7 @@ impl Sink {
     /// Begins a step; the guard tells how long it took, and that it failed if it is dropped unfinished.
     #[must_use]
     pub fn step(&self, step: Step) -> OpenStep {
-        self.tell(EventKind::StepStarted { step });
+        self.emit(EventKind::StepStarted { step });
         OpenStep { sink: self.clone(), step, began: Instant::now(), open: true }
     }
 
@@ -88,7 +88,7 @@ impl Sink {
     #[must_use]
     pub fn item(&self, step: Step, item: impl Into<String>) -> OpenItem {
         let item = item.into();
-        self.tell(EventKind::ItemStarted { step, item: item.clone() });
+        self.emit(EventKind::ItemStarted { step, item: item.clone() });
         OpenItem { sink: self.clone(), step, item, began: Instant::now(), open: true }
     }
 
@@ -103,7 +103,7 @@ impl Sink {
 
     /// Tells something worth knowing.
     pub fn warn(&self, finding: Finding) {
-        self.tell(EventKind::Warned { finding });
+        self.emit(EventKind::Warned { finding });
     }
 }
 
@@ -120,7 +120,7 @@ impl OpenStep {
     /// Ends the step well.
     pub fn finish(mut self, outcome: Outcome, detail: Option<String>) {
         self.open = false;
-        self.sink.tell(EventKind::StepFinished {
+        self.sink.emit(EventKind::StepFinished {
             step: self.step,
             took_ms: millis(self.began),
             outcome,
@@ -135,7 +135,7 @@ impl Drop for OpenStep {
             return;
         }
         let (step, took_ms) = (self.step, millis(self.began));
-        self.sink.tell(match self.sink.unfinished() {
+        self.sink.emit(match self.sink.unfinished() {
             Outcome::Failed => EventKind::StepFailed { step, took_ms },
             outcome => EventKind::StepFinished { step, took_ms, outcome, detail: None },
         });
@@ -155,7 +155,7 @@ pub struct OpenItem {
 impl OpenItem {
     /// What is going on with it now.
     pub fn progress(&self, doing: impl Into<String>, amount: Option<Amount>) {
-        self.sink.tell(EventKind::Progress {
+        self.sink.emit(EventKind::Progress {
             step: self.step,
             item: self.item.clone(),
             doing: doing.into(),
@@ -165,12 +165,12 @@ impl OpenItem {
 
     /// What it waits for now.
     pub fn waiting(&self, why: impl Into<String>) {
-        self.sink.tell(EventKind::Waiting { step: self.step, item: self.item.clone(), why: why.into() });
+        self.sink.emit(EventKind::Waiting { step: self.step, item: self.item.clone(), why: why.into() });
     }
 
     /// A line that it printed.
     pub fn log(&self, line: impl Into<String>) {
-        self.sink.tell(EventKind::Log { step: self.step, item: self.item.clone(), line: line.into() });
+        self.sink.emit(EventKind::Log { step: self.step, item: self.item.clone(), line: line.into() });
     }
 
     /// Ends it.
@@ -181,7 +181,7 @@ impl OpenItem {
     fn close(&mut self, outcome: Outcome, detail: Option<String>) {
         self.open = false;
         let (step, item, took_ms) = (self.step, self.item.clone(), millis(self.began));
-        self.sink.tell(EventKind::ItemFinished { step, item, outcome, took_ms, detail });
+        self.sink.emit(EventKind::ItemFinished { step, item, outcome, took_ms, detail });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::Stream;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::run::Run;
 use crate::signal::CancelHandle;
 use crate::world::World;
@@ -37,7 +37,7 @@ async fn when_the_run_is_stopped_the_child_is_asked_to_end_and_may_say_so() {
     let call = sh("trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.05; done");
     let mut stop = |_, line: &str| {
         if line == "up" {
-            asker.as_ref().unwrap().ask(Kind::Interrupted);
+            asker.as_ref().unwrap().cancel(FaultKind::Interrupted);
         }
     };
     let error = call.lines(&run, &mut stop).await.unwrap_err();
@@ -52,7 +52,7 @@ async fn a_child_that_only_asks_and_will_not_end_is_killed_at_once() {
     let call = sh("trap '' TERM; echo up; while :; do sleep 0.05; done").read_only();
     let stop = |_, line: &str| {
         if line == "up" {
-            asker.ask(Kind::Interrupted);
+            asker.cancel(FaultKind::Interrupted);
         }
     };
     let began = Instant::now();
@@ -66,7 +66,7 @@ async fn a_child_that_prints_much_while_it_ends_is_not_choked() {
     let call = sh("trap 'seq 100000; exit 0' TERM; echo up; while :; do sleep 0.05; done");
     let stop = |_, line: &str| {
         if line == "up" {
-            asker.ask(Kind::Interrupted);
+            asker.cancel(FaultKind::Interrupted);
         }
     };
     let error = call.lines(&run, stop).await.unwrap_err();

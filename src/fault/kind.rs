@@ -6,7 +6,7 @@ use serde::Serialize;
 /// What sort of failure ended the run. Decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum FaultKind {
     /// A defect of `todo` itself.
     Internal,
     /// Wrong arguments, or a project file, manifest or Dockerfile that cannot mean what it says.
@@ -31,37 +31,37 @@ pub enum Kind {
     Terminated,
 }
 
-impl Kind {
+impl FaultKind {
     /// Every kind, in the order of the documented table.
-    pub const ALL: [Kind; 11] = [
-        Kind::Internal,
-        Kind::Usage,
-        Kind::Prerequisite,
-        Kind::Minikube,
-        Kind::Image,
-        Kind::Apply,
-        Kind::Rollout,
-        Kind::Service,
-        Kind::Locked,
-        Kind::Interrupted,
-        Kind::Terminated,
+    pub const ALL: [FaultKind; 11] = [
+        FaultKind::Internal,
+        FaultKind::Usage,
+        FaultKind::Prerequisite,
+        FaultKind::Minikube,
+        FaultKind::Image,
+        FaultKind::Apply,
+        FaultKind::Rollout,
+        FaultKind::Service,
+        FaultKind::Locked,
+        FaultKind::Interrupted,
+        FaultKind::Terminated,
     ];
 
     /// The process's exit code for this kind: a public interface, never reused for anything else.
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
-            Kind::Internal => 1,
-            Kind::Usage => 2,
-            Kind::Prerequisite => 10,
-            Kind::Minikube => 20,
-            Kind::Image => 30,
-            Kind::Apply => 40,
-            Kind::Rollout => 50,
-            Kind::Service => 60,
-            Kind::Locked => 70,
-            Kind::Interrupted => 130,
-            Kind::Terminated => 143,
+            FaultKind::Internal => 1,
+            FaultKind::Usage => 2,
+            FaultKind::Prerequisite => 10,
+            FaultKind::Minikube => 20,
+            FaultKind::Image => 30,
+            FaultKind::Apply => 40,
+            FaultKind::Rollout => 50,
+            FaultKind::Service => 60,
+            FaultKind::Locked => 70,
+            FaultKind::Interrupted => 130,
+            FaultKind::Terminated => 143,
         }
     }
 }

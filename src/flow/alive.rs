@@ -15,12 +15,12 @@ use crate::event::OpenStep;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::minikube;
 use crate::minikube::Break;
+use crate::minikube::MinikubeState;
 use crate::minikube::Pause;
-use crate::minikube::State;
 use crate::project::Project;
 use crate::run::Run;
 use std::collections::BTreeMap;
@@ -71,10 +71,15 @@ pub(crate) async fn while_up<T>(
     }
 }
 
-const fn may_come_from_the_node(kind: Kind) -> bool {
+const fn may_come_from_the_node(kind: FaultKind) -> bool {
     matches!(
         kind,
-        Kind::Prerequisite | Kind::Minikube | Kind::Image | Kind::Apply | Kind::Rollout | Kind::Service
+        FaultKind::Prerequisite
+            | FaultKind::Minikube
+            | FaultKind::Image
+            | FaultKind::Apply
+            | FaultKind::Rollout
+            | FaultKind::Service
     )
 }
 
@@ -102,7 +107,7 @@ async fn observe(run: &Run, project: &Project, target: &Target) -> Fault {
                 }
                 let names = format!("`{}`", silent.join("`, `"));
                 let lasted = nodes.lasts();
-                nodes.tell(
+                nodes.report(
                     run,
                     format!("the kubelet of {names} has stopped reporting: what is said of its pods may be out of date"),
                 );
@@ -120,7 +125,7 @@ async fn observe(run: &Run, project: &Project, target: &Target) -> Fault {
                     _ => "",
                 };
                 if lasted >= WORTH_TELLING {
-                    api.tell(run, format!("it does not answer ({why}){node}; retrying"));
+                    api.report(run, format!("it does not answer ({why}){node}; retrying"));
                 }
             }
         }
@@ -164,7 +169,7 @@ impl Silence {
         self.since.get_or_insert_with(Instant::now).elapsed()
     }
 
-    fn tell(&mut self, run: &Run, why: String) {
+    fn report(&mut self, run: &Run, why: String) {
         let (_, item) = self
             .open_item
             .get_or_insert_with(|| (run.sink.step(Step::Minikube), run.sink.item(Step::Minikube, self.item)));
@@ -186,32 +191,32 @@ async fn stopped(run: &Run, project: &Project) -> Result<Option<Fault>> {
         return Ok(None);
     }
     let profile = &project.minikube.profile;
-    let (what, hint) = match minikube::look(run, &project.minikube).await? {
-        State::Stopped => (format!("the node of the profile `{profile}` has stopped"), "starts it"),
-        State::Absent => (format!("the profile `{profile}` was deleted"), "creates it again"),
-        State::Paused(Pause::Container) => {
+    let (what, hint) = match minikube::inspect(run, &project.minikube).await? {
+        MinikubeState::Stopped => (format!("the node of the profile `{profile}` has stopped"), "starts it"),
+        MinikubeState::Absent => (format!("the profile `{profile}` was deleted"), "creates it again"),
+        MinikubeState::Paused(Pause::Container) => {
             (format!("the node of the profile `{profile}` was paused"), "continues it")
         }
-        State::Paused(Pause::Kubernetes) => {
+        MinikubeState::Paused(Pause::Kubernetes) => {
             (format!("the Kubernetes of the profile `{profile}` was paused"), "continues it")
         }
-        State::Broken(Break::NodeDown(name)) => {
+        MinikubeState::Broken(Break::NodeDown(name)) => {
             (format!("the node `{name}` of the profile `{profile}` has stopped"), "starts it")
         }
-        State::Broken(Break::ContainerGone { .. }) => {
+        MinikubeState::Broken(Break::ContainerGone { .. }) => {
             (format!("a node's container of the profile `{profile}` was removed"), "creates it again")
         }
-        State::Broken(Break::Foreign(name)) => (
+        MinikubeState::Broken(Break::Foreign(name)) => (
             format!("the container `{name}` is no longer a node of the profile `{profile}`"),
             "says what to do",
         ),
-        state @ State::Broken(Break::ServiceDown(_) | Break::BackOff { .. } | Break::DiskFull) => {
+        state @ MinikubeState::Broken(Break::ServiceDown(_) | Break::BackOff { .. } | Break::DiskFull) => {
             return Ok(minikube::refusal(profile, &state));
         }
         // An API server that is silent may be restarting, and its entry being written.
-        State::Running(_) | State::Broken(_) => return Ok(None),
+        MinikubeState::Running(_) | MinikubeState::Broken(_) => return Ok(None),
     };
-    let fault = Code::NodeStopped.fault(Kind::Minikube, format!("{what} during the run"));
+    let fault = Code::NodeStopped.fault(FaultKind::Minikube, format!("{what} during the run"));
     Ok(Some(fault.hint(format!("`todo up` {hint}: what is done already stays as it is"))))
 }
 
@@ -223,7 +228,7 @@ fn silent(project: &Project, why: &str) -> Fault {
             let context = &other.context;
             let message =
                 format!("the API server of the context `{context}` has not answered for {seconds} s");
-            Code::ClusterUnreachable.fault(Kind::Apply, why.to_owned()).context(message).hint(format!(
+            Code::ClusterUnreachable.fault(FaultKind::Apply, why.to_owned()).context(message).hint(format!(
                 "see whether it can be reached: `kubectl --context {context} get nodes`, then run this again"
             ))
         }
@@ -232,9 +237,9 @@ fn silent(project: &Project, why: &str) -> Fault {
             let message = format!(
                 "the API server of the profile `{profile}` has not answered for {seconds} s, though its node runs"
             );
-            Code::ClusterUnreachable.fault(Kind::Minikube, why.to_owned()).context(message).hint(format!(
-                "see why: `minikube logs -p {profile} --length=50`; `todo up` repairs what it can"
-            ))
+            Code::ClusterUnreachable.fault(FaultKind::Minikube, why.to_owned()).context(message).hint(
+                format!("see why: `minikube logs -p {profile} --length=50`; `todo up` repairs what it can"),
+            )
         }
     }
 }
@@ -242,7 +247,7 @@ fn silent(project: &Project, why: &str) -> Fault {
 /// No node reports any more, so nothing that is said of pods is true.
 fn unreported(project: &Project, names: &str, first: &str) -> Fault {
     let fault = Code::KubeletNotReporting
-        .fault(Kind::Minikube, format!("the kubelet of {names} has stopped reporting"));
+        .fault(FaultKind::Minikube, format!("the kubelet of {names} has stopped reporting"));
     match &project.elsewhere {
         Some(other) => {
             fault.hint(format!("see why: `kubectl --context {} describe node {first}`", other.context))

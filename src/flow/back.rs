@@ -7,16 +7,16 @@ use crate::cli;
 use crate::cluster::ApplyOptions;
 use crate::cluster::Target;
 use crate::cluster::apply;
+use crate::cluster::finalize;
 use crate::cluster::forced_rollback;
 use crate::cluster::revision;
 use crate::cluster::revision::Earlier;
 use crate::cluster::rollout;
-use crate::cluster::settle;
 use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::flow::flags::limits;
 use crate::flow::redaction;
@@ -41,13 +41,13 @@ pub(crate) async fn to(run: &Run, target: &Target, earlier: Earlier, wait: &cli:
         Box::pin(redaction::cluster(run, target, Step::Apply)),
     )
     .await?;
-    settle(run, target, applied).await.map(drop)
+    finalize(run, target, applied).await.map(drop)
 }
 
 /// After `fault`, goes back to the last revision that ran well. Returns what the run ends with: the fault, and where
 /// that left the cluster.
 pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::Wait) -> Fault {
-    if fault.kind != Kind::Rollout {
+    if fault.kind != FaultKind::Rollout {
         return fault;
     }
     let newest = match revision::history(run, target).await {
@@ -70,7 +70,7 @@ pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::
     match back.await {
         Ok(()) => fault
             .hint(format!("rolled back to revision {number} (healthy); `todo up` tries the new one again")),
-        Err(why) if matches!(why.kind, Kind::Interrupted | Kind::Terminated) => why,
+        Err(why) if matches!(why.kind, FaultKind::Interrupted | FaultKind::Terminated) => why,
         Err(why) => stuck(fault, &format!("rollback to revision {number} failed"), why),
     }
 }

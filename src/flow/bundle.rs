@@ -3,10 +3,10 @@
 //! Each file is redacted as it is printed, and then searched once more for every secret value, as it is and in base64: where one is
 //! found, nothing is written.
 
-use crate::answer::record::Record;
+use crate::answer::record::RunRecord;
 use crate::event::Code;
 use crate::event::Finding;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::file;
@@ -31,12 +31,12 @@ use std::path::PathBuf;
 const TELLING: usize = 6;
 
 /// A file of the archive.
-type Entry = (&'static str, String);
+type BundleEntry = (&'static str, String);
 
 /// Writes the archive, and returns where.
 pub(crate) fn bundle(run: &Run, project: &Project, findings: &[Finding], path: &Path) -> Result<PathBuf> {
     let path = run.world.absolute(path);
-    let entries: Vec<Entry> = entries(run, project, findings)
+    let entries: Vec<BundleEntry> = entries(run, project, findings)
         .into_iter()
         .map(|(name, text)| (name, redacted(run, &text)))
         .collect();
@@ -44,17 +44,18 @@ pub(crate) fn bundle(run: &Run, project: &Project, findings: &[Finding], path: &
     let secrets: Vec<&[u8]> = secrets.iter().map(Secret::expose).collect();
     if let Some(name) = with_secret(&entries, &secrets) {
         return Err(Code::InternalError.fault(
-            Kind::Internal,
+            FaultKind::Internal,
             format!("a secret value would be in `{name}` of the archive; nothing was written"),
         ));
     }
     let archive = packed(&entries);
     let written = archive.and_then(|bytes| replace::create(&path)?.write_all(&bytes));
-    written.or_fault(Code::FileNotWritable, Kind::Usage, || format!("cannot write {}", path.display()))?;
+    written
+        .or_fault(Code::FileNotWritable, FaultKind::Usage, || format!("cannot write {}", path.display()))?;
     Ok(path)
 }
 
-fn entries(run: &Run, project: &Project, findings: &[Finding]) -> Vec<Entry> {
+fn entries(run: &Run, project: &Project, findings: &[Finding]) -> Vec<BundleEntry> {
     let world = &run.world;
     let set = [
         "CI",
@@ -76,8 +77,9 @@ fn entries(run: &Run, project: &Project, findings: &[Finding]) -> Vec<Entry> {
     );
     let deploy = file::read_text(&project.file, file::TEXT).unwrap_or_else(|error| error.to_string());
     let cluster = project.minikube.profile.as_str();
-    let is_alike = |record: &Record| record.is_of(project.name.as_str(), project.namespace.as_str(), cluster);
-    let runs = runs::read(&run.world, is_alike);
+    let is_alike =
+        |record: &RunRecord| record.is_of(project.name.as_str(), project.namespace.as_str(), cluster);
+    let runs = runs::load(&run.world, is_alike);
     vec![
         ("about.txt", about),
         ("deploy.toml", deploy),
@@ -101,7 +103,7 @@ fn redacted(run: &Run, text: &str) -> String {
 }
 
 /// The file that a secret is in.
-fn with_secret(entries: &[Entry], secrets: &[&[u8]]) -> Option<&'static str> {
+fn with_secret(entries: &[BundleEntry], secrets: &[&[u8]]) -> Option<&'static str> {
     let forms = secrets.iter().filter(|secret| secret.len() >= TELLING);
     let forms: Vec<Vec<u8>> =
         forms.flat_map(|secret| [secret.to_vec(), STANDARD_NO_PAD.encode(secret).into_bytes()]).collect();
@@ -111,7 +113,7 @@ fn with_secret(entries: &[Entry], secrets: &[&[u8]]) -> Option<&'static str> {
     entries.iter().find(|(_, text)| holds(text)).map(|(name, _)| *name)
 }
 
-fn packed(entries: &[Entry]) -> io::Result<Vec<u8>> {
+fn packed(entries: &[BundleEntry]) -> io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
     for (name, text) in entries {
         let mut header = tar::Header::new_ustar();

@@ -5,13 +5,13 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::flow::Answer;
-use crate::flow::gather::gather;
+use crate::flow::load::gather;
 use crate::flow::reach;
 use crate::flow::reach::ClusterHandle;
-use crate::flow::reach::Now;
+use crate::flow::reach::ClusterState;
 use crate::go_base64;
 use crate::manifest::Object;
 use crate::minikube;
@@ -23,9 +23,9 @@ use crate::project::name::DataKey;
 use crate::project::name::ObjectName;
 use crate::project::secret::Secret;
 use crate::run::Run;
+use crate::service::check::CheckResult;
 use crate::service::check::CheckRunner;
-use crate::service::check::Checked;
-use crate::service::check::Cluster;
+use crate::service::check::CheckTarget;
 use futures::FutureExt;
 use serde_json::json;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ pub(crate) async fn late(
     objects: &[Object],
 ) -> Vec<Finding> {
     let checks: Vec<&Check> = project.checks.iter().filter(|check| by_node(check)).collect();
-    let checked = ask(run, project, Some(cluster), objects, &checks, false).await;
+    let checked = run_checks(run, project, Some(cluster), objects, &checks, false).await;
     checked.unwrap_or_default().into_iter().filter_map(|check| check.finding).collect()
 }
 
@@ -109,8 +109,8 @@ async fn part(
         return Ok(());
     }
     let step = run.sink.step(Step::Check);
-    let checked = ask(run, project, cluster, objects, &checks, true).await?;
-    let (broken, weak): (Vec<&Checked>, Vec<&Checked>) =
+    let checked = run_checks(run, project, cluster, objects, &checks, true).await?;
+    let (broken, weak): (Vec<&CheckResult>, Vec<&CheckResult>) =
         checked.iter().filter(|check| check.finding.is_some()).partition(|check| check.required);
     for finding in weak.into_iter().filter_map(|item| item.finding.clone()) {
         run.sink.warn(finding);
@@ -120,8 +120,8 @@ async fn part(
         return Ok(());
     }
     let (kind, message) = match broken[0].when {
-        When::Before => (Kind::Prerequisite, "a check that has to pass before the rollout failed"),
-        When::After | When::Change => (Kind::Service, "a check of the application failed"),
+        When::Before => (FaultKind::Prerequisite, "a check that has to pass before the rollout failed"),
+        When::After | When::Change => (FaultKind::Service, "a check of the application failed"),
     };
     let fault = Code::CheckFailed
         .fault(kind, message)
@@ -129,19 +129,19 @@ async fn part(
     Err(fault.hint("`todo check` asks again; a check that the project can do without has `required = false`"))
 }
 
-fn passed(checked: &[Checked]) -> String {
+fn passed(checked: &[CheckResult]) -> String {
     let passed = checked.iter().filter(|check| check.outcome == Outcome::Done).count();
     format!("{passed} of {} passed", checked.len())
 }
 
-async fn ask(
+async fn run_checks(
     run: &Run,
     project: &Project,
     cluster: Option<&ClusterHandle>,
     objects: &[Object],
     checks: &[&Check],
     patient: bool,
-) -> Result<Vec<Checked>> {
+) -> Result<Vec<CheckResult>> {
     let profile = &project.minikube.profile;
     let inside = |script: String| {
         async move {
@@ -154,7 +154,7 @@ async fn ask(
         Some(cluster) => Some((cluster.target(run, project).await?, &cluster.reach)),
         None => None,
     };
-    let cluster = target.as_ref().map(|(target, reach)| Cluster {
+    let cluster = target.as_ref().map(|(target, reach)| CheckTarget {
         client: &target.client,
         namespace: &target.namespace,
         reach,
@@ -180,10 +180,10 @@ fn value(objects: &[Object], name: &ObjectName, key: &DataKey) -> Option<Secret>
 pub async fn check(run: &Run, project: &Arc<Project>) -> Result<Answer> {
     let gathered = gather(run, project).await?;
     let now = reach::look_patiently(run, project).await?;
-    let cluster = if let Now::There(cluster) = &now { Some(&**cluster) } else { None };
+    let cluster = if let ClusterState::Running(cluster) = &now { Some(&**cluster) } else { None };
     let checks: Vec<&Check> = project.checks.iter().collect();
     let objects = &gathered.plan.objects;
-    let checked = ask(run, project, cluster, objects, &checks, false).await?;
+    let checked = run_checks(run, project, cluster, objects, &checks, false).await?;
     for finding in checked.iter().filter_map(|check| check.finding.clone()) {
         run.sink.warn(finding);
     }
@@ -191,28 +191,28 @@ pub async fn check(run: &Run, project: &Arc<Project>) -> Result<Answer> {
 }
 
 /// As `up` would have ended: what is missing before it comes first.
-fn code(checked: &[Checked]) -> u8 {
+fn code(checked: &[CheckResult]) -> u8 {
     let failed = |early: bool| {
-        let is_meant = |check: &&Checked| (check.when == When::Before) == early;
+        let is_meant = |check: &&CheckResult| (check.when == When::Before) == early;
         checked.iter().filter(is_meant).any(|check| check.required && check.outcome == Outcome::Failed)
     };
     if failed(true) {
-        Kind::Prerequisite.exit_code()
+        FaultKind::Prerequisite.exit_code()
     } else if failed(false) {
-        Kind::Service.exit_code()
+        FaultKind::Service.exit_code()
     } else {
         0
     }
 }
 
-fn listing(checked: &[Checked]) -> Listing {
-    let result = |check: &Checked| match (check.outcome, check.required) {
+fn listing(checked: &[CheckResult]) -> Listing {
+    let result = |check: &CheckResult| match (check.outcome, check.required) {
         (Outcome::Done, _) => "passed",
         (Outcome::Skipped, _) => "skipped",
         (_, true) => "failed",
         (_, false) => "missing",
     };
-    let from = |check: &Checked| if check.from == From::Cluster { "cluster" } else { "host" };
+    let from = |check: &CheckResult| if check.from == From::Cluster { "cluster" } else { "host" };
     let rows = checked.iter().map(|check| {
         let took = format!("{} ms", check.took.as_millis());
         [&check.name, result(check), from(check), &check.what, &took, &check.answer]

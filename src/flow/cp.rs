@@ -13,7 +13,7 @@ use crate::cluster::exec::pack::pack;
 use crate::event::Code;
 use crate::event::Step;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::connected::deployed;
@@ -73,7 +73,7 @@ pub async fn cp(run: &Run, project: &Project, flags: &cli::Cp) -> Result<Answer>
 
 fn no_container() -> Fault {
     Code::ArgumentInvalid
-        .fault(Kind::Usage, "one of the two paths has to be in a container, as `NAME:PATH`")
+        .fault(FaultKind::Usage, "one of the two paths has to be in a container, as `NAME:PATH`")
         .hint("a path of this machine with a colon is written with a directory: `./a:b`")
 }
 
@@ -106,7 +106,7 @@ async fn out_of(run: &Run, container: &Container, from: &Split, to: PathBuf) -> 
 
 async fn into(run: &Run, container: &Container, from: PathBuf, is_content: bool, to: &Split) -> Result<()> {
     if let Err(error) = from.symlink_metadata() {
-        return Err(Fault { kind: Kind::Usage, ..not_copied(&format!("{}: {error}", from.display())) });
+        return Err(Fault { kind: FaultKind::Usage, ..not_copied(&format!("{}: {error}", from.display())) });
     }
     let name = from.file_name().and_then(|name| name.to_str()).filter(|_| !is_content).unwrap_or(".");
     let (directory, name) = match &to.name {
@@ -182,7 +182,7 @@ async fn tar(
 }
 
 fn not_copied(why: &str) -> Fault {
-    Code::CopyFailed.fault(Kind::Rollout, why.to_owned()).context("the copy is not complete")
+    Code::CopyFailed.fault(FaultKind::Rollout, why.to_owned()).context("the copy is not complete")
 }
 
 /// An end of a pipe for what reads and writes without `async`, on a thread of its own.

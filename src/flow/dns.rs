@@ -5,7 +5,7 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::flow::reach;
 use crate::flow::reach::ClusterHandle;
-use crate::flow::reach::Now;
+use crate::flow::reach::ClusterState;
 use crate::minikube;
 use crate::project::Project;
 use crate::project::name::Namespace;
@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// What was seen; `None` where nobody could be asked.
 #[derive(Debug, Clone, Copy, Default)]
-struct Seen {
+struct Resolution {
     /// Whether this machine finds the name.
     here: Option<bool>,
     /// Whether the node does.
@@ -33,7 +33,7 @@ struct Seen {
 
 /// What is wrong with names here and in the cluster, as far as it runs.
 pub(crate) async fn findings(run: &Run, project: &Project) -> Vec<Finding> {
-    let mut seen = Seen::default();
+    let mut seen = Resolution::default();
     // A proxy is given the name as it is.
     let proxy = ["HTTPS_PROXY", "https_proxy"].iter().any(|name| run.world.var(name).is_some());
     let asked = !proxy && !project.images.is_empty();
@@ -41,14 +41,14 @@ pub(crate) async fn findings(run: &Run, project: &Project) -> Vec<Finding> {
         let found = tokio::time::timeout(LIMIT, tokio::net::lookup_host((NAME, 443))).await;
         seen.here = Some(found.is_ok_and(|found| found.is_ok_and(|mut all| all.next().is_some())));
     }
-    if let Ok(Now::There(cluster)) = reach::look(run, project).await {
+    if let Ok(ClusterState::Running(cluster)) = reach::inspect(run, project).await {
         seen.pods = pods(run, project, &cluster).await;
         if asked && project.elsewhere.is_none() {
             let printed = minikube::inside(run, &project.minikube.profile, &script()).await;
             seen.node = printed.ok().and_then(|printed| resolves(&printed));
         }
     }
-    judge(seen, project.minikube.profile.as_str())
+    compare(seen, project.minikube.profile.as_str())
 }
 
 async fn pods(run: &Run, project: &Project, cluster: &ClusterHandle) -> Option<usize> {
@@ -73,7 +73,7 @@ fn resolves(printed: &str) -> Option<bool> {
     }
 }
 
-fn judge(seen: Seen, profile: &str) -> Vec<Finding> {
+fn compare(seen: Resolution, profile: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     match (seen.here, seen.node) {
         (Some(false), Some(false) | None) => {
@@ -101,29 +101,29 @@ fn judge(seen: Seen, profile: &str) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::Seen;
-    use super::judge;
+    use super::Resolution;
+    use super::compare;
     use super::resolves;
     use crate::event::Code;
 
     #[test]
     fn whoever_finds_no_names_is_told() {
-        let all = Seen { here: Some(true), node: Some(true), pods: Some(1) };
+        let all = Resolution { here: Some(true), node: Some(true), pods: Some(1) };
         for (seen, codes) in [
-            (Seen::default(), &[] as &[Code]),
+            (Resolution::default(), &[] as &[Code]),
             (all, &[]),
-            (Seen { here: Some(false), ..Seen::default() }, &[Code::DnsLookupFailed]),
-            (Seen { here: Some(false), node: Some(false), ..all }, &[Code::DnsLookupFailed]),
+            (Resolution { here: Some(false), ..Resolution::default() }, &[Code::DnsLookupFailed]),
+            (Resolution { here: Some(false), node: Some(false), ..all }, &[Code::DnsLookupFailed]),
             // What the node has by its own way needs no more.
-            (Seen { here: Some(false), ..all }, &[]),
-            (Seen { node: Some(false), ..all }, &[Code::NodeDnsBroken]),
+            (Resolution { here: Some(false), ..all }, &[]),
+            (Resolution { node: Some(false), ..all }, &[Code::NodeDnsBroken]),
             (
-                Seen { node: Some(false), pods: Some(0), ..all },
+                Resolution { node: Some(false), pods: Some(0), ..all },
                 &[Code::NodeDnsBroken, Code::ClusterDnsNotReady],
             ),
-            (Seen { pods: Some(0), ..Seen::default() }, &[Code::ClusterDnsNotReady]),
+            (Resolution { pods: Some(0), ..Resolution::default() }, &[Code::ClusterDnsNotReady]),
         ] {
-            let found = judge(seen, "mini");
+            let found = compare(seen, "mini");
             let named: Vec<Code> = found.iter().map(|finding| finding.code).collect();
             assert_eq!(named, codes, "{seen:?}: {found:?}");
             assert!(found.iter().all(|finding| finding.help.is_some()));

@@ -7,7 +7,7 @@ use crate::cli;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::bundle;
@@ -20,7 +20,7 @@ use serde_json::json;
 
 /// What keeps `up` from using the profile, whether or not it runs. Where the engine cannot be asked, that is told already.
 async fn profile(run: &Run, project: &Project) -> Option<Finding> {
-    let state = minikube::look(run, &project.minikube).await.ok()?;
+    let state = minikube::inspect(run, &project.minikube).await.ok()?;
     let fault = minikube::refusal(&project.minikube.profile, &state)?;
     let finding = Finding { severity: Severity::Error, ..fault.code.warning(fault.causes().join(": ")) };
     Some(finding.help(fault.hints.join("; ")))
@@ -58,7 +58,7 @@ pub async fn doctor(run: &Run, project: &Project, flags: &cli::Doctor) -> Result
     let bundle = bundle.map(|path| path.display().to_string());
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         let fault = Code::PrerequisiteMissing
-            .fault(Kind::Prerequisite, "a prerequisite is missing")
+            .fault(FaultKind::Prerequisite, "a prerequisite is missing")
             .findings(findings);
         return Err(match bundle {
             Some(path) => fault.hint(format!("the archive for a report is `{path}`")),

@@ -11,13 +11,13 @@ use crate::cluster::helm::Where;
 use crate::cluster::hook;
 use crate::cluster::lock;
 use crate::cluster::release;
-use crate::cluster::release::Record;
+use crate::cluster::release::ReleaseRecord;
 use crate::cluster::remove;
 use crate::cluster::remove_keeping_namespaces;
 use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::alive::while_up;
@@ -27,13 +27,13 @@ use crate::flow::hosts;
 use crate::flow::owner;
 use crate::flow::reach;
 use crate::flow::reach::ClusterHandle;
-use crate::flow::reach::Now;
+use crate::flow::reach::ClusterState;
 use crate::flow::redaction;
 use crate::image;
 use crate::manifest::hook::Moment;
 use crate::minikube;
 use crate::minikube::Break;
-use crate::minikube::State;
+use crate::minikube::MinikubeState;
 use crate::project::Project;
 use crate::run::Run;
 
@@ -45,18 +45,18 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
             other.name
         );
         return Err(Code::ArgumentInvalid
-            .fault(Kind::Usage, message)
+            .fault(FaultKind::Usage, message)
             .hint("omit `--stop` and `--delete`; `--purge` deletes the project's volumes, too"));
     }
     match reach::recovered(run, project).await? {
         // With the cluster goes everything in it.
         _ if flags.delete => {}
-        Now::There(cluster) => {
+        ClusterState::Running(cluster) => {
             let target = cluster.target(run, project).await?;
             let work = lock::scope(run, &target, take_away(run, project, &cluster, &target, flags));
             while_up(run, project, &target, Box::pin(work)).await?;
         }
-        Now::Not(state) => out_of_reach(run, project, &state)?,
+        ClusterState::NotRunning(state) => out_of_reach(run, project, &state)?,
     }
     forwards::end(run, project, None).await?;
     hosts::gone(run, project, flags.hosts);
@@ -74,26 +74,28 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
 }
 
 /// What the project has in a cluster that cannot be asked. Only where that is nothing, nothing is said.
-fn out_of_reach(run: &Run, project: &Project, state: &State) -> Result<()> {
+fn out_of_reach(run: &Run, project: &Project, state: &MinikubeState) -> Result<()> {
     let profile = &project.minikube.profile;
     if let Some(fault) = minikube::refusal(profile, state) {
         return Err(fault.context("nothing was deleted"));
     }
     let way = "start it with `todo up`, then run `todo down`; `todo down --delete` deletes the whole cluster";
     let why = match state {
-        State::Running(_) | State::Absent | State::Broken(Break::ContainerGone { volume: false }) => {
+        MinikubeState::Running(_)
+        | MinikubeState::Absent
+        | MinikubeState::Broken(Break::ContainerGone { volume: false }) => {
             return Ok(());
         }
-        State::Stopped => {
+        MinikubeState::Stopped => {
             let asleep =
                 format!("the profile `{profile}` is stopped: what the project has in it stays there");
             run.sink.warn(Code::ProfileNotRunning.warning(asleep).help(way));
             return Ok(());
         }
-        State::Paused(_) => format!("the profile `{profile}` is paused"),
-        State::Broken(why) => format!("the profile `{profile}` cannot be used: {why}"),
+        MinikubeState::Paused(_) => format!("the profile `{profile}` is paused"),
+        MinikubeState::Broken(why) => format!("the profile `{profile}` cannot be used: {why}"),
     };
-    Err(Code::ProfileNotRunning.fault(Kind::Minikube, why).context("nothing was deleted").hint(way))
+    Err(Code::ProfileNotRunning.fault(FaultKind::Minikube, why).context("nothing was deleted").hint(way))
 }
 
 async fn take_away(
@@ -105,7 +107,7 @@ async fn take_away(
 ) -> Result<()> {
     let step = run.sink.step(Step::Remove);
     let adopt = owner::check(run, project, target, None, flags.adopt, Doing::Down).await?;
-    let mut record = release::read(run, target).await?;
+    let mut record = release::load(run, target).await?;
     let purge = flags.purge;
     let charts = !record.releases.is_empty();
     if charts {
@@ -133,7 +135,7 @@ async fn begin(
     run: &Run,
     target: &Target,
     cluster: &ClusterHandle,
-    record: &mut Record,
+    record: &mut ReleaseRecord,
     flags: &cli::Down,
 ) -> Result<()> {
     if !flags.no_hooks {
@@ -152,7 +154,7 @@ async fn begin(
 }
 
 /// What charts do when their objects are gone; then goes what their hooks have left, and what was written down.
-async fn end(run: &Run, target: &Target, mut record: Record, flags: &cli::Down) -> Result<()> {
+async fn end(run: &Run, target: &Target, mut record: ReleaseRecord, flags: &cli::Down) -> Result<()> {
     if !flags.no_hooks {
         hooks::recorded(run, target, &record, Moment::PostDelete, &Limits::default()).await?;
     }
@@ -167,10 +169,10 @@ async fn end(run: &Run, target: &Target, mut record: Record, flags: &cli::Down) 
 mod tests {
     use super::out_of_reach;
     use crate::event::EventKind;
-    use crate::fault::Kind;
+    use crate::fault::FaultKind;
     use crate::minikube::Break;
+    use crate::minikube::MinikubeState;
     use crate::minikube::Pause;
-    use crate::minikube::State;
     use crate::project::check::sample;
     use crate::run::Run;
     use crate::world::World;
@@ -180,13 +182,16 @@ mod tests {
     fn what_cannot_be_asked_is_not_called_gone() {
         let project = sample(Path::new("/p"), "");
         let (run, mut events, _) = Run::fake(World::fake("/", [("", ""); 0]));
-        let ended = |state: State| out_of_reach(&run, &project, &state).map_err(|fault| fault.kind);
-        assert_eq!(ended(State::Absent), Ok(()));
-        assert_eq!(ended(State::Broken(Break::ContainerGone { volume: false })), Ok(()));
-        assert_eq!(ended(State::Broken(Break::ApiDown("times out".to_owned()))), Err(Kind::Minikube));
-        assert_eq!(ended(State::Paused(Pause::Container)), Err(Kind::Minikube));
+        let ended = |state: MinikubeState| out_of_reach(&run, &project, &state).map_err(|fault| fault.kind);
+        assert_eq!(ended(MinikubeState::Absent), Ok(()));
+        assert_eq!(ended(MinikubeState::Broken(Break::ContainerGone { volume: false })), Ok(()));
+        assert_eq!(
+            ended(MinikubeState::Broken(Break::ApiDown("times out".to_owned()))),
+            Err(FaultKind::Minikube)
+        );
+        assert_eq!(ended(MinikubeState::Paused(Pause::Container)), Err(FaultKind::Minikube));
         assert!(events.try_recv().is_err());
-        assert_eq!(ended(State::Stopped), Ok(()));
+        assert_eq!(ended(MinikubeState::Stopped), Ok(()));
         let Ok(reported) = events.try_recv() else { panic!("nothing is said of what stays there") };
         assert!(matches!(reported.kind, EventKind::Warned { .. }), "{reported:?}");
     }

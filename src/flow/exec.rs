@@ -11,7 +11,7 @@ use crate::cluster::exec::Size;
 use crate::event::Code;
 use crate::event::Step;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::file;
 use crate::flow::Answer;
@@ -93,7 +93,7 @@ impl Session {
             })
         };
         match run.or_stopped(running).await? {
-            Ok(code) => Ok(u8::try_from(code).unwrap_or(Kind::Internal.exit_code())),
+            Ok(code) => Ok(u8::try_from(code).unwrap_or(FaultKind::Internal.exit_code())),
             // A reader that has left is no failure, as of any answer.
             Err(NotRun::Unwritten(error)) if file::has_no_reader(&error) => Ok(0),
             Err(why) => Err(self.fault(&why)),
@@ -115,11 +115,11 @@ impl Session {
 pub(crate) fn not_run(container: &Container, why: &NotRun) -> Fault {
     let Container { pod, container, .. } = container;
     let (code, kind) = match why {
-        NotRun::ProgramNotFound(_) => (Code::ProgramNotInImage, Kind::Usage),
-        NotRun::Refused { .. } => (Code::CommandNotStarted, Kind::Rollout),
-        NotRun::Disconnected(_) => (Code::ContainerConnectionLost, Kind::Rollout),
-        NotRun::Unwritten(_) => (Code::OutputNotWritable, Kind::Internal),
-        NotRun::InputCannotEnd => (Code::CommandNotStarted, Kind::Usage),
+        NotRun::ProgramNotFound(_) => (Code::ProgramNotInImage, FaultKind::Usage),
+        NotRun::Refused { .. } => (Code::CommandNotStarted, FaultKind::Rollout),
+        NotRun::Disconnected(_) => (Code::ContainerConnectionLost, FaultKind::Rollout),
+        NotRun::Unwritten(_) => (Code::OutputNotWritable, FaultKind::Internal),
+        NotRun::InputCannotEnd => (Code::CommandNotStarted, FaultKind::Usage),
     };
     let fault = code
         .fault(kind, why.to_string())

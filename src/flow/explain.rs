@@ -5,7 +5,7 @@ use crate::cluster::Dump;
 use crate::cluster::Explained;
 use crate::cluster::explain as judged;
 use crate::event::Code;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::file;
@@ -22,26 +22,26 @@ use std::path::Path;
 /// compute for long: when the user stops the run, it is left behind.
 pub async fn explain(run: &Run, path: &Path) -> Result<Answer> {
     let (of, path) = (run.clone(), path.to_owned());
-    let judging = tokio::task::spawn_blocking(move || judge(&of, &path));
-    judging.await.or_fault(Code::InternalError, Kind::Internal, || {
+    let judging = tokio::task::spawn_blocking(move || diagnose(&of, &path));
+    judging.await.or_fault(Code::InternalError, FaultKind::Internal, || {
         "internal error while judging the objects".to_owned()
     })?
 }
 
-fn judge(run: &Run, path: &Path) -> Result<Answer> {
+fn diagnose(run: &Run, path: &Path) -> Result<Answer> {
     let (text, file) = if path == Path::new("-") {
         (file::read_stream(std::io::stdin().lock(), file::OBJECTS), Path::new("standard input"))
     } else {
         (file::read_text(&run.world.absolute(path), file::OBJECTS), path)
     };
     let text = text
-        .or_fault(Code::FileUnreadable, Kind::Usage, || format!("cannot read `{}`", file.display()))
+        .or_fault(Code::FileUnreadable, FaultKind::Usage, || format!("cannot read `{}`", file.display()))
         .map_err(|fault| {
             fault.hint("name a file, or pipe the objects in: `kubectl get all -o yaml | todo explain -`")
         })?;
-    let (dump, ending) = Dump::read(&text, file).map_err(|mistakes| {
+    let (dump, ending) = Dump::parse(&text, file).map_err(|mistakes| {
         Code::ManifestInvalid
-            .fault(Kind::Usage, format!("`{}` cannot be read", file.display()))
+            .fault(FaultKind::Usage, format!("`{}` cannot be read", file.display()))
             .findings(mistakes)
     })?;
     drop(text);
@@ -58,7 +58,7 @@ fn judge(run: &Run, path: &Path) -> Result<Answer> {
         below: explained.iter().map(below).collect(),
         nothing: "no objects that have a health",
         json: serde_json::to_value(&explained)
-            .or_fault(Code::InternalError, Kind::Internal, || "cannot write the verdicts".to_owned())?,
+            .or_fault(Code::InternalError, FaultKind::Internal, || "cannot write the verdicts".to_owned())?,
     }))
 }
 

@@ -5,11 +5,11 @@ use crate::cluster::Doing;
 use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::flow::Answer;
-use crate::flow::Held;
-use crate::flow::Open;
+use crate::flow::HeldForward;
+use crate::flow::OpenUrl;
 use crate::flow::forwards;
 use crate::flow::open;
 use crate::flow::owner;
@@ -52,17 +52,17 @@ pub async fn forward(run: &Run, project: &Project, flags: &cli::Forward) -> Resu
         run.sink.warn(note);
     }
     let url = lead.address(forward.address());
-    forward.tell(run, (&lead.service, lead.port.number), &url);
+    forward.report(run, (&lead.service, lead.port.number), &url);
     step.finish(Outcome::Done, Some(format!("{url} leads to {}:{}", lead.service, lead.port.number)));
     let held = match forward.into_here() {
         None => None,
         Some(forward) => {
             let cluster = cluster_uid(client).await.ok().flatten();
             let watched = Watched { services: vec![(namespace.clone(), lead.service)], cluster };
-            Some(Box::new(Held { forward, watched, owner }))
+            Some(Box::new(HeldForward { forward, watched, owner }))
         }
     };
-    Ok(Answer::Url(Open { url, held, unwritten: None }))
+    Ok(Answer::Url(OpenUrl { url, held, unwritten: None }))
 }
 
 /// Ends those that run in the background.
@@ -71,7 +71,7 @@ async fn stop(run: &Run, project: &Project, flags: &cli::Forward) -> Result<Answ
     let ended = forwards::end(run, project, name).await?;
     let Some(name) = name.filter(|_| ended == 0) else { return Ok(Answer::Nothing) };
     let fault = Code::PortForwardNotFound
-        .fault(Kind::Service, format!("no port-forward to `{name}` runs in the background"));
+        .fault(FaultKind::Service, format!("no port-forward to `{name}` runs in the background"));
     let others = forwards::list(run, project)?;
     let others: Vec<String> = others.iter().map(|other| format!("`{}`", other.record.spec.service)).collect();
     Err(if others.is_empty() {

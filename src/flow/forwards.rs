@@ -5,7 +5,7 @@ use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::exec;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::reach;
@@ -20,7 +20,7 @@ use crate::service::detached::process;
 pub async fn process(run: &Run, spec: &str) -> Result<()> {
     exec::new_session();
     let doing = || "`todo up` and `todo forward --detach` start this command themselves".to_owned();
-    let spec: Spec = serde_json::from_str(spec).or_fault(Code::PortForwardFailed, Kind::Usage, doing)?;
+    let spec: Spec = serde_json::from_str(spec).or_fault(Code::PortForwardFailed, FaultKind::Usage, doing)?;
     let owner = spec.owner.clone();
     // It notes in the record how it ended.
     run.shield(process::serve(run, &store(run)?, spec, async || reach::connect(run, &owner).await)).await
@@ -31,7 +31,7 @@ pub(crate) fn list(run: &Run, project: &Project) -> Result<Vec<Listed>> {
     // Who has no home has no forwards.
     let Some(store) = Store::open(&run.world) else { return Ok(Vec::new()) };
     let owner = reach::owner(run, project)?;
-    store.list(&owner).or_fault(Code::PortForwardFailed, Kind::Service, || {
+    store.list(&owner).or_fault(Code::PortForwardFailed, FaultKind::Service, || {
         format!("cannot use the folder {}", store.folder().display())
     })
 }
@@ -94,7 +94,7 @@ pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Res
     }
     if !findings.is_empty() {
         return Err(Code::PortForwardNotEnded
-            .fault(Kind::Service, "not every port-forward has ended")
+            .fault(FaultKind::Service, "not every port-forward has ended")
             .findings(findings));
     }
     step.finish(Outcome::Done, None);
@@ -104,7 +104,7 @@ pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Res
 fn store(run: &Run) -> Result<Store> {
     Store::open(&run.world).ok_or_else(|| {
         Code::HomeNotFound
-            .fault(Kind::Prerequisite, "there is no home directory for the state of port-forwards")
+            .fault(FaultKind::Prerequisite, "there is no home directory for the state of port-forwards")
             .hint("set one: `export XDG_STATE_HOME=/some/folder`")
     })
 }

@@ -6,7 +6,7 @@
 use crate::cluster::GENERATED;
 use crate::cluster::Target;
 use crate::event::Code;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::manifest::Object;
@@ -31,7 +31,7 @@ pub(crate) async fn generate(
         let name = spec.name.as_str();
         let secrets: Api<Secret> = Api::namespaced(target.client.clone(), target.namespace.as_str());
         let doing = "cannot read a Secret whose generated values are to stay";
-        let live = target.ask(run, name, doing, || secrets.get_opt(name)).await?;
+        let live = target.request(run, name, doing, || secrets.get_opt(name)).await?;
         let live = live.and_then(|secret| secret.data);
         let made = |object: &&mut Object| {
             object.kind() == "Secret" && object.name() == name && object.group().is_empty()
@@ -42,7 +42,7 @@ pub(crate) async fn generate(
                 let kept = live.as_ref().and_then(|data| data.get(key.as_str())).map(|value| value.0.clone());
                 let value = match kept {
                     Some(value) => value,
-                    None => random(*length).or_fault(Code::InternalError, Kind::Internal, || {
+                    None => random(*length).or_fault(Code::InternalError, FaultKind::Internal, || {
                         format!("cannot make a value for `{key}`")
                     })?,
                 };

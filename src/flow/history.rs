@@ -8,7 +8,7 @@ use crate::cluster::release;
 use crate::cluster::revision;
 use crate::event::Code;
 use crate::event::Step;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::Answer;
@@ -41,7 +41,7 @@ pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
         below: Vec::new(),
         nothing: "no revision yet: `todo up` makes the first",
         json: serde_json::to_value(&revisions)
-            .or_fault(Code::InternalError, Kind::Internal, || "cannot write the history".to_owned())?,
+            .or_fault(Code::InternalError, FaultKind::Internal, || "cannot write the history".to_owned())?,
     }))
 }
 
@@ -54,7 +54,7 @@ pub async fn rollback(run: &Run, project: &Project, flags: &cli::Rollback) -> Re
 
 async fn back_to(run: &Run, target: &Target, flags: &cli::Rollback) -> Result<Answer> {
     let earlier = revision::earlier(run, target, flags.revision).await?;
-    let mut record = release::read(run, target).await?;
+    let mut record = release::load(run, target).await?;
     let limits = limits(&flags.wait);
     let moments = [Moment::PreRollback, Moment::PostRollback];
     hooks::remember(run, target, &mut record, &moments).await?;

@@ -5,17 +5,17 @@
 //! project's own record's: a release is installed once its hooks have ended well.
 
 use crate::cluster::AppliedObject;
-use crate::cluster::Entry;
+use crate::cluster::InventoryEntry;
 use crate::cluster::Limits;
 use crate::cluster::Target;
 use crate::cluster::helm;
-use crate::cluster::helm::Found;
+use crate::cluster::helm::InstalledRelease;
 use crate::cluster::hook;
 use crate::cluster::release;
-use crate::cluster::release::Deployed;
-use crate::cluster::release::Record;
+use crate::cluster::release::ReleaseEntry;
+use crate::cluster::release::ReleaseRecord;
 use crate::event::Code;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::manifest::Object;
 use crate::manifest::Release;
@@ -32,7 +32,7 @@ mod leaving;
 /// keep: [`ReleasePlan::install`] → [`Installing::retire`] → [`Retiring::finish`].
 #[derive(Debug, Default)]
 pub(crate) struct ReleasePlan {
-    record: Record,
+    record: ReleaseRecord,
     changed: Vec<Changed>,
     /// Keys of releases that the record has and deploy.toml no longer has.
     gone: Vec<String>,
@@ -86,11 +86,11 @@ pub(crate) async fn owners(
         return Ok(adopted);
     }
     let message = "Helm already manages these releases; nothing was changed";
-    Err(Code::HelmReleaseOwned.fault(Kind::Apply, message).findings(findings))
+    Err(Code::HelmReleaseOwned.fault(FaultKind::Apply, message).findings(findings))
 }
 
 /// What Helm has made and the chart no longer makes would be nobody's when Helm has forgotten it.
-fn left_over(run: &Run, release: &Release, found: &Found) {
+fn left_over(run: &Run, release: &Release, found: &InstalledRelease) {
     let has = |(kind, name): &&(String, String)| {
         release.members.iter().any(|id| id.kind == *kind && id.name == *name)
     };
@@ -123,7 +123,7 @@ impl ReleasePlan {
         objects: &[Object],
         adopted: Vec<(String, String)>,
     ) -> Result<ReleasePlan> {
-        let record = release::read(run, target).await?;
+        let record = release::load(run, target).await?;
         let changed = releases.iter().filter_map(|release| {
             let digest = digest(release, objects);
             let known = record.releases.get(&key(release));
@@ -202,7 +202,8 @@ impl ReleasePlan {
             deployed.installed = true;
             deployed.helm = helm;
             let own = released.iter().filter(|_| helm.is_some());
-            deployed.objects = own.map(|item| Entry::for_resource(item.id.clone(), &item.resource)).collect();
+            deployed.objects =
+                own.map(|item| InventoryEntry::for_resource(item.id.clone(), &item.resource)).collect();
             deployed.digest = Some(change.digest.clone());
             deployed.hooks =
                 change.release.hooks.iter().map(|hook| Value::clone(&hook.object.value)).collect();
@@ -284,7 +285,7 @@ impl Changed {
 async fn note(
     run: &Run,
     target: &Target,
-    record: &mut Record,
+    record: &mut ReleaseRecord,
     release: &Release,
     hooks: &[&Hook],
 ) -> Result<()> {
@@ -302,11 +303,11 @@ async fn note(
     if *deployed == before { Ok(()) } else { release::write(run, target, record).await }
 }
 
-fn deployed<'r>(record: &'r mut Record, release: &Release) -> &'r mut Deployed {
-    record.releases.entry(key(release)).or_insert_with(|| Deployed {
+fn deployed<'r>(record: &'r mut ReleaseRecord, release: &Release) -> &'r mut ReleaseEntry {
+    record.releases.entry(key(release)).or_insert_with(|| ReleaseEntry {
         name: release.chart.release.clone(),
         namespace: release.namespace.to_string(),
-        ..Deployed::default()
+        ..ReleaseEntry::default()
     })
 }
 
@@ -329,7 +330,7 @@ fn digest(release: &Release, objects: &[Object]) -> String {
 pub(crate) async fn recorded(
     run: &Run,
     target: &Target,
-    record: &Record,
+    record: &ReleaseRecord,
     moment: Moment,
     limits: &Limits,
 ) -> Result<()> {
@@ -347,7 +348,7 @@ pub(crate) async fn recorded(
 pub(crate) async fn remember(
     run: &Run,
     target: &Target,
-    record: &mut Record,
+    record: &mut ReleaseRecord,
     moments: &[Moment],
 ) -> Result<()> {
     let before = record.clone();

@@ -10,7 +10,7 @@ use crate::replace::beside;
 use crate::run::Run;
 use crate::service::VerifiedUrl;
 use crate::service::hosts;
-use crate::service::hosts::Entry;
+use crate::service::hosts::HostsEntry;
 use crate::world::Os;
 use std::io;
 use std::path::Path;
@@ -19,7 +19,7 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Unwritten {
     project: String,
-    entries: Vec<Entry>,
+    entries: Vec<HostsEntry>,
 }
 
 impl Unwritten {
@@ -62,7 +62,7 @@ pub(crate) fn found(
     write: bool,
     yes: bool,
 ) -> Option<Unwritten> {
-    let mut entries: Vec<Entry> = verified.iter().filter_map(|item| item.unknown.clone()).collect();
+    let mut entries: Vec<HostsEntry> = verified.iter().filter_map(|item| item.unknown.clone()).collect();
     entries.dedup();
     if entries.is_empty() {
         return None;

@@ -5,7 +5,7 @@ use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Severity;
 use crate::event::Step;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::manifest::Object;
 use crate::minikube;
@@ -20,9 +20,9 @@ use crate::service::ingress;
 /// An Ingress of a class that nobody serves is a fault if people are to open the application through it, else a warning.
 pub(crate) async fn served(run: &Run, project: &Project, target: &Target, objects: &[Object]) -> Result<()> {
     let desired = project.minikube.addons.iter().any(|addon| addon == minikube::INGRESS);
-    let look = || ingress::look(&target.client, objects, desired);
+    let look = || ingress::inspect(&target.client, objects, desired);
     let doing = "cannot list the controllers of the Ingresses";
-    let need = Box::pin(target.ask(run, "ingress", doing, look)).await?;
+    let need = Box::pin(target.request(run, "ingress", doing, look)).await?;
     let opened = candidates(&project.services, objects, &Live::default()).unwrap_or_default();
     let (broken, weak): (Vec<_>, Vec<_>) = need.unserved.into_iter().partition(|(name, _)| {
         opened.iter().filter_map(|candidate| candidate.ingress.as_ref()).any(|front| front.name == *name)
@@ -34,7 +34,7 @@ pub(crate) async fn served(run: &Run, project: &Project, target: &Target, object
     if !broken.is_empty() {
         let message = "the Ingress that opens the application has no controller";
         let findings = broken.into_iter().map(|(_, finding)| finding);
-        let fault = Code::IngressControllerMissing.fault(Kind::Prerequisite, message).findings(findings);
+        let fault = Code::IngressControllerMissing.fault(FaultKind::Prerequisite, message).findings(findings);
         return Err(fault.hint("or open a Service with a NodePort: name it in deploy.toml, `[service.NAME]`"));
     }
     // Addons are minikube's; in a target's cluster a controller is its owner's affair.

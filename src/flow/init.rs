@@ -9,8 +9,8 @@ mod refused;
 
 use crate::cli::Init;
 use crate::discover::collection;
-use crate::discover::method::Kind as WayKind;
 use crate::discover::method::Method;
+use crate::discover::method::MethodKind as WayKind;
 use crate::discover::method::Programs;
 use crate::discover::method::Source;
 use crate::discover::proposal::Proposal;
@@ -23,7 +23,7 @@ use crate::discover::walk;
 use crate::event::Code;
 use crate::exec;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::Answer;
@@ -49,18 +49,18 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
     let root = path.parent().unwrap_or(Path::new("/")).to_owned();
     if path.exists() && !flags.force && !flags.list {
         return Err(Code::FileExists
-            .fault(Kind::Usage, format!("{} is there already", path.display()))
+            .fault(FaultKind::Usage, format!("{} is there already", path.display()))
             .hint("`todo plan` tells what it does")
             .hint("`todo init --force` writes it anew, and what you have written there is lost"));
     }
-    let survey = read(run, &root).await?;
+    let survey = survey_tree(run, &root).await?;
     if flags.list {
         return Ok(list(&survey));
     }
     let (method, rivals) = pick(run, flags, &survey).await?;
     if !method.broken.is_empty() {
         let fault = Code::ManifestInvalid
-            .fault(Kind::Usage, format!("{} cannot be read", method.title))
+            .fault(FaultKind::Usage, format!("{} cannot be read", method.title))
             .findings(method.broken.clone());
         return Err(others(
             fault.hint("nothing was written: fix them, then `todo init` again"),
@@ -91,7 +91,7 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
     let mut proposal = propose(&survey, method, rendered.as_deref(), &settled);
     if !proposal.wrong.is_empty() {
         let fault = Code::ComposeInvalid
-            .fault(Kind::Usage, format!("there can be no {}", method.title))
+            .fault(FaultKind::Usage, format!("there can be no {}", method.title))
             .findings(proposal.wrong);
         return Err(others(fault.hint("nothing was written"), &survey, method));
     }
@@ -121,7 +121,7 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
     let text = toml::write(&proposal);
     let project = check(&path, &text).map_err(|findings| {
         Code::InternalError
-            .fault(Kind::Internal, format!("the {NAME} that would be written is wrong"))
+            .fault(FaultKind::Internal, format!("the {NAME} that would be written is wrong"))
             .findings(findings)
     })?;
     write(run, flags, &root, &path, &text, &proposal)?;
@@ -142,12 +142,12 @@ fn target(run: &Run, asked: Option<&Path>) -> PathBuf {
     if path.is_dir() { path.join(NAME) } else { path }
 }
 
-async fn read(run: &Run, root: &Path) -> Result<Survey> {
+async fn survey_tree(run: &Run, root: &Path) -> Result<Survey> {
     let (of, folder) = (run.clone(), root.to_owned());
-    let walk = tokio::task::spawn_blocking(move || walk::look(&of, &folder));
+    let walk = tokio::task::spawn_blocking(move || walk::walk(&of, &folder));
     let broke = || "the walk through the folder broke".to_owned();
-    let tree = walk.await.or_fault(Code::InternalError, Kind::Internal, broke)?;
-    let tree = tree.or_fault(Code::FileUnreadable, Kind::Usage, || {
+    let tree = walk.await.or_fault(Code::InternalError, FaultKind::Internal, broke)?;
+    let tree = tree.or_fault(Code::FileUnreadable, FaultKind::Usage, || {
         format!("cannot read the folder {}", root.display())
     })?;
     if let Some(fault) = run.stopped() {
@@ -172,7 +172,7 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Me
     let Some(first) = survey.methods.first() else {
         let looked = survey.tree.files.len();
         return Err(Code::NothingToDeploy.fault(
-            Kind::Usage,
+            FaultKind::Usage,
             format!("nothing here says how it is deployed: {looked} files, and neither a Dockerfile nor a compose file, a chart, a kustomization or a manifest"),
         )
         .hint("go to the application's folder, or write a Dockerfile first"));
@@ -185,7 +185,7 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Me
         });
         return found.map(|method| (method, Vec::new())).ok_or_else(|| {
             let fault = Code::NothingToDeploy
-                .fault(Kind::Usage, format!("`{from}` is nothing that could be deployed"));
+                .fault(FaultKind::Usage, format!("`{from}` is nothing that could be deployed"));
             survey.methods.iter().fold(fault, |fault, method| {
                 fault.hint(format!("`--from {}`: {}", method.path, method.title))
             })
@@ -196,7 +196,7 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Me
         return bare.map(|method| (method, Vec::new())).ok_or_else(|| {
             Code::NothingToDeploy
                 .fault(
-                    Kind::Usage,
+                    FaultKind::Usage,
                     "there is neither a compose file nor a Dockerfile to write manifests after",
                 )
                 .hint("`todo init` uses the manifests that are there")
@@ -208,7 +208,7 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Me
         let words = format!(
             "{count} folders here hold an application each, and nothing in this folder deploys them together"
         );
-        let fault = Code::OtherSourcesFound.fault(Kind::Usage, words);
+        let fault = Code::OtherSourcesFound.fault(FaultKind::Usage, words);
         let fault = applications
             .iter()
             .take(12)
@@ -222,7 +222,7 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Me
         } else {
             format!("this looks like a tool with its examples: nothing here deploys {}", first.title)
         };
-        let fault = Code::OtherSourcesFound.fault(Kind::Usage, words);
+        let fault = Code::OtherSourcesFound.fault(FaultKind::Usage, words);
         let methods = survey.methods.iter().filter(|method| method.is_aside()).take(5);
         let methods = Some(first).filter(|first| !first.is_aside()).into_iter().chain(methods);
         return Err(methods.fold(fault, |fault, method| {
@@ -269,7 +269,7 @@ async fn agree(run: &Run, flags: &Init, method: &Method) -> Result<()> {
     }
     let no = || {
         Code::NothingToDeploy
-            .fault(Kind::Usage, "there are no Kubernetes manifests here, and no chart")
+            .fault(FaultKind::Usage, "there are no Kubernetes manifests here, and no chart")
             .hint(format!("`todo init --manifests` writes {}", method.title.replace("written ", "")))
     };
     if interactive(run, flags)
@@ -298,7 +298,7 @@ fn write(run: &Run, flags: &Init, root: &Path, path: &Path, text: &str, proposal
     let taken = proposal.files.iter().find(|(file, _)| root.join(file).exists() && !flags.force);
     if let Some((file, _)) = taken {
         return Err(Code::FileExists
-            .fault(Kind::Usage, format!("`{file}` is there already"))
+            .fault(FaultKind::Usage, format!("`{file}` is there already"))
             .hint("`todo init --manifests --force` writes it anew"));
     }
     let files = proposal.files.iter().map(|(file, text)| (root.join(file), text.as_str()));
@@ -306,7 +306,7 @@ fn write(run: &Run, flags: &Init, root: &Path, path: &Path, text: &str, proposal
     if let Some(link) = files.iter().find_map(|(path, _)| link_on_the_way(root, path)) {
         let link = link.display();
         return Err(Code::FileNotWritable
-            .fault(Kind::Usage, format!("{link} is a link, and nothing is written through one"))
+            .fault(FaultKind::Usage, format!("{link} is a link, and nothing is written through one"))
             .hint("the tree may be somebody else's: see where it leads, and remove it"));
     }
     if let Some(fault) = run.stopped() {
@@ -315,8 +315,9 @@ fn write(run: &Run, flags: &Init, root: &Path, path: &Path, text: &str, proposal
     for (path, text) in files {
         let folder = path.parent().unwrap_or(root);
         let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text));
-        written
-            .or_fault(Code::FileNotWritable, Kind::Usage, || format!("cannot write {}", path.display()))?;
+        written.or_fault(Code::FileNotWritable, FaultKind::Usage, || {
+            format!("cannot write {}", path.display())
+        })?;
     }
     Ok(())
 }

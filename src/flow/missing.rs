@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Reads the project's folder as `todo init` does. A folder that cannot be read tells nothing.
 pub(crate) async fn missing(run: &Run, project: &Arc<Project>, objects: &[Object]) -> Vec<Finding> {
     let (of, folder) = (run.clone(), project.root.clone());
-    let tree = tokio::task::spawn_blocking(move || walk::look(&of, &folder)).await;
+    let tree = tokio::task::spawn_blocking(move || walk::walk(&of, &folder)).await;
     match tree {
         Ok(Ok(tree)) => found(&tree, project, objects),
         _ => Vec::new(),

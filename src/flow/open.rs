@@ -9,7 +9,7 @@ use crate::event::Outcome;
 use crate::event::Step;
 use crate::exec;
 use crate::exec::Call;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::hosts;
@@ -31,12 +31,12 @@ pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
     let objects = deployed(run, &target).await?;
     let verified = up::verify::open(run, project, &target, &cluster, &objects, up::verify::ANSWER).await?;
     let unwritten = hosts::found(run, project, &verified, false, false);
-    let answer = up::verify::answer(&verified, unwritten);
+    let answer = up::verify::to_answer(&verified, unwritten);
     match &answer {
         Answer::Url(open) => browse(run, &open.url).await?,
         _ => {
             return Err(Code::ServiceNotDeclared
-                .fault(Kind::Service, "the project has no Service to open")
+                .fault(FaultKind::Service, "the project has no Service to open")
                 .hint("name one in deploy.toml: `[service.NAME]`"));
         }
     }

@@ -19,7 +19,7 @@ use crate::run::Run;
 
 /// What is known of the deployed project.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct DeployedProject {
     /// What it has in the cluster; `None` if that is nothing.
     pub(crate) inventory: Option<Inventory>,
     /// Whose it is.
@@ -34,11 +34,11 @@ pub(crate) async fn find(
     project: &Project,
     target: &Target,
     wants: Option<&Wants>,
-) -> Result<Found> {
+) -> Result<DeployedProject> {
     let inventory = read_inventory(run, target).await?;
     let Some(there) = &inventory else {
         let owner = Owner::Us { record: false, note: None };
-        return Ok(Found { inventory, owner, by_objects: false });
+        return Ok(DeployedProject { inventory, owner, by_objects: false });
     };
     if let Some(note) = inventory_damage(target, there) {
         run.sink.warn(note);
@@ -48,10 +48,10 @@ pub(crate) async fn find(
     if by_objects {
         owner = match wants {
             Some(wants) => project_owner(target, there, Some(wants)),
-            None => project_owner(target, there, Some(&Box::pin(read(run, project)).await)),
+            None => project_owner(target, there, Some(&Box::pin(load_wants(run, project)).await)),
         };
     }
-    Ok(Found { inventory, owner, by_objects })
+    Ok(DeployedProject { inventory, owner, by_objects })
 }
 
 /// As [`find`], where another's project ends the run, unless `adopt` takes it over. Returns whether what follows is to
@@ -72,7 +72,7 @@ pub(crate) async fn check(
 }
 
 /// What the project wants, as far as it can be read: what cannot is no sign that the project is this one.
-async fn read(run: &Run, project: &Project) -> Wants {
+async fn load_wants(run: &Run, project: &Project) -> Wants {
     let written = manifest::load(run, &project.root, &project.namespace, &project.sources).await;
     let mut wants = written.map(|written| Wants::from_objects(&written.objects)).unwrap_or_default();
     for secret in &project.secrets {

@@ -4,32 +4,32 @@ use crate::answer::listing::Listing;
 use crate::cli;
 use crate::cluster::Action;
 use crate::cluster::ApplyOptions;
-use crate::cluster::Difference;
 use crate::cluster::Doing;
+use crate::cluster::ObjectDifference;
 use crate::cluster::Wants;
 use crate::cluster::synced;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::event::Step;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::connected::Connected;
 use crate::flow::flags;
-use crate::flow::gather::gather;
 use crate::flow::hooks;
+use crate::flow::load::gather;
 use crate::flow::missing::missing;
 use crate::flow::owner;
 use crate::flow::preview::Preview;
 use crate::flow::preview::preview;
 use crate::flow::reach;
-use crate::flow::reach::Now;
+use crate::flow::reach::ClusterState;
 use crate::flow::redaction;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::minikube;
-use crate::minikube::State;
+use crate::minikube::MinikubeState;
 use crate::project::Project;
 use crate::project::name::Namespace;
 use crate::run::Run;
@@ -75,8 +75,8 @@ async fn planned(
         run.sink.warn(finding);
     }
     let cluster = match reach::look_patiently(run, project).await? {
-        Now::There(cluster) => *cluster,
-        Now::Not(state) => {
+        ClusterState::Running(cluster) => *cluster,
+        ClusterState::NotRunning(state) => {
             let listing = without_cluster(project, &objects, &state)?;
             return Ok(Planned { listing, diffs: Vec::new(), is_nothing: false });
         }
@@ -95,7 +95,7 @@ async fn planned(
     let refused = &preview.comparison.refused;
     if !refused.is_empty() {
         return Err(Code::ObjectsRefused
-            .fault(Kind::Apply, "the cluster would refuse it")
+            .fault(FaultKind::Apply, "the cluster would refuse it")
             .findings(refused.clone()));
     }
     for note in &preview.comparison.notes {
@@ -105,7 +105,7 @@ async fn planned(
         preview.comparison.differences.iter().filter_map(|difference| difference.id.namespace.clone());
     let marked = synced::marked(run, &to.target, &namespaces.collect()).await?;
     let redactor = run.sink.redactor();
-    let unified = |difference: &Difference| {
+    let unified = |difference: &ObjectDifference| {
         difference.sides.as_ref().map(|sides| sides.unified(&difference.id, redactor))
     };
     let all = preview.comparison.differences.iter();
@@ -114,13 +114,13 @@ async fn planned(
 }
 
 /// What is done first where the project's minikube cannot be asked; what is in it nobody knows.
-fn without_cluster(project: &Project, objects: &[Object], state: &State) -> Result<Listing> {
+fn without_cluster(project: &Project, objects: &[Object], state: &MinikubeState) -> Result<Listing> {
     let profile = &project.minikube.profile;
     if let Some(fault) = minikube::refusal(profile, state) {
         return Err(fault);
     }
     let (what, why) = match state {
-        State::Broken(broken) => ("repair", broken.to_string()),
+        MinikubeState::Broken(broken) => ("repair", broken.to_string()),
         _ => ("start", "it does not run".to_owned()),
     };
     let rows: Vec<Row> = std::iter::once(row(what, &format!("profile {profile}"), "", &why))
@@ -200,7 +200,7 @@ fn render(
 }
 
 /// An object, with its namespace if that is not the project's, and below it a line for each of its fields that would change.
-fn of_object(home: &Namespace, difference: &Difference, with_fields: bool) -> Row {
+fn of_object(home: &Namespace, difference: &ObjectDifference, with_fields: bool) -> Row {
     let action = match difference.action {
         Action::Unchanged => "keep",
         Action::Create => "create",

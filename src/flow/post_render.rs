@@ -5,7 +5,7 @@
 use crate::event::Code;
 use crate::event::Place;
 use crate::event::Severity;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::file;
@@ -23,10 +23,10 @@ use std::path::Path;
 /// Binds `images`, each as `NAME=REFERENCE`, in the objects of standard input.
 pub async fn post_render(project: &Project, images: &[String]) -> Result<Answer> {
     let reading = tokio::task::spawn_blocking(|| file::read_stream(std::io::stdin().lock(), file::OBJECTS));
-    let read = reading.await.or_fault(Code::InternalError, Kind::Internal, || {
+    let read = reading.await.or_fault(Code::InternalError, FaultKind::Internal, || {
         "internal error while reading the objects".to_owned()
     })?;
-    let text = read.or_fault(Code::ManifestInvalid, Kind::Usage, || {
+    let text = read.or_fault(Code::ManifestInvalid, FaultKind::Usage, || {
         "cannot read objects from standard input".to_owned()
     })?;
     bound(project, images, &text).map(Answer::Text)
@@ -39,7 +39,7 @@ fn bound(project: &Project, images: &[String], text: &str) -> Result<String> {
             pair.split_once('=').and_then(|(name, to)| Some((ImageName::parse(name).ok()?, to.to_owned())));
         let Some((name, to)) = parsed else {
             return Err(Code::ArgumentInvalid
-                .fault(Kind::Usage, format!("`{pair}` is not NAME=REFERENCE"))
+                .fault(FaultKind::Usage, format!("`{pair}` is not NAME=REFERENCE"))
                 .hint("this command is for Helm; call `todo up`"));
         };
         built.insert(name, to);
@@ -47,7 +47,7 @@ fn bound(project: &Project, images: &[String], text: &str) -> Result<String> {
     let (documents, found) = yaml::rendered(text, Path::new("what Helm rendered"));
     if found.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(Code::ManifestInvalid
-            .fault(Kind::Usage, "what Helm rendered cannot be read")
+            .fault(FaultKind::Usage, "what Helm rendered cannot be read")
             .findings(found));
     }
     let place = Place::file("what Helm rendered");

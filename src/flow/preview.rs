@@ -39,7 +39,7 @@ pub(crate) async fn preview(
     options: &ApplyOptions,
 ) -> Result<Preview> {
     let Connected { run, project, cluster, target } = to;
-    let looked = image::look(run, &project.image_owner(), &cluster.destination, images).await?;
+    let looked = image::inspect(run, &project.image_owner(), &cluster.destination, images).await?;
     // An image that has to be built first has no name yet; any that the pods do not have now shows that they would change.
     let unbuilt = |image: &Inspected| format!("{} (to be built)", image.name);
     let references = looked
@@ -70,7 +70,7 @@ mod tests {
     use super::Preview;
     use crate::cluster::Action;
     use crate::cluster::Comparison;
-    use crate::cluster::Difference;
+    use crate::cluster::ObjectDifference;
     use crate::event::Code;
     use crate::flow::hooks::ReleasePlan;
     use crate::image::Inspected;
@@ -88,7 +88,7 @@ mod tests {
             namespace: None,
             name: "web".to_owned(),
         };
-        let difference = |action: &Action| Difference {
+        let difference = |action: &Action| ObjectDifference {
             id: id.clone(),
             place: None,
             action: *action,

@@ -7,7 +7,7 @@ use crate::cluster::kubeconfig_with;
 use crate::docker;
 use crate::event::Code;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::image::Destination;
@@ -15,16 +15,16 @@ use crate::image::NodeStore;
 use crate::manifest::bind::PullPolicy;
 use crate::minikube;
 use crate::minikube::Connection;
+use crate::minikube::MinikubeState;
 use crate::minikube::Node;
-use crate::minikube::State;
 use crate::project::OtherCluster;
 use crate::project::Project;
 use crate::project::Runtime;
 use crate::project::name::Profile;
 use crate::project::origin::Origin;
 use crate::run::Run;
-use crate::service::Reach;
-use crate::service::detached::Owner;
+use crate::service::NodeNetwork;
+use crate::service::detached::ForwardOwner;
 use crate::service::detached::watch::NotConnected;
 use kube::Client;
 use kube::config::Kubeconfig;
@@ -46,7 +46,7 @@ pub(crate) struct ClusterHandle {
     /// When its nodes fetch them.
     pub(crate) pull: PullPolicy,
     /// How this machine reaches its ports.
-    pub(crate) reach: Reach,
+    pub(crate) reach: NodeNetwork,
 }
 
 impl ClusterHandle {
@@ -68,7 +68,7 @@ impl ClusterHandle {
             api: node.api.clone(),
             destination,
             pull: PullPolicy::Never,
-            reach: Reach {
+            reach: NodeNetwork {
                 address: node.address,
                 published: node.published.clone(),
                 server: node.server,
@@ -83,7 +83,7 @@ impl ClusterHandle {
         let kubeconfig = kubeconfig_with(&run.world, &other.context)
             .map_err(|fault| fault.context(format!("the target `{}` cannot be used", other.name)))?;
         let builder =
-            docker::host(&run.world).or_fault(Code::DockerHostInvalid, Kind::Prerequisite, || {
+            docker::host(&run.world).or_fault(Code::DockerHostInvalid, FaultKind::Prerequisite, || {
                 "the address of the Docker engine is invalid".to_owned()
             })?;
         Ok(ClusterHandle {
@@ -93,20 +93,20 @@ impl ClusterHandle {
             api: None,
             destination: Destination { builder, nodes: Vec::new(), registry: other.registry.clone() },
             pull: PullPolicy::IfNotPresent,
-            reach: Reach::default(),
+            reach: NodeNetwork::default(),
         })
     }
 
     /// How this machine reaches its ports, with forwards that outlive the run: unless it is a rehearsal, or the system does
     /// not say which program this is, to start it for them.
-    pub(crate) fn reach(&self, run: &Run, project: &Project) -> Reach {
+    pub(crate) fn reach(&self, run: &Run, project: &Project) -> NodeNetwork {
         let may_start = run.world.programs.is_none() && run.world.program.is_some();
         let owner = may_start.then(|| self.owner(project));
-        Reach { owner, ..self.reach.clone() }
+        NodeNetwork { owner, ..self.reach.clone() }
     }
 
     /// Whose forwards those of `project` in this cluster are.
-    pub(crate) fn owner(&self, project: &Project) -> Owner {
+    pub(crate) fn owner(&self, project: &Project) -> ForwardOwner {
         let minikube = self.guard == Guard::LocalMinikube;
         owner_by(project, self.kubeconfig.clone(), self.context.clone(), minikube)
     }
@@ -125,25 +125,25 @@ impl ClusterHandle {
 }
 
 /// Whose forwards those of `project` are, also where its cluster does not run.
-pub(crate) fn owner(run: &Run, project: &Project) -> Result<Owner> {
+pub(crate) fn owner(run: &Run, project: &Project) -> Result<ForwardOwner> {
     if let Some(other) = &project.elsewhere {
         return Ok(ClusterHandle::of_target(run, other)?.owner(project));
     }
     let kubeconfig = minikube::kubeconfig(&run.world).ok_or_else(|| {
         Code::HomeNotFound
-            .fault(Kind::Prerequisite, "there is no home directory for a kubeconfig")
+            .fault(FaultKind::Prerequisite, "there is no home directory for a kubeconfig")
             .hint("set one: `export KUBECONFIG=/some/file`")
     })?;
     Ok(owner_by(project, kubeconfig, project.minikube.profile.to_string(), true))
 }
 
-fn owner_by(project: &Project, kubeconfig: PathBuf, context: String, minikube: bool) -> Owner {
+fn owner_by(project: &Project, kubeconfig: PathBuf, context: String, minikube: bool) -> ForwardOwner {
     let (home, project) = (project.namespace.clone(), project.name.clone());
-    Owner { project, home, kubeconfig, context, minikube, cluster: None }
+    ForwardOwner { project, home, kubeconfig, context, minikube, cluster: None }
 }
 
 /// A connection to the cluster of `owner` after the kubeconfig, as it is now.
-pub(crate) async fn connect(run: &Run, owner: &Owner) -> std::result::Result<Client, NotConnected> {
+pub(crate) async fn connect(run: &Run, owner: &ForwardOwner) -> std::result::Result<Client, NotConnected> {
     let unusable = |why: String| NotConnected::Unusable(why);
     if matches!(owner.kubeconfig.try_exists(), Ok(false)) {
         return Err(NotConnected::NoContext);
@@ -160,46 +160,46 @@ pub(crate) async fn connect(run: &Run, owner: &Owner) -> std::result::Result<Cli
 
 /// What the cluster of a run is now.
 #[derive(Debug)]
-pub(crate) enum Now {
+pub(crate) enum ClusterState {
     /// It can be asked.
-    There(Box<ClusterHandle>),
+    Running(Box<ClusterHandle>),
     /// It is the project's minikube, which does not run.
-    Not(State),
+    NotRunning(MinikubeState),
 }
 
 /// Looks, and changes nothing.
-pub(crate) async fn look(run: &Run, project: &Project) -> Result<Now> {
+pub(crate) async fn inspect(run: &Run, project: &Project) -> Result<ClusterState> {
     match &project.elsewhere {
         Some(other) => elsewhere(run, other),
-        None => minikube::look(run, &project.minikube).await.map(Now::from_state),
+        None => minikube::inspect(run, &project.minikube).await.map(ClusterState::from_state),
     }
 }
 
 /// The same for a command that needs the cluster: an API server that restarts is waited for.
-pub(crate) async fn look_patiently(run: &Run, project: &Project) -> Result<Now> {
+pub(crate) async fn look_patiently(run: &Run, project: &Project) -> Result<ClusterState> {
     match &project.elsewhere {
         Some(other) => elsewhere(run, other),
-        None => minikube::look_patiently(run, &project.minikube).await.map(Now::from_state),
+        None => minikube::look_patiently(run, &project.minikube).await.map(ClusterState::from_state),
     }
 }
 
 /// The same for a command that changes what is in the cluster: a node whose services are down is helped, too.
-pub(crate) async fn recovered(run: &Run, project: &Project) -> Result<Now> {
+pub(crate) async fn recovered(run: &Run, project: &Project) -> Result<ClusterState> {
     match &project.elsewhere {
         Some(other) => elsewhere(run, other),
-        None => minikube::recovered(run, &project.minikube).await.map(Now::from_state),
+        None => minikube::recovered(run, &project.minikube).await.map(ClusterState::from_state),
     }
 }
 
-fn elsewhere(run: &Run, other: &OtherCluster) -> Result<Now> {
-    ClusterHandle::of_target(run, other).map(|cluster| Now::There(Box::new(cluster)))
+fn elsewhere(run: &Run, other: &OtherCluster) -> Result<ClusterState> {
+    ClusterHandle::of_target(run, other).map(|cluster| ClusterState::Running(Box::new(cluster)))
 }
 
-impl Now {
-    fn from_state(state: State) -> Now {
+impl ClusterState {
+    fn from_state(state: MinikubeState) -> ClusterState {
         match state {
-            State::Running(node) => Now::There(Box::new(ClusterHandle::of_node(&node))),
-            state => Now::Not(state),
+            MinikubeState::Running(node) => ClusterState::Running(Box::new(ClusterHandle::of_node(&node))),
+            state => ClusterState::NotRunning(state),
         }
     }
 }
@@ -212,18 +212,18 @@ pub(crate) async fn running(run: &Run, project: &Project) -> Result<Target> {
 /// A cluster that must be running already.
 pub(crate) async fn there(run: &Run, project: &Project) -> Result<ClusterHandle> {
     match look_patiently(run, project).await? {
-        Now::There(cluster) => Ok(*cluster),
-        Now::Not(state) => Err(unusable(&project.minikube.profile, &state)),
+        ClusterState::Running(cluster) => Ok(*cluster),
+        ClusterState::NotRunning(state) => Err(unusable(&project.minikube.profile, &state)),
     }
 }
 
 /// The fault of a command that needs a cluster which is in `state`.
-pub(crate) fn unusable(profile: &Profile, state: &State) -> Fault {
+pub(crate) fn unusable(profile: &Profile, state: &MinikubeState) -> Fault {
     let why = match state {
-        State::Broken(broken) => format!("the profile `{profile}` cannot be used: {broken}"),
+        MinikubeState::Broken(broken) => format!("the profile `{profile}` cannot be used: {broken}"),
         _ => format!("the profile `{profile}` is not running"),
     };
     minikube::refusal(profile, state).unwrap_or_else(|| {
-        Code::ProfileNotRunning.fault(Kind::Minikube, why).hint("`todo up` starts or repairs it")
+        Code::ProfileNotRunning.fault(FaultKind::Minikube, why).hint("`todo up` starts or repairs it")
     })
 }

@@ -9,7 +9,7 @@ use crate::event::Finding;
 use crate::event::Severity;
 use crate::event::Sink;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::file;
@@ -45,7 +45,7 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
     };
     let host = Host::open(&run.world, settings)
         .await
-        .or_fault(Code::RehearsalFailed, Kind::Internal, || "cannot set the rehearsal up".to_owned())
+        .or_fault(Code::RehearsalFailed, FaultKind::Internal, || "cannot set the rehearsal up".to_owned())
         .map_err(|fault| {
             fault.hint("check that this user can write to the temporary directory (`TMPDIR`)")
         })?;
@@ -81,11 +81,11 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
 
 fn scenario(run: &Run, file: &Path) -> Result<Scenario> {
     let text = file::read_text(&run.world.absolute(file), file::TEXT)
-        .or_fault(Code::FileUnreadable, Kind::Usage, || format!("cannot read `{}`", file.display()))
+        .or_fault(Code::FileUnreadable, FaultKind::Usage, || format!("cannot read `{}`", file.display()))
         .map_err(|fault| fault.hint("docs/rehearsal.md says what a scenario is"))?;
-    scenario::read(file, &text).map_err(|mistakes| {
+    scenario::parse(file, &text).map_err(|mistakes| {
         Code::ScenarioInvalid
-            .fault(Kind::Usage, format!("`{}` is not a valid scenario", file.display()))
+            .fault(FaultKind::Usage, format!("`{}` is not a valid scenario", file.display()))
             .findings(mistakes)
     })
 }
@@ -138,7 +138,7 @@ fn note(message: String) -> Finding {
 
 /// What stops a real run leaves something to go on from; a rehearsal keeps nothing.
 pub(crate) fn begins_anew(fault: Fault) -> Fault {
-    if !matches!(fault.kind, Kind::Interrupted | Kind::Terminated) {
+    if !matches!(fault.kind, FaultKind::Interrupted | FaultKind::Terminated) {
         return fault;
     }
     Fault { hints: Vec::new(), ..fault }
@@ -147,7 +147,7 @@ pub(crate) fn begins_anew(fault: Fault) -> Fault {
 
 fn killed() -> Fault {
     Code::Interrupted
-        .fault(Kind::Interrupted, "the scenario killed the run")
+        .fault(FaultKind::Interrupted, "the scenario killed the run")
         .hint("a real `todo up` would continue from here")
 }
 
@@ -202,18 +202,20 @@ async fn lacking(run: &Run, project: &Project, besides: Vec<Finding>) -> Vec<Fin
 mod tests {
     use super::begins_anew;
     use crate::event::Code;
-    use crate::fault::Kind;
+    use crate::fault::FaultKind;
 
     #[test]
     fn a_rehearsal_that_is_stopped_does_not_promise_that_up_goes_on_from_it() {
-        let stopped =
-            Code::Interrupted.fault(Kind::Interrupted, "interrupted").hint("`todo up` goes on from there");
+        let stopped = Code::Interrupted
+            .fault(FaultKind::Interrupted, "interrupted")
+            .hint("`todo up` goes on from there");
         assert_eq!(
             begins_anew(stopped).hints,
             ["a rehearsal keeps nothing: `todo rehearse` starts from scratch"]
         );
-        let failed =
-            Code::ImageBuildFailed.fault(Kind::Image, "no rule to make target").hint("fix the Dockerfile");
+        let failed = Code::ImageBuildFailed
+            .fault(FaultKind::Image, "no rule to make target")
+            .hint("fix the Dockerfile");
         assert_eq!(begins_anew(failed).hints, ["fix the Dockerfile"]);
     }
 }

@@ -9,7 +9,7 @@ use crate::cluster::helm::Where;
 use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::flow::connected::Connected;
 use crate::flow::hooks::Installing;
@@ -80,7 +80,7 @@ pub(crate) async fn possible(run: &Run, project: &Project, releases: &[Release])
     let helm = chart::helm(run, "this release")?;
     match chart::version(run, &helm).await {
         Ok(Some(version)) if version < Version(4, 0, 0) => Err(Code::HelmHookUnsupported
-            .fault(Kind::Usage, "Helm cannot install it with your images")
+            .fault(FaultKind::Usage, "Helm cannot install it with your images")
             .findings(findings)),
         _ => Ok(()),
     }
@@ -100,13 +100,13 @@ pub(crate) async fn install(
         let (name, namespace) = (release.chart.release.as_str(), release.namespace.as_str());
         let own: Vec<Object> =
             objects.iter().filter(|object| release.members.contains(&object.id())).cloned().collect();
-        let before = helm::look(run, target, &own).await?;
+        let before = helm::inspect(run, target, &own).await?;
         let found = helm::find(run, target, namespace, name).await?;
         let revision = found.map(|found| found.revision);
         if installing.is_changed(release) || revision.is_none() || revision != installing.revision(release) {
             let program = run.world.program.clone().ok_or_else(|| {
                 Code::InternalError
-                    .fault(Kind::Internal, "cannot determine the path of this program")
+                    .fault(FaultKind::Internal, "cannot determine the path of this program")
                     .hint("leave `mode = \"release\"` out: then no program has to be named to Helm")
             })?;
             let images = built.iter().map(|image| (image.name.to_string(), image.reference.clone()));

@@ -4,7 +4,7 @@
 //! and what another run removes meanwhile is gone.
 
 use crate::answer::record::KeptRun;
-use crate::answer::record::Record;
+use crate::answer::record::RunRecord;
 use crate::file;
 use crate::replace::private_folder;
 use crate::replace::replace;
@@ -22,7 +22,7 @@ const KEPT: usize = 50;
 const LONGEST: u64 = 4 << 20;
 
 /// Keeps a run, and removes the oldest beyond those that are kept. What cannot be written is not kept: it is no reason to fail.
-pub(crate) fn keep(run: &Run, record: Record) {
+pub(crate) fn keep(run: &Run, record: RunRecord) {
     if let Some(folder) = folder(&run.world) {
         let kept = KeptRun { ended: run.world.clock.now(), record };
         let _ = write(&folder, &kept, KEPT);
@@ -30,7 +30,7 @@ pub(crate) fn keep(run: &Run, record: Record) {
 }
 
 /// The runs of a project, the newest first.
-pub(crate) fn read(world: &World, is_wanted: impl Fn(&Record) -> bool) -> Vec<KeptRun> {
+pub(crate) fn load(world: &World, is_wanted: impl Fn(&RunRecord) -> bool) -> Vec<KeptRun> {
     let Some(folder) = folder(world) else { return Vec::new() };
     let mut names = names(&folder).unwrap_or_default();
     names.reverse();
@@ -73,14 +73,14 @@ fn names(folder: &Path) -> io::Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::KeptRun;
+    use super::load;
     use super::names;
-    use super::read;
     use super::write;
-    use crate::answer::record::Record;
+    use crate::answer::record::RunRecord;
     use crate::world::World;
 
     fn kept(at: i64, project: &str) -> KeptRun {
-        let record = Record {
+        let record = RunRecord {
             command: "up".to_owned(),
             project: project.to_owned(),
             namespace: project.to_owned(),
@@ -102,11 +102,11 @@ mod tests {
         assert_eq!(names(&folder).unwrap().len(), 3);
         std::fs::write(folder.join("1900000000000-1.json"), "{").unwrap();
         let world = World::fake("/", [("XDG_STATE_HOME", state.path())]);
-        let found = read(&world, |record| record.is_of("shop", "shop", "minikube"));
+        let found = load(&world, |record| record.is_of("shop", "shop", "minikube"));
         let ended: Vec<i64> = found.iter().map(|kept| kept.ended.as_millisecond()).collect();
         assert_eq!(ended, [1_800_000_000_000, 1_750_000_000_000, 1_700_000_000_000]);
         assert!(
-            read(&world, |record| record.is_of("other", "other", "minikube")).is_empty(),
+            load(&world, |record| record.is_of("other", "other", "minikube")).is_empty(),
             "it was the oldest"
         );
     }

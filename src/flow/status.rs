@@ -13,8 +13,8 @@ use crate::answer::status::ServiceStatus;
 use crate::answer::status::StatusReport;
 use crate::answer::status::WorkloadStatus;
 use crate::cluster;
-use crate::cluster::Entry;
 use crate::cluster::Inventory;
+use crate::cluster::InventoryEntry;
 use crate::cluster::ObjectStatus;
 use crate::cluster::Owner;
 use crate::cluster::Target;
@@ -32,7 +32,7 @@ use crate::flow::Answer;
 use crate::flow::owner;
 use crate::flow::reach;
 use crate::flow::reach::ClusterHandle;
-use crate::flow::reach::Now;
+use crate::flow::reach::ClusterState;
 use crate::flow::redaction;
 use crate::image;
 use crate::image::stored::Stored;
@@ -40,15 +40,15 @@ use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::minikube;
 use crate::minikube::Break;
+use crate::minikube::MinikubeState;
 use crate::minikube::Pause;
-use crate::minikube::State;
 use crate::project::Project;
 use crate::project::Source;
 use crate::project::name::ImageName;
 use crate::run::Run;
 use crate::service;
-use crate::service::Asked;
-use crate::service::detached::Record;
+use crate::service::ServiceAnswer;
+use crate::service::detached::ForwardRecord;
 use health::status::Health;
 use health::status::PAUSED;
 use kube::core::ApiResource;
@@ -86,14 +86,14 @@ async fn report(run: &Run, project: &Project) -> Result<StatusReport> {
         up_changes: None,
     };
     let running = forwards(run, project, &mut report);
-    let state = match reach::look(run, project).await? {
-        Now::There(cluster) => {
+    let state = match reach::inspect(run, project).await? {
+        ClusterState::Running(cluster) => {
             inside(run, project, &cluster, &running, &mut report).await?;
             return Ok(report);
         }
-        Now::Not(state) => state,
+        ClusterState::NotRunning(state) => state,
     };
-    if let State::Broken(Break::KubeconfigStale(_)) = &state {
+    if let MinikubeState::Broken(Break::KubeconfigStale(_)) = &state {
         return Err(reach::unusable(&project.minikube.profile, &state));
     }
     if let Some(fault) = minikube::refusal(&project.minikube.profile, &state) {
@@ -101,12 +101,12 @@ async fn report(run: &Run, project: &Project) -> Result<StatusReport> {
     }
     let (state, reason) = match state {
         // `look` had it answer.
-        State::Running(_) => ("running", None),
-        State::Absent => ("absent", None),
-        State::Stopped => ("stopped", None),
-        State::Paused(Pause::Container) => ("paused", Some("its node is paused".to_owned())),
-        State::Paused(Pause::Kubernetes) => ("paused", Some("its Kubernetes is paused".to_owned())),
-        State::Broken(why) => ("broken", Some(why.to_string())),
+        MinikubeState::Running(_) => ("running", None),
+        MinikubeState::Absent => ("absent", None),
+        MinikubeState::Stopped => ("stopped", None),
+        MinikubeState::Paused(Pause::Container) => ("paused", Some("its node is paused".to_owned())),
+        MinikubeState::Paused(Pause::Kubernetes) => ("paused", Some("its Kubernetes is paused".to_owned())),
+        MinikubeState::Broken(why) => ("broken", Some(why.to_string())),
     };
     state.clone_into(&mut report.cluster.state);
     report.cluster.reason = reason;
@@ -114,7 +114,7 @@ async fn report(run: &Run, project: &Project) -> Result<StatusReport> {
 }
 
 /// Lists the project's forwards, and returns those that run. A folder that cannot be read hides nothing else.
-fn forwards(run: &Run, project: &Project, report: &mut StatusReport) -> Vec<Record> {
+fn forwards(run: &Run, project: &Project, report: &mut StatusReport) -> Vec<ForwardRecord> {
     let listed = match flow::forwards::list(run, project) {
         Ok(listed) => listed,
         Err(fault) => {
@@ -134,7 +134,7 @@ async fn inside(
     run: &Run,
     project: &Project,
     cluster: &ClusterHandle,
-    forwards: &[Record],
+    forwards: &[ForwardRecord],
     report: &mut StatusReport,
 ) -> Result<()> {
     let target = cluster.target(run, project).await?;
@@ -150,7 +150,7 @@ async fn inside(
     redaction::cluster(run, &target, Step::Preflight).await;
     let inventory = found.inventory.filter(Inventory::is_deployed);
     let helms = if project.sources.iter().any(Source::is_helms) {
-        release::read(run, &target)
+        release::load(run, &target)
             .await?
             .releases
             .into_values()
@@ -163,7 +163,7 @@ async fn inside(
         return Ok(());
     }
     let entries = inventory.iter().flat_map(|inventory| &inventory.entries).chain(&helms);
-    let objects: Vec<_> = entries.filter(|entry| !entry.kept).map(Entry::resource).collect();
+    let objects: Vec<_> = entries.filter(|entry| !entry.kept).map(InventoryEntry::resource).collect();
     // Where deploy.toml names no service, the one that `up` opens is among these.
     let ours: Vec<Object> = objects.iter().filter_map(|(id, resource)| named(id, resource)).collect();
     let image_owner = project.image_owner();
@@ -171,7 +171,14 @@ async fn inside(
         cluster::status(&target, &objects),
         image::stored(&image_owner, &cluster.destination),
         revision::newest(run, &target),
-        service::ask(&target.client, &target.namespace, &cluster.reach, &project.services, &ours, forwards),
+        service::check_all(
+            &target.client,
+            &target.namespace,
+            &cluster.reach,
+            &project.services,
+            &ours,
+            forwards
+        ),
     )?;
     report.revision = newest.map(|(number, git)| RevisionStatus { number, git });
     report.verdict = if found.iter().all(well) && asked.iter().all(|asked| asked.answers) {
@@ -215,7 +222,7 @@ fn named(id: &ObjectId, resource: &ApiResource) -> Option<Object> {
 pub(crate) async fn is_well(run: &Run, target: &Target) -> Result<bool> {
     let Some(inventory) = read_inventory(run, target).await? else { return Ok(false) };
     let entries = inventory.entries.iter().filter(|entry| !entry.kept);
-    let objects: Vec<_> = entries.map(Entry::resource).collect();
+    let objects: Vec<_> = entries.map(InventoryEntry::resource).collect();
     Ok(cluster::status(target, &objects).await?.iter().all(well))
 }
 
@@ -268,7 +275,7 @@ fn stored(name: &ImageName, found: Option<&Stored>, now: jiff::Timestamp) -> Ima
     }
 }
 
-fn service(asked: Asked) -> ServiceStatus {
+fn service(asked: ServiceAnswer) -> ServiceStatus {
     ServiceStatus {
         name: asked.service.to_string(),
         url: asked.url,

@@ -18,7 +18,7 @@ use crate::cluster::synced;
 use crate::cluster::synced::NotRunning;
 use crate::fault::Result;
 use crate::flow::connected::Connected;
-use crate::flow::gather::Planned;
+use crate::flow::load::Planned;
 use crate::image;
 use crate::image::NodeStore;
 use crate::image::archive::NotWritten;
@@ -26,7 +26,7 @@ use crate::image::archive::Observed;
 use crate::image::archive::Stamps;
 use crate::image::engine::Engine;
 use crate::image::surveyed::Surveyed;
-use crate::image::sync::facts::Facts;
+use crate::image::sync::facts::SyncFacts;
 use crate::plan;
 use crate::project::name::ImageName;
 use access::Access;
@@ -47,7 +47,7 @@ const WAITED: Duration = Duration::from_millis(500);
 /// What is known from one round to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Syncing {
-    deployed: Option<Deployed>,
+    deployed: Option<LastDeployed>,
     engines: Option<Engines>,
     stamps: Stamps,
     reloads: Reloads,
@@ -55,7 +55,7 @@ pub(crate) struct Syncing {
 
 /// What the last run of the pipeline deployed, and what was copied since.
 #[derive(Debug)]
-struct Deployed {
+struct LastDeployed {
     /// What the images were built from.
     built: Vec<Surveyed>,
     /// What the containers have.
@@ -63,7 +63,7 @@ struct Deployed {
     /// What pods call the images.
     references: BTreeMap<ImageName, String>,
     plan: plan::Plan,
-    facts: BTreeMap<ImageName, Facts>,
+    facts: BTreeMap<ImageName, SyncFacts>,
     /// How each container is reached, and what was seen there.
     seen: BTreeMap<String, (Access, Observed)>,
     /// The containers that have what `last` says.
@@ -122,7 +122,7 @@ enum Scope {
 impl Syncing {
     /// Remembers what the pipeline deployed.
     pub(crate) fn deployed(&mut self, plan: plan::Plan, surveyed: Vec<Surveyed>, built: &[image::Built]) {
-        self.deployed = Some(Deployed {
+        self.deployed = Some(LastDeployed {
             last: surveyed.clone(),
             built: surveyed,
             references: built.iter().map(|image| (image.name.clone(), image.reference.clone())).collect(),
@@ -184,7 +184,7 @@ impl Syncing {
 
     async fn attempt(
         &mut self,
-        mut deployed: Deployed,
+        mut deployed: LastDeployed,
         to: &Connected<'_>,
         planned: &Planned,
         scope: Scope,

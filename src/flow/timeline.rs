@@ -1,6 +1,6 @@
 //! `todo timeline`: where the time of the last run went, step by step, and of its pods.
 
-use crate::answer::record::Record;
+use crate::answer::record::RunRecord;
 use crate::answer::timeline::PodTimes;
 use crate::answer::timeline::Timeline;
 use crate::answer::usual::Usual;
@@ -17,18 +17,20 @@ use crate::world::World;
 /// Returns the last run of the project from this machine, and, where its cluster can be asked, its pods.
 pub async fn timeline(run: &Run, project: &Project) -> Result<Answer> {
     let cluster = project.minikube.profile.as_str();
-    let is_alike = |record: &Record| record.is_of(project.name.as_str(), project.namespace.as_str(), cluster);
-    let mut kept = runs::read(&run.world, is_alike).into_iter();
+    let is_alike =
+        |record: &RunRecord| record.is_of(project.name.as_str(), project.namespace.as_str(), cluster);
+    let mut kept = runs::load(&run.world, is_alike).into_iter();
     let Some(last) = kept.next() else { return Ok(Answer::Timeline(Box::default())) };
-    let earlier: Vec<Record> = kept.map(|kept| kept.record).collect();
+    let earlier: Vec<RunRecord> = kept.map(|kept| kept.record).collect();
     let usual = Usual::from_records(earlier.iter().filter(|record| record.command == last.record.command));
     Ok(Answer::Timeline(Box::new(Timeline { run: Some(last), usual, pods: pods(run, project).await })))
 }
 
 /// How long the steps of a run take mostly, for the live view.
 pub(crate) fn expected(world: &World, command: &str, [project, namespace, profile]: [&str; 3]) -> Usual {
-    let is_alike = |record: &Record| record.command == command && record.is_of(project, namespace, profile);
-    Usual::from_records(runs::read(world, is_alike).iter().map(|kept| &kept.record))
+    let is_alike =
+        |record: &RunRecord| record.command == command && record.is_of(project, namespace, profile);
+    Usual::from_records(runs::load(world, is_alike).iter().map(|kept| &kept.record))
 }
 
 /// The pods that run now. A cluster that cannot be asked hides no run.

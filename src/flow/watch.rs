@@ -16,17 +16,17 @@ use crate::event::Code;
 use crate::event::EventKind;
 use crate::event::Finding;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::down;
-use crate::flow::gather;
+use crate::flow::load;
 use crate::flow::redaction;
 use crate::flow::sync::Lacking;
 use crate::flow::up;
 use crate::project::Project;
-use crate::project::check::Checked;
+use crate::project::check::CheckedProject;
 use crate::relative::relative;
 use crate::run::Run;
 use crate::signal::Cancel;
@@ -49,11 +49,11 @@ pub async fn watch(
     run: &Run,
     project: Arc<Project>,
     flags: &cli::Watch,
-    read: &dyn Fn() -> Result<Checked>,
+    read: &dyn Fn() -> Result<CheckedProject>,
 ) -> Result<Answer> {
     // The loop has a run of its own, which ends with this one; what comes after it is still done.
     let _shield = run.cancel.shield();
-    let watching = Watching::start().or_fault(Code::InternalError, Kind::Internal, || {
+    let watching = Watching::start().or_fault(Code::InternalError, FaultKind::Internal, || {
         "cannot start the thread that watches files".to_owned()
     })?;
     let up = cli::Up {
@@ -80,7 +80,7 @@ pub async fn watch(
         ended = own.or_stopped(rounds) => ended,
         never = controls.obey(&run.cancel) => match never {},
     };
-    if stopped.kind != Kind::Interrupted {
+    if stopped.kind != FaultKind::Interrupted {
         return Err(stopped);
     }
     if flags.down {
@@ -121,14 +121,14 @@ enum Woken {
 
 impl Watch<'_> {
     /// Rounds until the user stops the run.
-    async fn rounds(&mut self, read: &dyn Fn() -> Result<Checked>) -> Result<Infallible> {
+    async fn rounds(&mut self, read: &dyn Fn() -> Result<CheckedProject>) -> Result<Infallible> {
         let mut changes = Changes::default();
         // deploy.toml was read before anything was watched.
         let mut is_first = true;
         loop {
             let began = Instant::now();
             changes.merge(self.snapshot().await);
-            self.run.sink.tell(EventKind::RoundStarted { changed: self.names(&changes) });
+            self.run.sink.emit(EventKind::RoundStarted { changed: self.names(&changes) });
             let is_stale = is_first || changed(&changes, &self.project.file);
             is_first = false;
             let loaded = if is_stale { self.reload(read, &mut changes).await } else { Ok(()) };
@@ -148,7 +148,7 @@ impl Watch<'_> {
             self.controls.logs.follow();
             match ended {
                 Ok(Round::Superseded) => {
-                    self.run.sink.tell(EventKind::RoundSuperseded { took_ms: millis(began) });
+                    self.run.sink.emit(EventKind::RoundSuperseded { took_ms: millis(began) });
                     self.restarts.add(Instant::now());
                     if !self.restarts.are_allowed(Instant::now()) {
                         self.run.sink.warn(restless(&self.names(&later)));
@@ -158,11 +158,11 @@ impl Watch<'_> {
                 }
                 Ok(Round::Up(answer)) => {
                     let (files, url) = (self.files, answer.url().map(str::to_owned));
-                    self.run.sink.tell(EventKind::RoundFinished { took_ms: millis(began), files, url });
+                    self.run.sink.emit(EventKind::RoundFinished { took_ms: millis(began), files, url });
                 }
                 Ok(Round::Synced) => {
                     let files = self.files;
-                    self.run.sink.tell(EventKind::RoundFinished { took_ms: millis(began), files, url: None });
+                    self.run.sink.emit(EventKind::RoundFinished { took_ms: millis(began), files, url: None });
                 }
                 Err(fault) => self.failed(began, &fault),
             }
@@ -216,7 +216,11 @@ impl Watch<'_> {
 
     /// Reads deploy.toml, and watches what it names. Where it has mistakes, the last one stays, and the fault has those of
     /// all other files, too.
-    async fn reload(&mut self, read: &dyn Fn() -> Result<Checked>, changes: &mut Changes) -> Result<()> {
+    async fn reload(
+        &mut self,
+        read: &dyn Fn() -> Result<CheckedProject>,
+        changes: &mut Changes,
+    ) -> Result<()> {
         let stays = |fault: Fault| {
             fault.hint("what is deployed stays as it is; save deploy.toml again when it is corrected")
         };
@@ -224,7 +228,7 @@ impl Watch<'_> {
             let checked = read().map_err(stays)?;
             if !checked.mistakes.is_empty() {
                 redaction::project(self.run, &checked.project);
-                return Err(stays(gather::invalid(self.run, checked).await));
+                return Err(stays(load::invalid(self.run, checked).await));
             }
             self.project = Arc::new(checked.project);
             self.rounds.forget();
@@ -250,7 +254,7 @@ impl Watch<'_> {
     }
 
     fn failed(&self, began: Instant, fault: &Fault) {
-        self.run.sink.tell(EventKind::RoundFailed {
+        self.run.sink.emit(EventKind::RoundFailed {
             took_ms: millis(began),
             files: self.files,
             kind: fault.kind,

@@ -142,7 +142,8 @@ pub async fn build(
         .header("Host", dialer.host())
         .body(Empty::<Bytes>::new())
         .map_err(|error| BuildError::Engine(error.into()))?;
-    let mut answer = Answer::of(dialer.send(request).await.map_err(BuildError::Engine)?).await?;
+    let mut answer =
+        BuildStream::from_response(dialer.send(request).await.map_err(BuildError::Engine)?).await?;
     loop {
         let next = match progress.awaits_manifest_of() {
             None => answer.next().await,
@@ -265,19 +266,21 @@ pub(crate) struct Detail {
 
 /// The messages of a build: JSON, one a line.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct BuildStream {
     body: Incoming,
     read: Vec<u8>,
     ended: bool,
     _call: Call,
 }
 
-impl Answer {
+impl BuildStream {
     /// The messages of an answer; one that is not 200 is a failure that carries the engine's message.
-    pub(crate) async fn of((answer, call): (Response<Incoming>, Call)) -> Result<Answer, BuildError> {
+    pub(crate) async fn from_response(
+        (answer, call): (Response<Incoming>, Call),
+    ) -> Result<BuildStream, BuildError> {
         let status = answer.status();
         if status.is_success() {
-            return Ok(Answer { body: answer.into_body(), read: Vec::new(), ended: false, _call: call });
+            return Ok(BuildStream { body: answer.into_body(), read: Vec::new(), ended: false, _call: call });
         }
         let body =
             answer.into_body().collect().await.map_err(|error| BuildError::Engine(error.into()))?.to_bytes();

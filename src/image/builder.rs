@@ -10,7 +10,7 @@ use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::event::Outcome;
 use crate::event::Step;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::image::Built;
@@ -20,7 +20,7 @@ use crate::image::budget;
 use crate::image::build_secrets;
 use crate::image::credentials::Credentials;
 use crate::image::engine::Engine;
-use crate::image::engine::Found;
+use crate::image::engine::EngineImage;
 use crate::image::last_inputs;
 use crate::image::last_inputs::Last;
 use crate::image::ship::RemoteStore;
@@ -32,7 +32,7 @@ use crate::project::name::ImageOwner;
 use crate::run::Run;
 use bases::There;
 use bases::external;
-use bases::look;
+use bases::inspect;
 use dockerfile::key;
 use dockerfile::key::Facts;
 use dockerfile::key::Inputs;
@@ -80,21 +80,23 @@ impl<'a> Builder<'a> {
     ) -> Result<Builder<'a>> {
         let hint = "see whether it runs: `todo doctor`";
         let engine = Engine::new(&to.builder)
-            .or_fault(Code::DockerUnreachable, Kind::Image, || {
+            .or_fault(Code::DockerUnreachable, FaultKind::Image, || {
                 format!("cannot use the engine at {}", to.builder)
             })
             .map_err(|fault| fault.hint(hint))?;
         let credentials = Credentials::new(run);
         let elsewhere = RemoteStore::new(to, &credentials)
-            .or_fault(Code::ImageTransferFailed, Kind::Image, || "cannot use the nodes' stores".to_owned())
+            .or_fault(Code::ImageTransferFailed, FaultKind::Image, || {
+                "cannot use the nodes' stores".to_owned()
+            })
             .map_err(|fault| fault.hint(hint))?;
-        let remembered = Remembered::read(&run.world, &to.builder.to_string(), project, surveyed);
+        let remembered = Remembered::load(&run.world, &to.builder.to_string(), project, surveyed);
         let tags = remembered.tags(project, surveyed);
         let bases: BTreeSet<&str> = surveyed.iter().flat_map(external).collect();
         let names = bases.iter().copied().chain(tags.iter().map(String::as_str)).collect();
-        let there = look(&engine, names)
+        let there = inspect(&engine, names)
             .await
-            .or_fault(Code::DockerRequestFailed, Kind::Image, || {
+            .or_fault(Code::DockerRequestFailed, FaultKind::Image, || {
                 format!("cannot ask the engine at {} for the base images", to.builder)
             })
             .map_err(|fault| fault.hint(hint))?;
@@ -206,7 +208,7 @@ impl<'a> Builder<'a> {
         image: &Surveyed,
         facts: &Facts,
         key: String,
-        found: Found,
+        found: EngineImage,
         item: &OpenItem,
     ) -> Result<(Built, String), Vec<Finding>> {
         let name = image.image.name.clone();
@@ -237,7 +239,7 @@ impl<'a> Builder<'a> {
     }
 
     /// What `make` would do about it, given what it would do about the others.
-    pub(crate) async fn look(
+    pub(crate) async fn inspect(
         &self,
         image: &Surveyed,
         others: &BTreeMap<ImageName, Inspected>,
@@ -258,7 +260,7 @@ impl<'a> Builder<'a> {
             if let Some(reference) = others.get(need).and_then(|other| other.reference.as_deref())
                 && let Some(found) = self.engine.find(reference).await.or_fault(
                     Code::DockerRequestFailed,
-                    Kind::Image,
+                    FaultKind::Image,
                     doing,
                 )?
             {
@@ -267,14 +269,14 @@ impl<'a> Builder<'a> {
         }
         let facts = self.facts(image, &ids, &There::new()).await.or_fault(
             Code::DockerRequestFailed,
-            Kind::Image,
+            FaultKind::Image,
             doing,
         )?;
         let key = key::key(image.source(), &facts).to_string();
         let repository = tags::repository(self.project, &name);
         let found = self.find_by_key(&repository, &key).await.or_fault(
             Code::DockerRequestFailed,
-            Kind::Image,
+            FaultKind::Image,
             doing,
         )?;
         let why = match found {
@@ -294,7 +296,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Gives the image the tag that pods name, unless it has it.
-    async fn named(&self, name: &ImageName, found: &Found) -> Result<String, Vec<Finding>> {
+    async fn named(&self, name: &ImageName, found: &EngineImage) -> Result<String, Vec<Finding>> {
         let reference = tags::by_id(&self.deployed(name), &found.id);
         if !found.tags.contains(&reference) {
             self.engine.tag(&found.id, &reference).await.map_err(|error| self.engine_failed(error))?;
@@ -302,7 +304,7 @@ impl<'a> Builder<'a> {
         Ok(reference)
     }
 
-    async fn within_budget(&self, image: &Surveyed, found: &Found) -> Result<(), Vec<Finding>> {
+    async fn within_budget(&self, image: &Surveyed, found: &EngineImage) -> Result<(), Vec<Finding>> {
         if image.image.max_size.is_none_or(|allowed| found.size <= allowed) {
             return Ok(());
         }
@@ -315,7 +317,7 @@ impl<'a> Builder<'a> {
         &self,
         repository: &str,
         key: &str,
-    ) -> Result<Option<Found>, bollard::errors::Error> {
+    ) -> Result<Option<EngineImage>, bollard::errors::Error> {
         let tag = tags::by_key(repository, key);
         match self.there.get(&tag) {
             Some(Some(found)) => Ok(Some(found.clone())),
@@ -323,7 +325,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    async fn find(&self, name: &str) -> Result<Option<Found>, Vec<Finding>> {
+    async fn find(&self, name: &str) -> Result<Option<EngineImage>, Vec<Finding>> {
         self.engine.find(name).await.map_err(|error| self.engine_failed(error))
     }
 
@@ -334,6 +336,6 @@ impl<'a> Builder<'a> {
     }
 
     fn last(&self, image: &Image) -> Option<Last> {
-        last_inputs::read(&self.run.world, &self.engine.address.to_string(), self.project, image)
+        last_inputs::load(&self.run.world, &self.engine.address.to_string(), self.project, image)
     }
 }

@@ -7,10 +7,10 @@ use crate::event::Amount;
 use crate::event::OpenItem;
 use crate::event::Unit;
 use crate::image::build;
-use crate::image::build::Answer;
 use crate::image::build::BuildError;
 use crate::image::build::BuildOutput;
 use crate::image::build::BuildSpec;
+use crate::image::build::BuildStream;
 use crate::image::build::FailedBuild;
 use crate::image::build::Line;
 use crate::image::pipe::UNDER_WAY;
@@ -67,7 +67,7 @@ pub async fn build(
         .await
         .context("the context could not be sent")
         .map_err(BuildError::Engine)?;
-    let mut answer = Answer::of(sent).await?;
+    let mut answer = BuildStream::from_response(sent).await?;
 
     let mut step = None;
     let mut output = Tail::default();

@@ -4,7 +4,7 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::image::surveyed::Surveyed;
 use crate::project::clear::Clear;
-use crate::project::clear::look;
+use crate::project::clear::detect;
 use dockerfile::Instruction;
 
 /// A warning for each, at its line; the value is never shown.
@@ -12,7 +12,7 @@ pub(crate) fn secrets(surveyed: &Surveyed) -> Vec<Finding> {
     let mut found = Vec::new();
     for instruction in &surveyed.dockerfile.instructions {
         for (name, value) in pairs(instruction) {
-            if look(&name, &value) == Some(Clear::Secret) {
+            if detect(&name, &value) == Some(Clear::Secret) {
                 let message = format!(
                     "`{name}` looks like a secret, and remains in the image, where anyone who has it can read it"
                 );
@@ -22,7 +22,7 @@ pub(crate) fn secrets(surveyed: &Surveyed) -> Vec<Finding> {
         }
     }
     for (name, value) in &surveyed.image.args {
-        if look(name, value) == Some(Clear::Secret) {
+        if detect(name, value) == Some(Clear::Secret) {
             let message = format!(
                 "the build argument `{name}` looks like a secret, and remains in the image's history"
             );

@@ -35,21 +35,21 @@ pub struct Login {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Configuration {
-    auths: BTreeMap<String, Entry>,
+    auths: BTreeMap<String, AuthEntry>,
     creds_store: Option<String>,
     cred_helpers: BTreeMap<String, String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Entry {
+struct AuthEntry {
     auth: String,
     username: String,
     password: String,
     identitytoken: String,
 }
 
-impl std::fmt::Debug for Entry {
+impl std::fmt::Debug for AuthEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Entry(…)")
     }
@@ -72,7 +72,7 @@ impl Credentials {
     }
 
     /// The login at the registry `host`, if the user has one.
-    pub async fn of(&self, host: &str) -> anyhow::Result<Option<Login>> {
+    pub async fn login(&self, host: &str) -> anyhow::Result<Option<Login>> {
         let Some(file) = self.file() else { return Ok(None) };
         let text = match file::read(&file, file::TEXT) {
             Ok(text) => text,
@@ -82,19 +82,19 @@ impl Credentials {
         let configuration: Configuration =
             serde_json::from_slice(&text).with_context(|| format!("{} is not valid", file.display()))?;
         for entry in configuration.auths.values() {
-            let Entry { auth, username: _, password, identitytoken } = entry;
+            let AuthEntry { auth, username: _, password, identitytoken } = entry;
             for value in [auth, password, identitytoken] {
                 self.run.sink.hide(value.as_bytes());
             }
         }
-        let login = self.login(&configuration, host).await?;
+        let login = self.find_login(&configuration, host).await?;
         if let Some(login) = &login {
             self.run.sink.hide(login.secret.expose());
         }
         Ok(login)
     }
 
-    async fn login(&self, configuration: &Configuration, host: &str) -> anyhow::Result<Option<Login>> {
+    async fn find_login(&self, configuration: &Configuration, host: &str) -> anyhow::Result<Option<Login>> {
         let key =
             if matches!(host, "docker.io" | "registry-1.docker.io" | "index.docker.io") { HUB } else { host };
         let helper = configuration.cred_helpers.get(key).or(configuration.creds_store.as_ref());
@@ -141,7 +141,7 @@ fn server(key: &str) -> &str {
     rest.split('/').next().unwrap_or(rest)
 }
 
-fn written(entry: &Entry) -> anyhow::Result<Option<Login>> {
+fn written(entry: &AuthEntry) -> anyhow::Result<Option<Login>> {
     if !entry.identitytoken.is_empty() {
         let secret = Secret::new(entry.identitytoken.as_str());
         return Ok(Some(Login { username: String::new(), secret, is_token: true }));
@@ -190,7 +190,7 @@ mod tests {
         for (host, username, secret) in
             [("docker.io", "me", "pass:word"), ("old.example", "u", "p"), ("ghcr.io", "", "t0ken")]
         {
-            let login = user.of(host).await.unwrap().unwrap();
+            let login = user.login(host).await.unwrap().unwrap();
             assert_eq!(
                 (login.username.as_str(), login.secret.expose()),
                 (username, secret.as_bytes()),
@@ -199,11 +199,11 @@ mod tests {
             assert_eq!(login.is_token, host == "ghcr.io");
             assert!(!format!("{login:?}").contains(secret));
         }
-        assert!(user.of("quay.io").await.unwrap().is_none());
-        assert!(user.of("nobody.example").await.unwrap().is_none());
-        let error = format!("{:#}", user.of("bad.example").await.unwrap_err());
+        assert!(user.login("quay.io").await.unwrap().is_none());
+        assert!(user.login("nobody.example").await.unwrap().is_none());
+        let error = format!("{:#}", user.login("bad.example").await.unwrap_err());
         assert!(error.contains("exit code 2") && !error.contains("t0ken"), "{error}");
-        let error = user.of("gone.io").await.unwrap_err().to_string();
+        let error = user.login("gone.io").await.unwrap_err().to_string();
         assert!(error.contains("`docker-credential-not-there`, which is not on the PATH"), "{error}");
     }
 }

@@ -25,7 +25,7 @@ pub struct Engine {
 
 /// An image that an engine has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct EngineImage {
     /// `sha256:…`.
     pub id: String,
     /// Bytes, as this engine counts them: not comparable between overlay2 and the containerd store.
@@ -48,7 +48,7 @@ impl Engine {
     }
 
     /// The image of that name or id, if the engine has it.
-    pub async fn find(&self, name: &str) -> Result<Option<Found>, Error> {
+    pub async fn find(&self, name: &str) -> Result<Option<EngineImage>, Error> {
         let image = match self.client.inspect_image(name).await {
             Ok(image) => image,
             Err(Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(None),
@@ -56,7 +56,7 @@ impl Engine {
         };
         let (os, architecture) = (image.os.unwrap_or_default(), image.architecture.unwrap_or_default());
         let variant = image.variant.filter(|variant| !variant.is_empty());
-        Ok(Some(Found {
+        Ok(Some(EngineImage {
             id: image.id.unwrap_or_default(),
             size: u64::try_from(image.size.unwrap_or(0)).unwrap_or(0),
             tags: image.repo_tags.unwrap_or_default(),

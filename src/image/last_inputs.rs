@@ -29,7 +29,7 @@ pub struct Last {
 
 /// What is remembered of this image as built by the engine at `engine`; `None` if nothing is, or nothing readable.
 #[must_use]
-pub fn read(world: &World, engine: &str, project: &ImageOwner, image: &Image) -> Option<Last> {
+pub fn load(world: &World, engine: &str, project: &ImageOwner, image: &Image) -> Option<Last> {
     let text = file::read(&file(world, engine, project, image)?, file::INDEX).ok()?;
     let end = text.iter().position(|byte| *byte == b'\n')?;
     serde_json::from_slice(&text[end..]).ok()

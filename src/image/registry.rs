@@ -11,11 +11,11 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::event::Unit;
-use crate::image::build::Answer;
+use crate::image::build::BuildStream;
 use crate::image::build::path;
 use crate::image::credentials::Credentials;
 use crate::image::engine::Engine;
-use crate::image::engine::Found;
+use crate::image::engine::EngineImage;
 use anyhow::Context;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
@@ -36,7 +36,7 @@ pub(crate) async fn pull(
 ) -> anyhow::Result<()> {
     let query = [("fromImage", with_tag(reference)), ("platform", platform.unwrap_or_default().to_owned())];
     let request = Request::post(path("/images/create", &query));
-    let answer = ask(engine, request, &login(credentials, reference).await?).await?;
+    let answer = send_request(engine, request, &login(credentials, reference).await?).await?;
     follow(answer, &format!("pulling {reference}"), "Downloading", item).await.map(drop)
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn pull(
 pub(crate) async fn deliver(
     engine: &Engine,
     reference: &str,
-    image: &Found,
+    image: &EngineImage,
     credentials: &Credentials,
     item: &OpenItem,
 ) -> Result<(), Finding> {
@@ -85,7 +85,7 @@ pub(crate) async fn deliver(
 async fn push(engine: &Engine, reference: &str, login: &str, item: &OpenItem) -> anyhow::Result<String> {
     let (name, tag) = reference.rsplit_once(':').context("a reference without a tag")?;
     let request = Request::post(path(&format!("/images/{name}/push"), &[("tag", tag.to_owned())]));
-    let answer = ask(engine, request, login).await?;
+    let answer = send_request(engine, request, login).await?;
     let digest =
         follow(answer, &format!("pushing to {}", reference::registry(reference)), "Pushing", item).await?;
     digest.context("the engine did not say what it pushed")
@@ -108,17 +108,21 @@ async fn digest(engine: &Engine, reference: &str, login: &str) -> anyhow::Result
     Ok(body["Descriptor"]["digest"].as_str().map(str::to_owned))
 }
 
-async fn ask(engine: &Engine, request: http::request::Builder, login: &str) -> anyhow::Result<Answer> {
+async fn send_request(
+    engine: &Engine,
+    request: http::request::Builder,
+    login: &str,
+) -> anyhow::Result<BuildStream> {
     let request = request
         .header("Host", engine.dialer.host())
         .header("X-Registry-Auth", login)
         .body(Empty::<Bytes>::new())?;
-    Ok(Answer::of(engine.dialer.send(request).await?).await?)
+    Ok(BuildStream::from_response(engine.dialer.send(request).await?).await?)
 }
 
 /// Tells how the layers are doing until the end; the digest that the engine says last, if it does.
 async fn follow(
-    mut answer: Answer,
+    mut answer: BuildStream,
     doing: &str,
     moving: &str,
     item: &OpenItem,
@@ -144,7 +148,7 @@ async fn follow(
 /// The user's login at the registry of `reference` as engines read it; an empty one where there is none.
 async fn login(credentials: &Credentials, reference: &str) -> anyhow::Result<String> {
     let host = reference::registry(reference);
-    let login = credentials.of(host).await?.map_or_else(
+    let login = credentials.login(host).await?.map_or_else(
         || serde_json::json!({}),
         |login| {
             let secret = String::from_utf8_lossy(login.secret.expose());

@@ -121,7 +121,7 @@ impl Session {
             let router = Router::new(served);
             let service = service_fn(move |request| {
                 let router = router.clone();
-                async move { Ok::<_, std::convert::Infallible>(router.answer(request).await) }
+                async move { Ok::<_, std::convert::Infallible>(router.handle(request).await) }
             });
             // The build tells when its session is gone; the engine closes it when the build is done.
             let _ = http2::Builder::new(TokioExecutor::new()).serve_connection(upgraded, service).await;
@@ -148,7 +148,7 @@ impl Router {
         }
     }
 
-    async fn answer(mut self, request: Request<Incoming>) -> http::Response<tonic::body::Body> {
+    async fn handle(mut self, request: Request<Incoming>) -> http::Response<tonic::body::Body> {
         let service = request.uri().path().split('/').nth(1).unwrap_or_default();
         let answer = match service {
             "moby.filesync.v1.FileSync" => self.files.call(request).await,
@@ -168,7 +168,7 @@ impl Auth for Credentials {
         request: tonic::Request<CredentialsRequest>,
     ) -> Result<Response<CredentialsResponse>, Status> {
         let host = request.into_inner().host;
-        match self.of(&host).await {
+        match self.login(&host).await {
             Ok(Some(login)) => {
                 let secret = String::from_utf8_lossy(login.secret.expose()).into_owned();
                 Ok(Response::new(CredentialsResponse { username: login.username, secret }))

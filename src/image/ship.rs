@@ -8,10 +8,10 @@ use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::image::Destination;
 use crate::image::NodeStore;
-use crate::image::build::Answer;
+use crate::image::build::BuildStream;
 use crate::image::credentials::Credentials;
 use crate::image::engine::Engine;
-use crate::image::engine::Found;
+use crate::image::engine::EngineImage;
 use crate::image::node::Node;
 use crate::image::pipe::Reading;
 use crate::image::pipe::UNDER_WAY;
@@ -67,7 +67,7 @@ impl RemoteStore {
         &self,
         builder: &Engine,
         reference: &str,
-        found: &Found,
+        found: &EngineImage,
         item: &OpenItem,
     ) -> Result<(), Vec<Finding>> {
         let shipped = self.stores.iter().map(|store| async move {
@@ -99,11 +99,11 @@ async fn to_engine(
     builder: &Engine,
     node: &Engine,
     reference: &str,
-    image: &Found,
+    image: &EngineImage,
     item: &OpenItem,
 ) -> anyhow::Result<()> {
     // Ids are digests of other things in the containerd store, so equal layers are as good.
-    let is_there = |found: Option<Found>| {
+    let is_there = |found: Option<EngineImage>| {
         found.is_some_and(|found| found.id == image.id || found.layers == image.layers)
     };
     if is_there(node.find(reference).await?) {
@@ -135,20 +135,20 @@ async fn load(
         .header("Host", node.dialer.host())
         .header("Content-Type", "application/x-tar")
         .body(body)?;
-    let mut answer = Answer::of(node.dialer.send_all(request).await?).await?;
+    let mut answer = BuildStream::from_response(node.dialer.send_all(request).await?).await?;
     while answer.next_good().await?.is_some() {}
     Ok(())
 }
 
 /// The layers that the node has with everything below them: only such need not be in what it loads
 /// (`moby: image/tarexport/load.go` looks for the chain before it opens the layer).
-async fn shared_prefix(node: &Engine, image: &Found) -> anyhow::Result<BTreeSet<String>> {
+async fn shared_prefix(node: &Engine, image: &EngineImage) -> anyhow::Result<BTreeSet<String>> {
     let options = ListImagesOptionsBuilder::default().build();
     let images = node.client.list_images(Some(options)).await?;
     let found =
         stream::iter(images).map(|image| async move { node.find(&image.id).await }).buffer_unordered(16);
-    let found: Vec<Option<Found>> = found.map(Result::unwrap_or_default).collect().await;
-    let alike = |other: &Found| {
+    let found: Vec<Option<EngineImage>> = found.map(Result::unwrap_or_default).collect().await;
+    let alike = |other: &EngineImage| {
         let pairs = image.layers.iter().zip(&other.layers);
         pairs.take_while(|(one, other)| one == other).count()
     };
@@ -166,7 +166,7 @@ async fn to_containerd(
     builder: &Engine,
     node: &Node,
     reference: &str,
-    image: &Found,
+    image: &EngineImage,
     item: &OpenItem,
 ) -> anyhow::Result<()> {
     // The reference says which image it is, so it is enough that the name is there.

@@ -5,14 +5,14 @@
 //! it is no failure. Something is remembered only if it was older than `RACY` when it was read (git's "racy clean" rule,
 //! `Documentation/technical/racy-git.txt`): within a clock tick a file can change without looking changed.
 
-mod known;
+mod known_files;
 
 use crate::file;
 use crate::image::stat::Stat;
 use crate::replace::private_folder;
 use crate::replace::replace;
 use dockerfile::ignore::Ignore;
-pub(crate) use known::Known;
+pub(crate) use known_files::KnownFiles;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -29,12 +29,12 @@ const KEEP: Duration = Duration::from_secs(90 * 24 * 3600);
 #[derive(Debug, Default)]
 pub struct StatCache {
     file: Option<PathBuf>,
-    known: Known,
+    known: KnownFiles,
 }
 
 /// What is remembered of one thing in a context.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Record<'a> {
+pub(crate) struct StatRecord<'a> {
     /// Relative to the context; empty for the context itself.
     pub(crate) path: &'a str,
     pub(crate) stat: Stat,
@@ -69,27 +69,32 @@ impl StatCache {
         }
         let name = &name.finalize().to_hex()[..32];
         let file = folder.join("contexts").join(name);
-        let known = file::read(&file, file::INDEX).ok().and_then(Known::read).unwrap_or_default();
+        let known = file::read(&file, file::INDEX).ok().and_then(KnownFiles::read).unwrap_or_default();
         StatCache { file: Some(file), known }
     }
 
     /// The hash of a file's content, if it is known and the file looks the same.
     pub(crate) fn hash(&self, path: &str, stat: &Stat) -> Option<[u8; 32]> {
         match self.known.get(path)? {
-            Record { stat: known, what: What::File { hash, .. }, .. } if known == *stat => Some(hash),
+            StatRecord { stat: known, what: What::File { hash, .. }, .. } if known == *stat => Some(hash),
             _ => None,
         }
     }
 
     /// The context as it was, in its order, if it is known whole: as long as everything in it looks the same, nothing
     /// has come and nothing has gone.
-    pub(crate) fn whole(&self) -> Option<&Known> {
+    pub(crate) fn whole(&self) -> Option<&KnownFiles> {
         self.known.is_whole().then_some(&self.known)
     }
 
     /// Writes what is known now, if that differs. `read` is everything in the context, in its order, read at `began` or
     /// later; `whole` says that it is, and that every folder has its stat from before it was listed.
-    pub(crate) fn save<'a>(&self, read: impl Iterator<Item = Record<'a>>, whole: bool, began: SystemTime) {
+    pub(crate) fn save<'a>(
+        &self,
+        read: impl Iterator<Item = StatRecord<'a>>,
+        whole: bool,
+        began: SystemTime,
+    ) {
         let Some(file) = &self.file else { return };
         let newest = (began - RACY).duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
         let newest = i64::try_from(newest).unwrap_or(i64::MAX);
@@ -100,7 +105,7 @@ impl StatCache {
                 old.push(record);
             }
         }
-        let now = Known::from_records(&old, whole && old.len() == all);
+        let now = KnownFiles::from_records(&old, whole && old.len() == all);
         if !old.is_empty() && now != self.known {
             let _ = write(file, now.bytes());
         }
@@ -127,8 +132,8 @@ fn sweep(folder: &Path) {
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
-    use super::Record;
     use super::StatCache;
+    use super::StatRecord;
     use super::What;
     use crate::image::stat::Stat;
     use dockerfile::ignore::Ignore;
@@ -146,7 +151,7 @@ mod tests {
         rustix::fs::mknodat(rustix::fs::CWD, &file, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         let stat = Stat { size: 1, modified: 0, changed: 0, inode: 1 };
         assert_eq!(open().hash("a", &stat), None);
-        let record = Record { path: "a", stat, what: What::File { executable: false, hash: [7; 32] } };
+        let record = StatRecord { path: "a", stat, what: What::File { executable: false, hash: [7; 32] } };
         open().save([record].into_iter(), false, SystemTime::now());
         assert!(file.symlink_metadata().unwrap().is_file());
         assert_eq!(open().hash("a", &stat), Some([7; 32]));

@@ -1,7 +1,7 @@
 //! What the builder has of a project's images, for `todo status`: the newest of each, as it would be deployed.
 
 use crate::event::Code;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::image::Destination;
@@ -26,9 +26,9 @@ pub struct Stored {
 /// The newest image of each name that the engine has for `project`.
 pub async fn stored(project: &ImageOwner, to: &Destination) -> Result<BTreeMap<ImageName, Stored>> {
     let doing = || format!("cannot list the images of the engine at {}", to.builder);
-    let engine = Engine::new(&to.builder).or_fault(Code::DockerRequestFailed, Kind::Image, doing)?;
+    let engine = Engine::new(&to.builder).or_fault(Code::DockerRequestFailed, FaultKind::Image, doing)?;
     let listed =
-        of_project(&engine, project).await.or_fault(Code::DockerRequestFailed, Kind::Image, doing)?;
+        of_project(&engine, project).await.or_fault(Code::DockerRequestFailed, FaultKind::Image, doing)?;
     let mut newest: BTreeMap<ImageName, Stored> = BTreeMap::new();
     for image in listed {
         let name = image.labels.get(tags::IMAGE).and_then(|name| ImageName::parse(name.as_str()).ok());

@@ -8,7 +8,7 @@ pub(in crate::image) mod findings;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::file;
 use crate::image::context::walk;
@@ -35,7 +35,7 @@ use std::thread;
 
 /// What is read of one image, whether or not it can be read now.
 #[derive(Debug)]
-pub struct Inputs {
+pub struct ImageInputs {
     /// Its context.
     pub context: PathBuf,
     /// What of the context is left out; nothing, where the rules cannot be read.
@@ -46,7 +46,7 @@ pub struct Inputs {
 
 /// What [`survey`] reads of an image.
 #[must_use]
-pub fn inputs(image: &Image) -> Inputs {
+pub fn inputs(image: &Image) -> ImageInputs {
     let (dockerfile, _) = find_dockerfile(image);
     let secrets = image.secrets.values().filter_map(|secret| match secret {
         BuildSecret::File(path) => Some(path.clone()),
@@ -54,7 +54,7 @@ pub fn inputs(image: &Image) -> Inputs {
     });
     let rules = [ignore_beside(&dockerfile), image.context.join(IGNORE)];
     let (_, ignore) = find_ignore(image, &dockerfile);
-    Inputs {
+    ImageInputs {
         context: image.context.clone(),
         ignore: ignore.unwrap_or_default(),
         files: secrets.chain(rules).chain([image.dockerfile.clone(), dockerfile]).collect(),
@@ -69,10 +69,10 @@ pub fn survey(run: &Run, project: &Project) -> Result<Vec<Surveyed>> {
     let (mut surveyed, mut wrong) = (Vec::new(), findings::same_names(&project.images));
     for some in project.images.chunks(AT_ONCE) {
         let Some((last, others)) = some.split_last() else { continue };
-        let all: Vec<Read> = thread::scope(|scope| {
+        let all: Vec<ReadImage> = thread::scope(|scope| {
             let threads: Vec<_> =
-                others.iter().map(|image| scope.spawn(|| read(run, project, image))).collect();
-            let last = read(run, project, last);
+                others.iter().map(|image| scope.spawn(|| read_image(run, project, image))).collect();
+            let last = read_image(run, project, last);
             let joined = threads.into_iter().map(|thread| match thread.join() {
                 Ok(read) => read,
                 Err(panic) => std::panic::resume_unwind(panic),
@@ -82,7 +82,7 @@ pub fn survey(run: &Run, project: &Project) -> Result<Vec<Surveyed>> {
         if let Some(fault) = run.stopped() {
             return Err(fault);
         }
-        for Read { image, findings } in all {
+        for ReadImage { image, findings } in all {
             surveyed.extend(image);
             wrong.extend(findings);
         }
@@ -97,11 +97,11 @@ pub fn survey(run: &Run, project: &Project) -> Result<Vec<Surveyed>> {
         _ => format!("{} images have errors", images.len()),
     };
     // Warnings would hide among what ends the run.
-    Err(Code::ProjectInvalid.fault(Kind::Usage, message).findings(wrong))
+    Err(Code::ProjectInvalid.fault(FaultKind::Usage, message).findings(wrong))
 }
 
 /// What became of one image: either it is there, or there are findings.
-struct Read {
+struct ReadImage {
     image: Option<Surveyed>,
     findings: Vec<Finding>,
 }
@@ -149,7 +149,7 @@ fn rules(run: &Run, project: &Project, image: &Image) -> Rules {
         Ok(text) => {
             let platform = image.platform.clone().unwrap_or_else(host_platform);
             let ask = Ask { target: image.target.as_deref(), args: &image.args, platform: &platform };
-            let (read, mistakes) = Dockerfile::read(path.clone(), text, ask);
+            let (read, mistakes) = Dockerfile::parse_lenient(path.clone(), text, ask);
             is_understood = mistakes.is_empty();
             wrong.extend(findings::dockerfile(&shown(&path), mistakes));
             Some(read)
@@ -161,7 +161,7 @@ fn rules(run: &Run, project: &Project, image: &Image) -> Rules {
     Rules { path, dockerfile, is_understood, ignore_path, ignore, context_is_there, wrong }
 }
 
-fn read(run: &Run, project: &Project, image: &Image) -> Read {
+fn read_image(run: &Run, project: &Project, image: &Image) -> ReadImage {
     let shown = |path: &Path| relative(&project.root, path);
     let Rules { path, dockerfile, is_understood, ignore_path, ignore, context_is_there, mut wrong } =
         rules(run, project, image);
@@ -209,7 +209,10 @@ fn read(run: &Run, project: &Project, image: &Image) -> Read {
         surveyed = Some(image);
     }
     let subject = format!("image {}", image.name);
-    Read { image: surveyed, findings: wrong.into_iter().map(|finding| finding.about(&subject)).collect() }
+    ReadImage {
+        image: surveyed,
+        findings: wrong.into_iter().map(|finding| finding.about(&subject)).collect(),
+    }
 }
 
 /// Where the Dockerfile is, and its text; `dockerfile` in lower case will do, as with BuildKit.

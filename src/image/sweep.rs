@@ -3,7 +3,7 @@
 //! By name, never by filter or force: a tag that somebody else gave the same image stays, and with it the image.
 
 use crate::event::Code;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::image::Destination;
@@ -64,9 +64,12 @@ async fn everywhere(
     let mut swept = Swept::default();
     for address in engines {
         let doing = || format!("cannot remove old images from the engine at {address}");
-        let engine = Engine::new(address).or_fault(Code::ImageCleanupFailed, Kind::Image, doing)?;
-        let here =
-            one(&engine, project, keep, kept).await.or_fault(Code::ImageCleanupFailed, Kind::Image, doing)?;
+        let engine = Engine::new(address).or_fault(Code::ImageCleanupFailed, FaultKind::Image, doing)?;
+        let here = one(&engine, project, keep, kept).await.or_fault(
+            Code::ImageCleanupFailed,
+            FaultKind::Image,
+            doing,
+        )?;
         swept.images += here.images;
         swept.bytes += here.bytes;
     }
@@ -74,11 +77,12 @@ async fn everywhere(
         if let NodeStore::Containerd { host, container } = node {
             let doing = || format!("cannot remove old images from the node `{container}`");
             let (builder, host) = (Engine::new(&to.builder), Engine::new(host));
-            let builder = builder.or_fault(Code::ImageCleanupFailed, Kind::Image, doing)?;
-            let node = Node::new(&host.or_fault(Code::ImageCleanupFailed, Kind::Image, doing)?, container);
+            let builder = builder.or_fault(Code::ImageCleanupFailed, FaultKind::Image, doing)?;
+            let node =
+                Node::new(&host.or_fault(Code::ImageCleanupFailed, FaultKind::Image, doing)?, container);
             swept.images += follow(&builder, &node, project, keep).await.or_fault(
                 Code::ImageCleanupFailed,
-                Kind::Image,
+                FaultKind::Image,
                 doing,
             )?;
         }

@@ -17,12 +17,12 @@ mod trace;
 use crate::image::surveyed::Surveyed;
 use crate::project::Signal;
 use crate::project::name::ImageName;
-use difference::Change;
-use difference::Difference;
+use difference::ContextDifference;
+use difference::FileChange;
 use dockerfile::context::EntryKind;
 use dockerfile::ignore::Ignore;
-use facts::Facts;
 use facts::Question;
+use facts::SyncFacts;
 use layout::Layout;
 use reason::Input;
 use reason::Reason;
@@ -35,7 +35,7 @@ use trace::Tracer;
 
 /// What is done about the changes of one image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
+pub enum SyncDecision {
     /// No changed file is in the image.
     Unused,
     /// These files equal what a rebuild would give.
@@ -160,16 +160,16 @@ const MOST_BYTES: u64 = 20 << 20;
 pub fn decide_all(
     before: &[Surveyed],
     now: &[Surveyed],
-    facts: &BTreeMap<ImageName, Facts>,
-) -> BTreeMap<ImageName, Decision> {
-    let unknown = Facts::default();
-    let mut decisions: BTreeMap<ImageName, Decision> = now
+    facts: &BTreeMap<ImageName, SyncFacts>,
+) -> BTreeMap<ImageName, SyncDecision> {
+    let unknown = SyncFacts::default();
+    let mut decisions: BTreeMap<ImageName, SyncDecision> = now
         .iter()
         .map(|image| {
             let name = image.image.name.clone();
             let decision = match before.iter().find(|before| before.image.name == name) {
                 Some(before) => decide(before, image, facts.get(&name).unwrap_or(&unknown)),
-                None => Decision::Rebuild(Reason::Changed(Input::Image)),
+                None => SyncDecision::Rebuild(Reason::Changed(Input::Image)),
             };
             (name, decision)
         })
@@ -177,13 +177,15 @@ pub fn decide_all(
     // As often as there are images: what starts from what is a graph without a circle, in any order.
     for image in now.iter().flat_map(|_| now) {
         for need in &image.needs {
-            if decisions.get(need).is_none_or(|decision| *decision != Decision::Unused) {
+            if decisions.get(need).is_none_or(|decision| *decision != SyncDecision::Unused) {
                 decisions.insert(
                     image.image.name.clone(),
-                    Decision::Rebuild(Reason::Changed(Input::Base(need.to_string()))),
+                    SyncDecision::Rebuild(Reason::Changed(Input::Base(need.to_string()))),
                 );
-                if let Some(decision @ (Decision::Sync(_) | Decision::Ask(_))) = decisions.get_mut(need) {
-                    *decision = Decision::Rebuild(Reason::Needed(image.image.name.to_string()));
+                if let Some(decision @ (SyncDecision::Sync(_) | SyncDecision::Ask(_))) =
+                    decisions.get_mut(need)
+                {
+                    *decision = SyncDecision::Rebuild(Reason::Needed(image.image.name.to_string()));
                 }
             }
         }
@@ -193,41 +195,41 @@ pub fn decide_all(
 
 /// Decides about one image.
 #[must_use]
-pub fn decide(before: &Surveyed, now: &Surveyed, facts: &Facts) -> Decision {
+pub fn decide(before: &Surveyed, now: &Surveyed, facts: &SyncFacts) -> SyncDecision {
     if let Some(input) = changed_input(before, now) {
-        return Decision::Rebuild(Reason::Changed(input));
+        return SyncDecision::Rebuild(Reason::Changed(input));
     }
     let changes = difference::between(&before.context, &now.context);
     if changes.is_empty() {
-        return Decision::Unused;
+        return SyncDecision::Unused;
     }
-    let Some(rules) = &now.image.sync else { return Decision::Rebuild(Reason::Off) };
+    let Some(rules) = &now.image.sync else { return SyncDecision::Rebuild(Reason::Off) };
     let rules = Rules::new(rules);
     let layout = match Layout::read(&now.dockerfile, &now.image.args, facts) {
         Ok(layout) => Ok(layout),
         Err(Stop::Reason(reason)) => Err(reason),
-        Err(Stop::Ask(questions)) => return Decision::Ask(questions.into_iter().collect()),
+        Err(Stop::Ask(questions)) => return SyncDecision::Ask(questions.into_iter().collect()),
     };
     let (mut plan, mut questions) = (Plan::default(), BTreeSet::new());
     for change in changes {
         match planned(&layout, &rules, now, facts, change, &mut plan) {
             Ok(()) => {}
-            Err(Stop::Reason(reason)) => return Decision::Rebuild(reason),
+            Err(Stop::Reason(reason)) => return SyncDecision::Rebuild(reason),
             Err(Stop::Ask(asked)) => questions.extend(asked),
         }
     }
     let (files, bytes) = (plan.files(), plan.bytes());
     if !questions.is_empty() {
-        return Decision::Ask(questions);
+        return SyncDecision::Ask(questions);
     }
     if files > MOST_FILES || bytes > MOST_BYTES {
-        return Decision::Rebuild(Reason::TooMuch { files, bytes });
+        return SyncDecision::Rebuild(Reason::TooMuch { files, bytes });
     }
     // What is in a directory is removed before it.
     plan.deletions.reverse();
     // Commands before signals: a process that reads its files again finds what the commands have made.
     plan.then.sort_by_key(|after| matches!(after, After::Signal(_)));
-    if plan == Plan::default() { Decision::Unused } else { Decision::Sync(plan) }
+    if plan == Plan::default() { SyncDecision::Unused } else { SyncDecision::Sync(plan) }
 }
 
 /// Adds to the plan what one change does to a container.
@@ -235,14 +237,14 @@ fn planned(
     layout: &Result<Layout, Reason>,
     rules: &Rules<'_>,
     now: &Surveyed,
-    facts: &Facts,
-    Change { path, difference }: Change<'_>,
+    facts: &SyncFacts,
+    FileChange { path, difference }: FileChange<'_>,
     plan: &mut Plan,
 ) -> Result<(), Stop> {
     let entry = match difference {
-        Difference::OfKind => return Err(Reason::Kind(path.to_owned()).into()),
-        Difference::Removed => None,
-        Difference::Written(entry) => Some(entry),
+        ContextDifference::OfKind => return Err(Reason::Kind(path.to_owned()).into()),
+        ContextDifference::Removed => None,
+        ContextDifference::Written(entry) => Some(entry),
     };
     let matched = rules.matched(path, matches!(entry, Some(EntryKind::Folder)));
     let (writes, deletions) = match (matched.as_ref().and_then(|matched| matched.to.clone()), layout) {

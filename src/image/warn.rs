@@ -13,7 +13,7 @@ use crate::image::surveyed::Surveyed;
 use crate::image::surveyed::WITHOUT_AGENT;
 use crate::image::surveyed::shown;
 use dockerfile::Base;
-use dockerfile::context::Entry;
+use dockerfile::context::ContextEntry;
 use dockerfile::context::EntryKind;
 use dockerfile::glob::Glob;
 use dockerfile::ignore::clean;
@@ -77,7 +77,7 @@ impl Taken {
 fn secrets_in_image(surveyed: &Surveyed) -> Vec<Finding> {
     let taken = Taken::by(surveyed);
     let mut found: BTreeMap<(Sensitive, usize), Vec<&str>> = BTreeMap::new();
-    for Entry { path, kind } in &surveyed.context.entries {
+    for ContextEntry { path, kind } in &surveyed.context.entries {
         let file = matches!(kind, EntryKind::File { .. }).then(|| surveyed.context.root.as_path());
         if let Some(what) = sensitive(path, file)
             && let Some(line) = taken.line(path)
@@ -159,7 +159,7 @@ fn megabytes(bytes: u64) -> String {
 }
 
 /// The three heaviest things at the top, each followed down while one thing in it makes nine tenths of it.
-fn heaviest(entries: &[Entry]) -> Vec<(String, u64)> {
+fn heaviest(entries: &[ContextEntry]) -> Vec<(String, u64)> {
     let mut sizes: BTreeMap<&str, u64> = BTreeMap::new();
     for entry in entries {
         let parts = entry.path.match_indices('/').map(|(end, _)| &entry.path[..end]);

@@ -3,7 +3,7 @@
 //! Not a text replacement: an image is ours if its repository is the name in deploy.toml, whatever the tag, and never
 //! because the name of somebody's registry happens to end with it.
 
-mod site;
+mod image_field;
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -13,11 +13,11 @@ use crate::manifest::ObjectId;
 use crate::project::Binding;
 use crate::project::Image;
 use crate::project::name::ImageName;
+use image_field::image_at;
+use image_field::policy_at;
+use image_field::sites;
 use nearest::nearest;
 use serde_json::Value;
-use site::image_at;
-use site::policy_at;
-use site::sites;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -47,14 +47,14 @@ impl PullPolicy {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bound {
     /// Every field that was written.
-    pub changes: Vec<Change>,
+    pub changes: Vec<ImageBinding>,
     /// The pull policy that was written.
     pub policy: PullPolicy,
 }
 
 /// A field that names an image of ours, and what it said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct ImageBinding {
     /// Of which object.
     pub id: ObjectId,
     /// Where it is written.
@@ -67,7 +67,7 @@ pub struct Change {
     pub policy: Option<String>,
 }
 
-impl Change {
+impl ImageBinding {
     /// Whether a node would ask a registry for an image that only the node has: told to, or by the default for `latest`.
     #[must_use]
     pub fn would_pull(&self) -> bool {
@@ -85,7 +85,7 @@ impl Bound {
         if self.policy != PullPolicy::Never {
             return None;
         }
-        let pulls: Vec<&Change> = self.changes.iter().filter(|change| change.would_pull()).collect();
+        let pulls: Vec<&ImageBinding> = self.changes.iter().filter(|change| change.would_pull()).collect();
         let first = pulls.first()?;
         let message = "the pull policy of images built here is set to `Never`: no registry has them";
         let finding = Code::PullPolicyReplaced.note(message);
@@ -111,7 +111,7 @@ pub fn bind(
         for site in sites(object, rules) {
             let Some(image) = image_at(object, &site).map(str::to_owned) else { continue };
             let Some(name) = named_by(&image, built.keys()).cloned() else { continue };
-            let change = Change {
+            let change = ImageBinding {
                 id: object.id(),
                 place: object.place_of(&format!("{}/{}", site.holder, site.field)).clone(),
                 policy: policy_at(object, &site),

@@ -12,7 +12,7 @@ use crate::event::Step;
 use crate::exec;
 use crate::exec::Call;
 use crate::exec::ExecError;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::file;
 use crate::manifest::given;
@@ -37,7 +37,7 @@ pub fn helm(run: &Run, what: &str) -> Result<PathBuf> {
     exec::find(&run.world, "helm").ok_or_else(|| {
         let message = format!("{what} needs Helm, which is not installed");
         Code::ProgramNotFound
-            .fault(Kind::Prerequisite, message)
+            .fault(FaultKind::Prerequisite, message)
             .hint("install Helm 3 or later: https://helm.sh/docs/intro/install/")
     })
 }
@@ -190,7 +190,7 @@ pub(crate) async fn build_dependencies(
         }
         Err(error) if error.stopped => {
             item.finish(Outcome::Failed, None);
-            Err(run.stopped().unwrap_or_else(|| Code::Interrupted.caused_by(Kind::Interrupted, error)))
+            Err(run.stopped().unwrap_or_else(|| Code::Interrupted.caused_by(FaultKind::Interrupted, error)))
         }
         Err(error) => {
             item.finish(Outcome::Failed, None);

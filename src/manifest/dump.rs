@@ -44,18 +44,18 @@ pub struct Unreadable;
 ///
 /// # Errors
 /// Where it is neither YAML nor JSON, or too much. What was handed out before then is not to be relied on.
-pub fn read(text: &str, take: &mut dyn FnMut(Part)) -> Result<Ending, Unreadable> {
+pub fn parse(text: &str, take: &mut dyn FnMut(Part)) -> Result<Ending, Unreadable> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let begins_as_json = text.trim_start().starts_with('{');
     if begins_as_json {
-        match json::read(text, take) {
+        match json::parse(text, take) {
             Ok(ending) => return Ok(ending),
             Err(json::Wrong { handed_out: true, .. }) => return Err(Unreadable),
             // A flow mapping of YAML that is not JSON.
             Err(json::Wrong { handed_out: false, .. }) => {}
         }
     }
-    yaml::read(text, take).map_err(|yaml::Wrong| Unreadable)
+    yaml::parse(text, take).map_err(|yaml::Wrong| Unreadable)
 }
 
 #[cfg(test)]

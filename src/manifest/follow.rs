@@ -56,7 +56,7 @@ impl Versions {
         self.0.insert(id, [(String::new(), version.into())].into());
     }
 
-    fn read(&self, reference: &Reference<'_>, namespace: Option<&str>) -> Option<Vec<(&str, &str)>> {
+    fn versions(&self, reference: &Reference<'_>, namespace: Option<&str>) -> Option<Vec<(&str, &str)>> {
         let id = ObjectId {
             group: String::new(),
             kind: reference.kind.as_str().to_owned(),
@@ -90,7 +90,7 @@ fn digest(object: &Object, versions: &Versions) -> Option<String> {
     let template = pods::template(&object.value)?;
     let mut read = BTreeMap::new();
     for reference in template.references() {
-        for (key, version) in versions.read(&reference, object.namespace()).unwrap_or_default() {
+        for (key, version) in versions.versions(&reference, object.namespace()).unwrap_or_default() {
             read.insert((reference.kind, reference.name, key), version);
         }
     }

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 /// Something that manifests are read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inputs {
+pub enum ManifestSource {
     /// A file.
     File(PathBuf),
     /// The manifests in a folder, not those in its sub-folders.
@@ -28,16 +28,16 @@ pub enum Inputs {
 
 /// What all sources are read from. `root` is the folder of deploy.toml.
 #[must_use]
-pub fn inputs(root: &Path, sources: &[Source]) -> Vec<Inputs> {
+pub fn inputs(root: &Path, sources: &[Source]) -> Vec<ManifestSource> {
     sources
         .iter()
         .flat_map(|source| match &source.kind {
-            SourceKind::Path(path) if path.is_dir() => vec![Inputs::Folder(path.clone())],
+            SourceKind::Path(path) if path.is_dir() => vec![ManifestSource::Folder(path.clone())],
             SourceKind::Path(path) if !path.exists() && glob::is_glob(path) => {
                 let (base, parts) = glob::split(path);
-                vec![Inputs::Pattern(base, parts)]
+                vec![ManifestSource::Pattern(base, parts)]
             }
-            SourceKind::Path(path) => vec![Inputs::File(path.clone())],
+            SourceKind::Path(path) => vec![ManifestSource::File(path.clone())],
             SourceKind::Kustomize(folder) => kustomization(folder),
             SourceKind::Chart(chart) => {
                 let folders =
@@ -45,7 +45,7 @@ pub fn inputs(root: &Path, sources: &[Source]) -> Vec<Inputs> {
                 // Values of `set-env` come from there.
                 let env = (!chart.set_env.is_empty()).then(|| root.join(".env"));
                 let files = chart.values.iter().cloned().chain(env);
-                folders.map(Inputs::Tree).chain(files.map(Inputs::File)).collect()
+                folders.map(ManifestSource::Tree).chain(files.map(ManifestSource::File)).collect()
             }
         })
         .collect()
@@ -53,7 +53,7 @@ pub fn inputs(root: &Path, sources: &[Source]) -> Vec<Inputs> {
 
 /// What a kustomization is made of: its folder, those of the kustomizations that it names, and whatever else its texts
 /// name outside of them (patches, generators and components have a dozen fields for paths, and new ones come).
-fn kustomization(folder: &Path) -> Vec<Inputs> {
+fn kustomization(folder: &Path) -> Vec<ManifestSource> {
     let (mut folders, mut files): (BTreeSet<PathBuf>, BTreeSet<PathBuf>) = Default::default();
     let mut next = vec![folder.to_owned()];
     while let Some(folder) = next.pop() {
@@ -82,7 +82,7 @@ fn kustomization(folder: &Path) -> Vec<Inputs> {
             }
         }
     }
-    folders.into_iter().map(Inputs::Tree).chain(files.into_iter().map(Inputs::File)).collect()
+    folders.into_iter().map(ManifestSource::Tree).chain(files.into_iter().map(ManifestSource::File)).collect()
 }
 
 /// All texts in a value.
@@ -95,12 +95,15 @@ fn texts(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-impl Inputs {
+impl ManifestSource {
     /// The file or the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
-            Inputs::File(path) | Inputs::Folder(path) | Inputs::Pattern(path, _) | Inputs::Tree(path) => path,
+            ManifestSource::File(path)
+            | ManifestSource::Folder(path)
+            | ManifestSource::Pattern(path, _)
+            | ManifestSource::Tree(path) => path,
         }
     }
 
@@ -108,10 +111,10 @@ impl Inputs {
     #[must_use]
     pub fn has(&self, path: &str) -> bool {
         match self {
-            Inputs::File(_) => false,
-            Inputs::Folder(_) => is_manifest_name(path) && !path.starts_with('.'),
-            Inputs::Pattern(_, parts) => glob::fits(parts, &path.split('/').collect::<Vec<_>>()),
-            Inputs::Tree(_) => true,
+            ManifestSource::File(_) => false,
+            ManifestSource::Folder(_) => is_manifest_name(path) && !path.starts_with('.'),
+            ManifestSource::Pattern(_, parts) => glob::fits(parts, &path.split('/').collect::<Vec<_>>()),
+            ManifestSource::Tree(_) => true,
         }
     }
 
@@ -119,19 +122,19 @@ impl Inputs {
     #[must_use]
     pub fn has_below(&self, folder: &str) -> bool {
         match self {
-            Inputs::File(_) | Inputs::Folder(_) => false,
-            Inputs::Pattern(_, parts) if parts.iter().any(|part| part == "**") => {
+            ManifestSource::File(_) | ManifestSource::Folder(_) => false,
+            ManifestSource::Pattern(_, parts) if parts.iter().any(|part| part == "**") => {
                 folder.split('/').all(glob::is_entered)
             }
-            Inputs::Pattern(_, parts) => folder.split('/').count() < parts.len(),
-            Inputs::Tree(_) => true,
+            ManifestSource::Pattern(_, parts) => folder.split('/').count() < parts.len(),
+            ManifestSource::Tree(_) => true,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Inputs;
+    use super::ManifestSource;
     use super::inputs;
     use crate::project::check::check;
     use std::fs;
@@ -162,10 +165,10 @@ mod tests {
                 .into_iter()
                 .map(|input| {
                     let kind = match &input {
-                        Inputs::File(_) => "file",
-                        Inputs::Folder(_) => "folder",
-                        Inputs::Pattern(..) => "pattern",
-                        Inputs::Tree(_) => "tree",
+                        ManifestSource::File(_) => "file",
+                        ManifestSource::Folder(_) => "folder",
+                        ManifestSource::Pattern(..) => "pattern",
+                        ManifestSource::Tree(_) => "tree",
                     };
                     // Of a file that is there the path is canonical, which Windows begins with `\\?\`.
                     let (path, canonical) = (input.path(), root.canonicalize().unwrap());
@@ -192,16 +195,17 @@ mod tests {
 
     #[test]
     fn of_a_folder_that_is_read_which_it_reads() {
-        let pattern = |text: &str| Inputs::Pattern("/".into(), text.split('/').map(str::to_owned).collect());
+        let pattern =
+            |text: &str| ManifestSource::Pattern("/".into(), text.split('/').map(str::to_owned).collect());
         // input, file, whether it is read, folder, whether something in it can be
         let table = [
-            (Inputs::Folder("/".into()), "a.yaml", true, "sub", false),
-            (Inputs::Folder("/".into()), "a.txt", false, "sub", false),
-            (Inputs::Folder("/".into()), ".a.yaml", false, "sub", false),
+            (ManifestSource::Folder("/".into()), "a.yaml", true, "sub", false),
+            (ManifestSource::Folder("/".into()), "a.txt", false, "sub", false),
+            (ManifestSource::Folder("/".into()), ".a.yaml", false, "sub", false),
             (pattern("*/b.yaml"), "a/b.yaml", true, "a", true),
             (pattern("*/b.yaml"), "b.yaml", false, "a/b", false),
             (pattern("**/*.yaml"), "a/b/c.yaml", true, "a/.git", false),
-            (Inputs::Tree("/".into()), "templates/a.tpl", true, "templates", true),
+            (ManifestSource::Tree("/".into()), "templates/a.tpl", true, "templates", true),
         ];
         for (input, file, has, folder, below) in table {
             assert_eq!((input.has(file), input.has_below(folder)), (has, below), "{input:?}");

@@ -8,7 +8,7 @@ use crate::event::Code;
 use crate::event::Place;
 use crate::exec;
 use crate::exec::Call;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::file;
 use crate::manifest::Object;
@@ -39,7 +39,7 @@ pub(crate) fn build(run: &Run, what: &str, folder: &Path) -> Result<Call> {
     call.map(|call| call.args([folder])).ok_or_else(|| {
         let message = format!("{what} needs kustomize or kubectl, and neither is installed");
         Code::ProgramNotFound
-            .fault(Kind::Prerequisite, message)
+            .fault(FaultKind::Prerequisite, message)
             .hint("install kubectl: https://kubernetes.io/docs/tasks/tools/")
             .hint("or kustomize: https://kubectl.docs.kubernetes.io/installation/kustomize/")
     })
@@ -47,7 +47,8 @@ pub(crate) fn build(run: &Run, what: &str, folder: &Path) -> Result<Call> {
 
 /// Gives every object the place it is written at, where there is just one that it can be.
 pub(crate) fn place(objects: &mut [Object], root: &Path, folder: &Path) {
-    let mut written = Written { root, seen: BTreeSet::new(), documents: Vec::new(), generated: Vec::new() };
+    let mut written =
+        Kustomized { root, seen: BTreeSet::new(), documents: Vec::new(), generated: Vec::new() };
     written.folder(folder);
     for object in objects {
         let document = only(&written.documents, |item| {
@@ -83,7 +84,7 @@ fn matches(object: &Object, kind: &Value, name: &str) -> usize {
 }
 
 /// What a kustomization and those it is made of say.
-struct Written<'a> {
+struct Kustomized<'a> {
     root: &'a Path,
     seen: BTreeSet<PathBuf>,
     documents: Vec<Document>,
@@ -91,7 +92,7 @@ struct Written<'a> {
     generated: Vec<(&'static str, String, Place)>,
 }
 
-impl Written<'_> {
+impl Kustomized<'_> {
     fn folder(&mut self, folder: &Path) {
         let Some(file) = file(folder).filter(|file| self.seen.insert(file.clone())) else { return };
         for document in self.read(&file) {

@@ -32,7 +32,7 @@ pub enum Scope {
 
 /// What the rules must know beside the objects.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct LintFacts {
     /// How much of the project is known.
     pub scope: Scope,
     /// Where objects without a namespace of their own go.
@@ -68,10 +68,10 @@ pub struct Provided {
     pub optional: BTreeSet<String>,
 }
 
-impl Facts {
+impl LintFacts {
     /// What deploy.toml says. `files` gives the keys of each `[config.NAME]`'s file, by NAME.
     #[must_use]
-    pub fn from_project<'a>(project: &Project, files: impl Fn(&str) -> Vec<&'a str>) -> Facts {
+    pub fn from_project<'a>(project: &Project, files: impl Fn(&str) -> Vec<&'a str>) -> LintFacts {
         let secrets = project.secrets.iter().map(|secret| Provided {
             kind: ConfigKind::Secret,
             name: secret.name.to_string(),
@@ -93,7 +93,7 @@ impl Facts {
                 optional: BTreeSet::new(),
             }
         });
-        Facts {
+        LintFacts {
             scope: Scope::default(),
             namespace: project.namespace.to_string(),
             images: project.images.iter().map(|image| image.name.clone()).collect(),
@@ -140,7 +140,7 @@ const RULES: [(Scope, Rule); 20] = [
 
 /// Everything that the rules find in `objects`, in the order of files and lines.
 #[must_use]
-pub fn lint(objects: &[Object], facts: &Facts) -> Vec<Finding> {
+pub fn lint(objects: &[Object], facts: &LintFacts) -> Vec<Finding> {
     let set = Set { objects, facts };
     let rules = RULES.iter().filter(|(needs, _)| *needs <= facts.scope);
     let mut found: Vec<Finding> = rules.flat_map(|(_, rule)| rule(&set)).collect();
@@ -151,7 +151,7 @@ pub fn lint(objects: &[Object], facts: &Facts) -> Vec<Finding> {
 /// The objects of a project, which the rules compare with one another.
 struct Set<'a> {
     objects: &'a [Object],
-    facts: &'a Facts,
+    facts: &'a LintFacts,
 }
 
 impl<'a> Set<'a> {

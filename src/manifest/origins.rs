@@ -17,7 +17,7 @@ use serde_json::Value;
 
 /// What people open.
 #[derive(Debug, Clone, Copy)]
-pub struct Page<'a> {
+pub struct OpenedPage<'a> {
     /// The Service that answers.
     pub service: &'a str,
     /// The URL that is printed.
@@ -40,7 +40,7 @@ struct List<'a> {
 /// The lists that name none of the page's URLs. Lists that only the page's own pods read do not count: an origin may
 /// always read its own answers.
 #[must_use]
-pub fn unlisted(objects: &[Object], page: Page<'_>) -> Vec<Finding> {
+pub fn unlisted(objects: &[Object], page: OpenedPage<'_>) -> Vec<Finding> {
     let Some(origin) = origin(page.url) else { return Vec::new() };
     let own = |template: &PodTemplate<'_>| {
         let services = objects.iter().filter(|object| object.kind() == "Service");
@@ -163,7 +163,7 @@ fn names(element: &str, wanted: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Page;
+    use super::OpenedPage;
     use super::names;
     use super::unlisted;
     use crate::event::Place;
@@ -173,8 +173,8 @@ mod tests {
     use serde_json::Value;
     use serde_json::json;
 
-    const PAGE: Page<'_> =
-        Page { service: "web", url: "http://192.168.49.2:30080/", local: None, passing: false };
+    const PAGE: OpenedPage<'_> =
+        OpenedPage { service: "web", url: "http://192.168.49.2:30080/", local: None, passing: false };
 
     fn deployment(name: &str, key: &str, value: &str) -> Value {
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {"template": {
@@ -186,7 +186,7 @@ mod tests {
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}}})
     }
 
-    fn messages(values: Vec<Value>, page: Page<'_>) -> Vec<String> {
+    fn messages(values: Vec<Value>, page: OpenedPage<'_>) -> Vec<String> {
         let mut objects: Vec<Object> = values
             .into_iter()
             .enumerate()
@@ -254,7 +254,7 @@ mod tests {
         let api = || vec![deployment("api", "CORS_ORIGINS", "http://localhost:30080")];
         assert_eq!(messages(api(), PAGE).len(), 1);
         let local = Some("http://localhost:30080/");
-        assert_eq!(messages(api(), Page { local, ..PAGE }), [] as [&str; 0]);
+        assert_eq!(messages(api(), OpenedPage { local, ..PAGE }), [] as [&str; 0]);
     }
 
     #[test]

@@ -36,7 +36,7 @@ const ENDINGS: [&str; 3] = ["json", "yaml", "yml"];
 ///
 /// Places name files relative to `root`. Kustomizations and charts are [`crate::manifest::render`]'s.
 #[must_use]
-pub fn read(root: &Path, sources: &[Source]) -> (Vec<Object>, Vec<Finding>) {
+pub fn load(root: &Path, sources: &[Source]) -> (Vec<Object>, Vec<Finding>) {
     let (mut objects, mut found) = (Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
     for source in sources {

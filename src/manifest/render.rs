@@ -11,7 +11,7 @@ use crate::event::Severity;
 use crate::exec::Call;
 use crate::exec::ExecError;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::file;
 use crate::manifest::Object;
@@ -148,10 +148,10 @@ async fn output(run: &Run, call: Call, what: &str) -> Result<std::result::Result
     match call.output(run).await {
         Ok(output) => Ok(Ok(output.stdout)),
         Err(error) if error.stopped => {
-            Err(run.stopped().unwrap_or_else(|| Code::Interrupted.caused_by(Kind::Interrupted, error)))
+            Err(run.stopped().unwrap_or_else(|| Code::Interrupted.caused_by(FaultKind::Interrupted, error)))
         }
         Err(error) if error.cause.is_some() => Err(Code::ProgramNotRunnable
-            .caused_by(Kind::Prerequisite, error)
+            .caused_by(FaultKind::Prerequisite, error)
             .context(format!("cannot render {what}"))),
         Err(error) => Ok(Err(error)),
     }

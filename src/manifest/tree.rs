@@ -20,12 +20,12 @@ const DEPTH: usize = 300;
 
 /// A line and a column, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct At {
+pub(crate) struct Position {
     pub(crate) line: usize,
     pub(crate) column: usize,
 }
 
-impl At {
+impl Position {
     pub(crate) fn in_file(self, file: &Path) -> Place {
         Place { file: file.to_owned(), line: self.line, column: self.column }
     }
@@ -33,7 +33,7 @@ impl At {
 
 #[derive(Debug)]
 pub(crate) struct Node {
-    pub(crate) at: At,
+    pub(crate) at: Position,
     /// Whether it is told by its key: a collection in block style, or nothing at all after the colon.
     pub(crate) block: bool,
     pub(crate) body: Body,
@@ -43,13 +43,13 @@ pub(crate) struct Node {
 pub(crate) enum Body {
     Scalar(Value),
     Sequence(Vec<Rc<Node>>),
-    Mapping(Vec<Entry>),
+    Mapping(Vec<TreeEntry>),
     Alias(Rc<Node>),
 }
 
 #[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) at: At,
+pub(crate) struct TreeEntry {
+    pub(crate) at: Position,
     pub(crate) key: String,
     /// Whether the key is `<<`: the value's entries belong to this mapping.
     pub(crate) merges: bool,
@@ -59,7 +59,7 @@ pub(crate) struct Entry {
 /// Why a document has no value.
 #[derive(Debug)]
 pub(crate) struct Wrong {
-    pub(crate) at: At,
+    pub(crate) at: Position,
     pub(crate) message: Cow<'static, str>,
     pub(crate) help: &'static str,
 }
@@ -134,7 +134,14 @@ impl Flattening<'_> {
         }
     }
 
-    fn part(&mut self, key: &str, at: At, node: &Node, depth: usize, aliased: bool) -> Result<Value, Wrong> {
+    fn part(
+        &mut self,
+        key: &str,
+        at: Position,
+        node: &Node,
+        depth: usize,
+        aliased: bool,
+    ) -> Result<Value, Wrong> {
         let parent = self.pointer.len();
         self.pointer.push('/');
         self.pointer.push_str(key);
@@ -145,8 +152,8 @@ impl Flattening<'_> {
     }
 
     /// The entries of a mapping with those that `<<` brings: what is written itself wins, then the first that is merged.
-    fn entries<'n>(&mut self, entries: &'n [Entry], depth: usize) -> Result<Vec<&'n Entry>, Wrong> {
-        let mut all: Vec<&Entry> = entries.iter().filter(|entry| !entry.merges).collect();
+    fn entries<'n>(&mut self, entries: &'n [TreeEntry], depth: usize) -> Result<Vec<&'n TreeEntry>, Wrong> {
+        let mut all: Vec<&TreeEntry> = entries.iter().filter(|entry| !entry.merges).collect();
         let own = all.len();
         for merge in entries.iter().filter(|entry| entry.merges) {
             let sources = match &merge.value.target().body {
@@ -181,7 +188,7 @@ impl Flattening<'_> {
         Ok(all)
     }
 
-    fn spend(&mut self, at: At) -> Result<(), Wrong> {
+    fn spend(&mut self, at: Position) -> Result<(), Wrong> {
         self.budget = self.budget.checked_sub(1).ok_or_else(|| {
             let message = format!("the aliases of this document stand for more than {EXPANDED} values");
             wrong(at, message, "write the values out")
@@ -190,10 +197,10 @@ impl Flattening<'_> {
     }
 }
 
-fn wrong(at: At, message: impl Into<Cow<'static, str>>, help: &'static str) -> Wrong {
+fn wrong(at: Position, message: impl Into<Cow<'static, str>>, help: &'static str) -> Wrong {
     Wrong { at, message: message.into(), help }
 }
 
-fn before(item: At, other: At) -> bool {
+fn before(item: Position, other: Position) -> bool {
     (item.line, item.column) < (other.line, other.column)
 }

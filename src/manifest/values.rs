@@ -16,7 +16,7 @@ use crate::project::Set;
 use crate::project::Source;
 use crate::project::SourceKind;
 use crate::project::clear::Clear;
-use crate::project::clear::look;
+use crate::project::clear::detect;
 use crate::project::tracked::Repository;
 use crate::relative::shown;
 use std::path::Path;
@@ -63,7 +63,7 @@ pub(crate) fn warnings(root: &Path, sources: &[Source]) -> Vec<Finding> {
     for (source, chart) in charts() {
         for (key, value) in &chart.set {
             if let Set::Text(text) = value
-                && look(last(key), text) == Some(Clear::Secret)
+                && detect(last(key), text) == Some(Clear::Secret)
             {
                 let message = format!(
                     "`set.{key}` looks like a secret; every user of this machine can read Helm's arguments"
@@ -80,7 +80,7 @@ pub(crate) fn warnings(root: &Path, sources: &[Source]) -> Vec<Finding> {
         }
         let files = chart.values.iter().cloned().chain([chart.folder.join("values.yaml")]);
         for file in files.filter(|file| repository.as_ref().is_none_or(|repository| repository.has(file))) {
-            found.extend(open(root, &file, repository.is_some()));
+            found.extend(plaintext_secrets(root, &file, repository.is_some()));
         }
         if chart.mode == Mode::Objects {
             let calls = template::calls(&chart.folder);
@@ -96,7 +96,7 @@ pub(crate) fn warnings(root: &Path, sources: &[Source]) -> Vec<Finding> {
 }
 
 /// The secrets in a values file.
-fn open(root: &Path, file: &Path, tracked: bool) -> Vec<Finding> {
+fn plaintext_secrets(root: &Path, file: &Path, tracked: bool) -> Vec<Finding> {
     let Ok(text) = file::read_text(file, file::OBJECTS) else { return Vec::new() };
     let name = shown(root, file);
     let (documents, _) = yaml::documents(&text, Path::new(&name));
@@ -105,7 +105,7 @@ fn open(root: &Path, file: &Path, tracked: bool) -> Vec<Finding> {
         for (at, place) in &document.places {
             let value = document.value.pointer(at).and_then(serde_json::Value::as_str);
             let key = pointer::key(last(at));
-            if value.is_some_and(|value| look(&key, value) == Some(Clear::Secret)) {
+            if value.is_some_and(|value| detect(&key, value) == Some(Clear::Secret)) {
                 let message = if tracked {
                     format!("`{key}` looks like a secret, and git has this file")
                 } else {

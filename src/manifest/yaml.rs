@@ -12,10 +12,10 @@ use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
 use crate::manifest::scalar;
-use crate::manifest::tree::At;
 use crate::manifest::tree::Body;
-use crate::manifest::tree::Entry;
 use crate::manifest::tree::Node;
+use crate::manifest::tree::Position;
+use crate::manifest::tree::TreeEntry;
 use advice::advice;
 use granit_parser::ErrorKind;
 use granit_parser::Event;
@@ -56,17 +56,17 @@ pub struct Document {
 /// `file` is only what the places name. Empty documents are left out.
 #[must_use]
 pub fn documents(text: &str, file: &Path) -> (Vec<Document>, Vec<Finding>) {
-    read(text, file, Severity::Error)
+    parse(text, file, Severity::Error)
 }
 
 /// [`documents`] for what Helm reads or has rendered: a key that is written twice is a warning, and the last one counts,
 /// as it does for Helm (`sigs.k8s.io/yaml: Unmarshal`, not strict).
 #[must_use]
 pub fn rendered(text: &str, file: &Path) -> (Vec<Document>, Vec<Finding>) {
-    read(text, file, Severity::Warning)
+    parse(text, file, Severity::Warning)
 }
 
-fn read(text: &str, file: &Path, repeats: Severity) -> (Vec<Document>, Vec<Finding>) {
+fn parse(text: &str, file: &Path, repeats: Severity) -> (Vec<Document>, Vec<Finding>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut text = Cow::Borrowed(text);
     let (mut again, mut last) = (AGAIN, 0);
@@ -94,8 +94,8 @@ fn deeper(text: &str, line: usize) -> String {
         .collect()
 }
 
-fn read_once<'a>(text: &str, file: &'a Path, repeats: Severity) -> Reader<'a> {
-    let mut reader = Reader::new(file, repeats);
+fn read_once<'a>(text: &str, file: &'a Path, repeats: Severity) -> YamlReader<'a> {
+    let mut reader = YamlReader::new(file, repeats);
     let named_json = file.extension().is_some_and(|end| end == "json");
     if named_json || text.trim_start().starts_with('{') {
         match json_parts(text) {
@@ -111,7 +111,7 @@ fn read_once<'a>(text: &str, file: &'a Path, repeats: Severity) -> Reader<'a> {
                 let message = error.to_string();
                 let message = message.split(" at line ").next().unwrap_or_default();
                 reader.complain(
-                    At { line: error.line(), column: error.column() },
+                    Position { line: error.line(), column: error.column() },
                     format!("invalid JSON: {message}"),
                     "fix it, or name the file `.yaml` if it is YAML",
                 );
@@ -125,11 +125,11 @@ fn read_once<'a>(text: &str, file: &'a Path, repeats: Severity) -> Reader<'a> {
     reader
 }
 
-struct Reader<'a> {
+struct YamlReader<'a> {
     file: &'a Path,
     /// What a key is that is written twice.
     repeats: Severity,
-    origin: At,
+    origin: Position,
     read: Vec<Document>,
     found: Vec<Finding>,
     open: Vec<Open>,
@@ -147,33 +147,33 @@ struct Reader<'a> {
 /// A collection whose end has not come yet.
 enum Open {
     Sequence {
-        at: At,
+        at: Position,
         block: bool,
         anchor: usize,
         items: Vec<Rc<Node>>,
     },
     Mapping {
-        at: At,
+        at: Position,
         block: bool,
         anchor: usize,
-        entries: Vec<Entry>,
+        entries: Vec<TreeEntry>,
         key: Option<Key>,
-        keys: HashMap<String, At>,
+        keys: HashMap<String, Position>,
     },
 }
 
 struct Key {
-    at: At,
+    at: Position,
     name: String,
     merges: bool,
 }
 
-impl<'a> Reader<'a> {
-    fn new(file: &'a Path, repeats: Severity) -> Reader<'a> {
-        Reader {
+impl<'a> YamlReader<'a> {
+    fn new(file: &'a Path, repeats: Severity) -> YamlReader<'a> {
+        YamlReader {
             file,
             repeats,
-            origin: At { line: 1, column: 1 },
+            origin: Position { line: 1, column: 1 },
             read: Vec::new(),
             found: Vec::new(),
             open: Vec::new(),
@@ -229,9 +229,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn at(&self, mark: &Marker) -> At {
+    fn at(&self, mark: &Marker) -> Position {
         let first = mark.line() <= 1;
-        At {
+        Position {
             line: self.origin.line + mark.line().max(1) - 1,
             column: if first { self.origin.column + mark.col() } else { mark.col() + 1 },
         }
@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
         self.sound = self.found.len();
     }
 
-    fn event(&mut self, event: Event<'_>, at: At, end: At) {
+    fn event(&mut self, event: Event<'_>, at: Position, end: Position) {
         match event {
             Event::DocumentStart(..) => self.begin(),
             Event::DocumentEnd => self.finish(),
@@ -315,7 +315,9 @@ impl<'a> Reader<'a> {
             None => self.root = Some(node),
             Some(Open::Sequence { items, .. }) => items.push(node),
             Some(Open::Mapping { entries, key, keys, .. }) => match key.take() {
-                Some(Key { at, name, merges }) => entries.push(Entry { at, key: name, merges, value: node }),
+                Some(Key { at, name, merges }) => {
+                    entries.push(TreeEntry { at, key: name, merges, value: node })
+                }
                 None => match node.as_key() {
                     Ok(name) => {
                         if !merges && let Some(first) = keys.insert(name.clone(), node.at) {
@@ -369,7 +371,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn complain(&mut self, at: At, message: impl Into<String>, help: impl Into<String>) {
+    fn complain(&mut self, at: Position, message: impl Into<String>, help: impl Into<String>) {
         self.found.push(Code::YamlSyntax.error(message).at(at.in_file(self.file)).help(help));
     }
 

@@ -3,18 +3,18 @@
 //! Not its own texts: those are translated and change. The exit code's decade says whose fault it is
 //! (`minikube: pkg/minikube/reason/exitcodes.go`), the reason id says which (`pkg/minikube/reason/reason.go`).
 
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::minikube::events::Failure;
 use crate::project::name::Profile;
 use crate::world::Os;
 
 /// The kind that an exit code of minikube means: up to 79 something that the machine lacks, beyond that the cluster.
-pub(crate) fn kind(code: Option<i32>, reason: &str) -> Kind {
+pub(crate) fn kind(code: Option<i32>, reason: &str) -> FaultKind {
     match code {
         // The driver's decade, but about what minikube itself noted of the node.
-        _ if matches!(reason, "DRV_CP_ENDPOINT" | "DRV_PORT_FORWARD") => Kind::Minikube,
-        Some(20..=79) => Kind::Prerequisite,
-        _ => Kind::Minikube,
+        _ if matches!(reason, "DRV_CP_ENDPOINT" | "DRV_PORT_FORWARD") => FaultKind::Minikube,
+        Some(20..=79) => FaultKind::Prerequisite,
+        _ => FaultKind::Minikube,
     }
 }
 
@@ -112,7 +112,7 @@ fn own(profile: &Profile, os: Os, code: Option<i32>, reason: &str) -> Option<Str
 mod tests {
     use super::hints;
     use super::kind;
-    use crate::fault::Kind;
+    use crate::fault::FaultKind;
     use crate::minikube::events::Failure;
     use crate::project::name::Profile;
     use crate::world::Os;
@@ -125,21 +125,21 @@ mod tests {
     #[test]
     fn what_the_machine_lacks_is_told_from_what_is_wrong_with_the_cluster() {
         for (code, expected) in [
-            (23, Kind::Prerequisite),
-            (37, Kind::Prerequisite),
-            (40, Kind::Prerequisite),
-            (57, Kind::Prerequisite),
-            (69, Kind::Prerequisite),
-            (70, Kind::Prerequisite),
-            (10, Kind::Minikube),
-            (14, Kind::Minikube),
-            (80, Kind::Minikube),
-            (105, Kind::Minikube),
+            (23, FaultKind::Prerequisite),
+            (37, FaultKind::Prerequisite),
+            (40, FaultKind::Prerequisite),
+            (57, FaultKind::Prerequisite),
+            (69, FaultKind::Prerequisite),
+            (70, FaultKind::Prerequisite),
+            (10, FaultKind::Minikube),
+            (14, FaultKind::Minikube),
+            (80, FaultKind::Minikube),
+            (105, FaultKind::Minikube),
         ] {
             assert_eq!(kind(Some(code), ""), expected, "{code}");
         }
-        assert_eq!(kind(None, ""), Kind::Minikube);
-        assert_eq!(kind(Some(50), "DRV_CP_ENDPOINT"), Kind::Minikube);
+        assert_eq!(kind(None, ""), FaultKind::Minikube);
+        assert_eq!(kind(Some(50), "DRV_CP_ENDPOINT"), FaultKind::Minikube);
     }
 
     #[test]

@@ -4,11 +4,11 @@
 
 use crate::event::Code;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::minikube::Break;
+use crate::minikube::MinikubeState;
 use crate::minikube::NodeService;
 use crate::minikube::ServiceState;
-use crate::minikube::State;
 use crate::project::name::Profile;
 use std::fmt;
 use std::path::Path;
@@ -181,13 +181,13 @@ pub(crate) fn entry_fault(profile: &Profile, fault: Fault) -> Fault {
 }
 
 /// The fault of a profile that is in `state` and is not brought to run.
-pub(crate) fn fault(profile: &Profile, state: &State) -> Fault {
+pub(crate) fn fault(profile: &Profile, state: &MinikubeState) -> Fault {
     let (why, help) = match state {
-        State::Broken(broken) => (broken.to_string(), broken.help(profile)),
-        State::Running(_) => ("it runs, but minikube does not remember it".to_owned(), Vec::new()),
-        State::Absent => ("minikube does not know it".to_owned(), Vec::new()),
-        State::Stopped => ("it is stopped".to_owned(), Vec::new()),
-        State::Paused(_) => ("it is paused".to_owned(), Vec::new()),
+        MinikubeState::Broken(broken) => (broken.to_string(), broken.help(profile)),
+        MinikubeState::Running(_) => ("it runs, but minikube does not remember it".to_owned(), Vec::new()),
+        MinikubeState::Absent => ("minikube does not know it".to_owned(), Vec::new()),
+        MinikubeState::Stopped => ("it is stopped".to_owned(), Vec::new()),
+        MinikubeState::Paused(_) => ("it is paused".to_owned(), Vec::new()),
     };
     let help = if help.is_empty() {
         vec![format!("see what the node says: `minikube logs -p {profile} --length=50`")]
@@ -195,19 +195,19 @@ pub(crate) fn fault(profile: &Profile, state: &State) -> Fault {
         help
     };
     let code = match state {
-        State::Broken(Break::ServiceDown(_)) => Code::NodeServiceDown,
+        MinikubeState::Broken(Break::ServiceDown(_)) => Code::NodeServiceDown,
         _ => Code::MinikubeProfileBroken,
     };
-    let fault = code.fault(Kind::Minikube, why).context(format!("cannot use the profile `{profile}`"));
+    let fault = code.fault(FaultKind::Minikube, why).context(format!("cannot use the profile `{profile}`"));
     help.into_iter().fold(fault, Fault::hint)
 }
 
 /// The fault of a state that says nothing of what is in the cluster, and which every command therefore ends with; else
 /// `None`.
 #[must_use]
-pub fn refusal(profile: &Profile, state: &State) -> Option<Fault> {
+pub fn refusal(profile: &Profile, state: &MinikubeState) -> Option<Fault> {
     match state {
-        State::Broken(broken) if broken.hides_the_cluster() => Some(fault(profile, state)),
+        MinikubeState::Broken(broken) if broken.hides_the_cluster() => Some(fault(profile, state)),
         _ => None,
     }
 }

@@ -7,12 +7,12 @@ use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::event::Outcome;
 use crate::exec::Call;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::minikube::Break;
+use crate::minikube::MinikubeState;
 use crate::minikube::Node;
-use crate::minikube::State;
 use crate::minikube::broken;
 use crate::minikube::config;
 use crate::minikube::current::Before;
@@ -26,7 +26,7 @@ use crate::minikube::repair::RECOVERY;
 use crate::minikube::repair::Remedy;
 use crate::minikube::start;
 use crate::minikube::state;
-use crate::minikube::state::Seen;
+use crate::minikube::state::ProfileState;
 use crate::minikube::unfinished::kubeadm_ends;
 use crate::project;
 use crate::project::name::Profile;
@@ -45,19 +45,21 @@ pub(crate) async fn converge(
     let profile = &desired.profile;
     let mut tried = Vec::new();
     let mut notes = Vec::new();
-    let mut seen = state::look(run, profile, state::BRIEF).await?;
+    let mut seen = state::inspect(run, profile, state::BRIEF).await?;
     // A start that was interrupted early leaves a profile that never was a cluster.
-    let new = matches!(seen.state, State::Absent) || seen.container.is_none() && !seen.begun;
+    let new = matches!(seen.state, MinikubeState::Absent) || seen.container.is_none() && !seen.begun;
     let node_was = seen.container.clone();
     let (mut node, config) = loop {
         let remedy = match (seen.state, seen.config) {
-            (State::Running(node), Some(config)) if seen.unfinished.is_none() || repair::finished(&tried) => {
+            (MinikubeState::Running(node), Some(config))
+                if seen.unfinished.is_none() || repair::finished(&tried) =>
+            {
                 break (*node, config);
             }
             (state, config) => {
                 let remedy = repair::next(&state, profile, seen.unfinished, &tried)
                     .ok_or_else(|| broken::fault(profile, &state))?;
-                seen = Seen { state, config, ..seen };
+                seen = ProfileState { state, config, ..seen };
                 remedy
             }
         };
@@ -65,7 +67,7 @@ pub(crate) async fn converge(
             let (lock, was_busy) = exclusive(run, profile, item).await?;
             if was_busy || kubeadm_ended(profile, &seen, item).await? {
                 drop(lock);
-                seen = state::look(run, profile, state::BRIEF).await?;
+                seen = state::inspect(run, profile, state::BRIEF).await?;
                 continue;
             }
             run.shield(apply(run, desired, remedy, &seen, &mut notes, item, &lock)).await?;
@@ -76,7 +78,7 @@ pub(crate) async fn converge(
         tried.push(remedy);
         item.waiting("the API server's answer");
         let timeout = if remedy == Remedy::Wait { RECOVERY } else { AFTER };
-        seen = state::look(run, profile, timeout).await?;
+        seen = state::inspect(run, profile, timeout).await?;
     };
     node.outcome = match tried.as_slice() {
         [] | [Remedy::Wait] => Outcome::Unchanged,
@@ -100,7 +102,7 @@ async fn apply(
     run: &Run,
     desired: &project::Minikube,
     remedy: Remedy,
-    seen: &Seen,
+    seen: &ProfileState,
     notes: &mut Vec<Finding>,
     item: &OpenItem,
     lock: &Exclusive,
@@ -110,7 +112,7 @@ async fn apply(
     ready::check(run, profile, remedy, seen)?;
     let before = if remedy.is_minikubes() { Before::read(&run.world) } else { Ok(None) };
     let before = before
-        .or_fault(Code::KubeconfigInvalid, Kind::Minikube, || "cannot read the kubeconfig".to_owned())?;
+        .or_fault(Code::KubeconfigInvalid, FaultKind::Minikube, || "cannot read the kubeconfig".to_owned())?;
     let machines = seen.config.as_ref().map_or_else(Vec::new, |config| config.machines(profile));
     let done = match remedy {
         Remedy::Wait => Ok(()),
@@ -123,7 +125,7 @@ async fn apply(
             match &seen.engine {
                 Some(engine) => repair::thaw(engine, &machines).await.or_fault(
                     Code::MinikubeFailed,
-                    Kind::Minikube,
+                    FaultKind::Minikube,
                     || broken("unpause"),
                 ),
                 None => Ok(()),
@@ -162,10 +164,10 @@ async fn apply(
         Remedy::Create | Remedy::Start => {
             let fresh = prepare(run, desired, seen, notes).await.or_fault(
                 Code::MinikubeFailed,
-                Kind::Minikube,
+                FaultKind::Minikube,
                 || broken("prepare the start of"),
             )?;
-            let at = start::At {
+            let at = start::StartFrom {
                 existing: seen.config.as_ref(),
                 engine: seen.engine.as_ref(),
                 fresh,
@@ -177,7 +179,7 @@ async fn apply(
     };
     // A failed command may have switched the context as well as one that succeeded.
     if let Some(before) = before {
-        before.restore().or_fault(Code::FileNotWritable, Kind::Minikube, || {
+        before.restore().or_fault(Code::FileNotWritable, FaultKind::Minikube, || {
             "cannot restore the current kubectl context".to_owned()
         })?;
     }
@@ -185,7 +187,7 @@ async fn apply(
 }
 
 /// Waits for the kubeadm of an interrupted start; returns whether there was one.
-async fn kubeadm_ended(profile: &Profile, seen: &Seen, item: &OpenItem) -> Result<bool> {
+async fn kubeadm_ended(profile: &Profile, seen: &ProfileState, item: &OpenItem) -> Result<bool> {
     match &seen.engine {
         Some(engine) if seen.unfinished.is_some() => kubeadm_ends(engine, profile, item).await,
         _ => Ok(false),
@@ -201,7 +203,7 @@ pub(crate) async fn done(run: &Run, profile: &Profile, call: &Call, doing: &str)
 async fn prepare(
     run: &Run,
     desired: &project::Minikube,
-    seen: &Seen,
+    seen: &ProfileState,
     notes: &mut Vec<Finding>,
 ) -> anyhow::Result<bool> {
     let profile = &desired.profile;
@@ -217,17 +219,17 @@ async fn prepare(
     }
     let about = |finding: Finding| finding.about(format!("profile {profile}"));
     match (&seen.state, &seen.engine) {
-        (State::Broken(Break::ContainerGone { volume: false }), _) if seen.begun => notes.push(about(
+        (MinikubeState::Broken(Break::ContainerGone { volume: false }), _) if seen.begun => notes.push(about(
             Code::MinikubeClusterReset.warning("the node's volume is gone with its container: the cluster is a new one, without the data that it held")
                 .help("what this project deploys is applied again; restore its data from a backup"),
         )),
-        (State::Absent, Some(engine)) if seen.volume => {
+        (MinikubeState::Absent, Some(engine)) if seen.volume => {
             let message = "an earlier cluster of this name left its volume; the new one takes it over, with the data in it";
             let note = Code::MinikubeVolumeReused.note(message);
             notes.push(about(note.help(format!("to begin without it: `minikube delete -p {profile}`, then `todo up`"))));
             repair::forget_settings(engine, None, profile.as_str(), false).await?;
         }
-        (State::Running(_) | State::Broken(_) | State::Stopped, Some(engine)) if seen.volume => {
+        (MinikubeState::Running(_) | MinikubeState::Broken(_) | MinikubeState::Stopped, Some(engine)) if seen.volume => {
             let incomplete = seen.unfinished.is_some();
             repair::forget_settings(engine, container, profile.as_str(), incomplete).await?;
         }

@@ -18,7 +18,7 @@ const PROVIDER: &str = "minikube.sigs.k8s.io";
 
 /// A context with its cluster and its user.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'a> {
+pub(crate) struct KubeconfigEntry<'a> {
     cluster: &'a Cluster,
     user: &'a AuthInfo,
     /// Its API server.
@@ -26,11 +26,11 @@ pub(crate) struct Entry<'a> {
 }
 
 /// The entry of that name, where context, cluster and user are there.
-pub(crate) fn find<'a>(kubeconfig: &'a Kubeconfig, name: &str) -> Option<Entry<'a>> {
+pub(crate) fn find<'a>(kubeconfig: &'a Kubeconfig, name: &str) -> Option<KubeconfigEntry<'a>> {
     let context = kubeconfig.contexts.iter().find(|named| named.name == name)?.context.as_ref()?;
     let user = user(kubeconfig, context.user.as_deref()?)?;
     let cluster = cluster(kubeconfig, &context.cluster)?;
-    Some(Entry { cluster, user, server: cluster.server.as_deref()? })
+    Some(KubeconfigEntry { cluster, user, server: cluster.server.as_deref()? })
 }
 
 fn cluster<'a>(kubeconfig: &'a Kubeconfig, name: &str) -> Option<&'a Cluster> {
@@ -41,7 +41,7 @@ fn user<'a>(kubeconfig: &'a Kubeconfig, name: &str) -> Option<&'a AuthInfo> {
     kubeconfig.auth_infos.iter().find(|named| named.name == name)?.auth_info.as_ref()
 }
 
-impl Entry<'_> {
+impl KubeconfigEntry<'_> {
     /// The first file of certificates or keys that it names and that cannot be used: which, and why.
     pub(crate) fn unusable_file(&self) -> Option<(PathBuf, String)> {
         self.files().find_map(|path| unusable(&path).map(|why| (path, why)))
@@ -204,16 +204,16 @@ users:
     client-key: /old/.minikube/profiles/mini/client.key
 ";
 
-    fn read(text: &str) -> Kubeconfig {
+    fn parse(text: &str) -> Kubeconfig {
         Kubeconfig::from_yaml(text).unwrap()
     }
 
     #[test]
     fn an_entry_counts_when_its_context_cluster_and_user_are_there() {
-        assert_eq!(find(&read(MINE), "mini").unwrap().server, "https://192.168.58.2:8443");
-        assert!(find(&read(MINE), "other").is_none());
+        assert_eq!(find(&parse(MINE), "mini").unwrap().server, "https://192.168.58.2:8443");
+        assert!(find(&parse(MINE), "other").is_none());
         let without = MINE.replace("- name: mini\n  user", "- name: else\n  user");
-        assert!(find(&read(&without), "mini").is_none());
+        assert!(find(&parse(&without), "mini").is_none());
     }
 
     #[test]
@@ -258,7 +258,7 @@ users:
             (entry("https://203.0.113.7:6443", "", ""), true),
             (entry("https://tunnel.example.com", mark, "token: t"), false),
         ] {
-            assert_eq!(of_somebody_else(&read(&text), "mini").is_some(), lost, "{text}");
+            assert_eq!(of_somebody_else(&parse(&text), "mini").is_some(), lost, "{text}");
         }
     }
 }

@@ -68,7 +68,7 @@ fn is_idle(message: &str) -> bool {
 }
 
 /// Reads one line of standard output; `None` for noise.
-pub(crate) fn read(line: &str) -> Option<MinikubeEvent> {
+pub(crate) fn parse(line: &str) -> Option<MinikubeEvent> {
     let event: CloudEvent = match serde_json::from_str(line) {
         Ok(event) => event,
         Err(_) => {
@@ -126,11 +126,11 @@ mod tests {
     use super::Failure;
     use super::MinikubeEvent;
     use super::announces_reset;
+    use super::parse;
     use super::percent;
-    use super::read;
 
     fn event(kind: &str, data: &str) -> Option<MinikubeEvent> {
-        read(&format!(
+        parse(&format!(
             r#"{{"specversion":"1.0","id":"1","source":"https://minikube.sigs.k8s.io/","type":"io.k8s.sigs.minikube.{kind}","datacontenttype":"application/json","data":{data}}}"#
         ))
     }
@@ -179,9 +179,9 @@ mod tests {
                 url: String::new(),
             }))
         );
-        assert_eq!(read("E0116 14:50:01 klog noise"), text("E0116 14:50:01 klog noise"));
-        assert_eq!(read("  "), None);
-        assert_eq!(read(r#"{"type":"com.example.other"}"#), None);
+        assert_eq!(parse("E0116 14:50:01 klog noise"), text("E0116 14:50:01 klog noise"));
+        assert_eq!(parse("  "), None);
+        assert_eq!(parse(r#"{"type":"com.example.other"}"#), None);
     }
 
     #[test]

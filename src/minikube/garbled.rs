@@ -34,10 +34,10 @@ fn each(good: &str, read: impl Fn(&str)) {
 #[test]
 fn garbled_events_and_answers_of_minikube_are_read_without_a_panic() {
     for good in [STEP, DOWNLOAD, ERROR] {
-        assert!(events::read(good).is_some(), "{good}");
-        each(good, |line| drop(events::read(line)));
+        assert!(events::parse(good).is_some(), "{good}");
+        each(good, |line| drop(events::parse(line)));
     }
-    each(STATUS, |line| drop(status::read(line, Some(0))));
+    each(STATUS, |line| drop(status::parse(line, Some(0))));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use crate::event::Code;
 use crate::exec;
 use crate::exec::Call;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::minikube::config;
 use crate::minikube::program;
@@ -23,12 +23,12 @@ pub async fn inside(run: &Run, profile: &Profile, script: &str) -> Result<String
     let call = if driver.as_deref() == Some("none") {
         // The node is this machine.
         let bash = exec::find(&run.world, "bash")
-            .ok_or_else(|| Code::ProgramNotFound.fault(Kind::Prerequisite, "bash is not on the PATH"))?;
+            .ok_or_else(|| Code::ProgramNotFound.fault(FaultKind::Prerequisite, "bash is not on the PATH"))?;
         Call::new(bash).args(["-s"])
     } else {
         if exec::find(&run.world, "ssh").is_none() {
             let fault = Code::ProgramNotFound.fault(
-                Kind::Prerequisite,
+                FaultKind::Prerequisite,
                 "`ssh` is not on the PATH, and is needed to run commands in the node",
             );
             return Err(fault.hint("install an OpenSSH client"));
@@ -42,7 +42,7 @@ pub async fn inside(run: &Run, profile: &Profile, script: &str) -> Result<String
         }
         Err(_) => {
             let why = format!("no answer within {} s", PATIENCE.as_secs());
-            Err(Code::NodeCommandFailed.fault(Kind::Minikube, why).context(format!("cannot {doing}")))
+            Err(Code::NodeCommandFailed.fault(FaultKind::Minikube, why).context(format!("cannot {doing}")))
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::exec;
 use crate::exec::Call;
 use crate::exec::ExecError;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::minikube::advice;
 use crate::minikube::events;
@@ -24,7 +24,7 @@ pub(crate) fn call<const N: usize>(run: &Run, profile: &Profile, arguments: [&st
             Os::Windows => "`winget install Kubernetes.minikube`",
         };
         Code::ProgramNotFound
-            .fault(Kind::Prerequisite, "minikube is not on the PATH")
+            .fault(FaultKind::Prerequisite, "minikube is not on the PATH")
             .hint(format!("install it: {get}"))
     })?;
     Ok(Call::new(program)
@@ -44,12 +44,15 @@ pub(crate) fn fault(run: &Run, profile: &Profile, doing: &str, error: ExecError)
             .context(format!("stopped while trying to {doing}"))
             .hint("what was begun is kept: `todo up` goes on from there");
     }
-    let events = error.stdout.lines().rev().filter_map(events::read);
+    let events = error.stdout.lines().rev().filter_map(events::parse);
     let mut failures = events
         .filter_map(|event| if let MinikubeEvent::Failed(failure) = event { Some(failure) } else { None });
     let failure = failures.next().unwrap_or_else(|| Failure { code: error.code, ..Failure::default() });
-    let kind =
-        if error.cause.is_some() { Kind::Prerequisite } else { advice::kind(error.code, &failure.reason) };
+    let kind = if error.cause.is_some() {
+        FaultKind::Prerequisite
+    } else {
+        advice::kind(error.code, &failure.reason)
+    };
     let hints = advice::hints(profile, run.world.os, error.code, &failure);
     let message = failure.message.trim().to_owned();
     let code = if advice::lacks_inotify(&message) { Code::InotifyLimitLow } else { Code::MinikubeFailed };

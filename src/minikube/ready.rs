@@ -5,11 +5,11 @@
 //! without having asked anything (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `restartPrimaryControlPlane`).
 
 use crate::event::Code;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::minikube::Break;
-use crate::minikube::State;
+use crate::minikube::MinikubeState;
 use crate::minikube::api::Own;
 use crate::minikube::broken;
 use crate::minikube::broken::Unreadable;
@@ -17,14 +17,14 @@ use crate::minikube::current;
 use crate::minikube::entry;
 use crate::minikube::kubeconfig;
 use crate::minikube::repair::Remedy;
-use crate::minikube::state::Seen;
+use crate::minikube::state::ProfileState;
 use crate::minikube::text;
 use crate::project::name::Profile;
 use crate::run::Run;
 
 /// Fails where minikube had better not be run; corrects the paths of certificates that have moved.
-pub(crate) fn check(run: &Run, profile: &Profile, remedy: Remedy, seen: &Seen) -> Result<()> {
-    let refuse = |broken: Break| Err(broken::fault(profile, &State::Broken(broken)));
+pub(crate) fn check(run: &Run, profile: &Profile, remedy: Remedy, seen: &ProfileState) -> Result<()> {
+    let refuse = |broken: Break| Err(broken::fault(profile, &MinikubeState::Broken(broken)));
     let fit = if remedy.is_minikubes() {
         kubeconfig::fit_for_minikube(&run.world)
     } else {
@@ -75,17 +75,17 @@ pub(crate) fn check(run: &Run, profile: &Profile, remedy: Remedy, seen: &Seen) -
             format!("the entry `{profile}` of `{}` cannot be used: {why}", path.display())
         };
         let text = text::read(path)
-            .map_err(|why| Code::KubeconfigInvalid.fault(Kind::Minikube, why))?
+            .map_err(|why| Code::KubeconfigInvalid.fault(FaultKind::Minikube, why))?
             .unwrap_or_default();
         let Some(edited) = entry::with_files(&text, profile.as_str(), &own.named()) else {
             if unusable.is_none() {
                 continue;
             }
             return Err(Code::KubeconfigInvalid
-                .fault(Kind::Minikube, failed())
+                .fault(FaultKind::Minikube, failed())
                 .hint(broken::without_entry(profile)));
         };
-        current::write(path, &edited).or_fault(Code::FileNotWritable, Kind::Minikube, failed)?;
+        current::write(path, &edited).or_fault(Code::FileNotWritable, FaultKind::Minikube, failed)?;
     }
     Ok(())
 }

@@ -7,8 +7,8 @@ use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::minikube::Break;
-use crate::minikube::State;
-use crate::minikube::look;
+use crate::minikube::MinikubeState;
+use crate::minikube::inspect;
 use crate::minikube::look_for;
 use crate::minikube::repair;
 use crate::minikube::repair::RECOVERY;
@@ -21,9 +21,9 @@ use crate::run::Run;
 /// [`super::ensure`] waits. Nothing is changed.
 ///
 /// Tells the wait as an item of [`Step::Minikube`].
-pub async fn look_patiently(run: &Run, desired: &project::Minikube) -> Result<State> {
-    let state = look(run, desired).await?;
-    let State::Broken(Break::ApiFails(why)) = &state else { return Ok(state) };
+pub async fn look_patiently(run: &Run, desired: &project::Minikube) -> Result<MinikubeState> {
+    let state = inspect(run, desired).await?;
+    let MinikubeState::Broken(Break::ApiFails(why)) = &state else { return Ok(state) };
     report_wait(run, async |item| {
         item.waiting(format!("it does not answer ({why}), and the kubelet runs, which restarts it"));
         look_for(run, desired, RECOVERY).await
@@ -33,9 +33,9 @@ pub async fn look_patiently(run: &Run, desired: &project::Minikube) -> Result<St
 
 /// The same for a command that changes the cluster: a service of the node that is down, and a kubelet that waits before it
 /// starts the API server again, are restarted as by [`super::ensure`]. A node that is stopped stays so.
-pub async fn recovered(run: &Run, desired: &project::Minikube) -> Result<State> {
-    let seen = state::look(run, &desired.profile, state::BRIEF).await?;
-    if let State::Broken(broken) = &seen.state
+pub async fn recovered(run: &Run, desired: &project::Minikube) -> Result<MinikubeState> {
+    let seen = state::inspect(run, &desired.profile, state::BRIEF).await?;
+    if let MinikubeState::Broken(broken) = &seen.state
         && services::to_restart(broken).is_some()
     {
         return report_wait(run, async |item| {
@@ -48,11 +48,14 @@ pub async fn recovered(run: &Run, desired: &project::Minikube) -> Result<State> 
     look_patiently(run, desired).await
 }
 
-async fn report_wait(run: &Run, wait: impl AsyncFnOnce(&OpenItem) -> Result<State>) -> Result<State> {
+async fn report_wait(
+    run: &Run,
+    wait: impl AsyncFnOnce(&OpenItem) -> Result<MinikubeState>,
+) -> Result<MinikubeState> {
     let step = run.sink.step(Step::Minikube);
     let item = run.sink.item(Step::Minikube, "API server");
     let state = wait(&item).await?;
-    let (outcome, text) = if matches!(state, State::Running(_)) {
+    let (outcome, text) = if matches!(state, MinikubeState::Running(_)) {
         (Outcome::Unchanged, "the API server answers again")
     } else {
         (Outcome::Failed, "the API server does not answer")

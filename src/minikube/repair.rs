@@ -6,11 +6,11 @@
 
 use crate::event::OpenItem;
 use crate::minikube::Break;
+use crate::minikube::MinikubeState;
 use crate::minikube::Pause;
-use crate::minikube::State;
 use crate::minikube::config::Config;
 use crate::minikube::services;
-use crate::minikube::state::Seen;
+use crate::minikube::state::ProfileState;
 use crate::minikube::unfinished::Unfinished;
 use crate::project::Runtime;
 use crate::project::name::Profile;
@@ -63,8 +63,8 @@ impl Remedy {
 }
 
 /// Restarts the service that is down in the node, or the kubelet that waits.
-pub(crate) async fn restart_service(profile: &Profile, seen: &Seen, item: &OpenItem) {
-    let State::Broken(broken) = &seen.state else { return };
+pub(crate) async fn restart_service(profile: &Profile, seen: &ProfileState, item: &OpenItem) {
+    let MinikubeState::Broken(broken) = &seen.state else { return };
     let runtime = seen.config.as_ref().and_then(|config| config.runtime().ok()).unwrap_or(Runtime::Docker);
     if let (Some(engine), Some(unit)) = (&seen.engine, services::to_restart(broken)) {
         item.log(broken.to_string());
@@ -83,32 +83,36 @@ pub(crate) fn finished(tried: &[Remedy]) -> bool {
 /// Where even the first start is `unfinished`, it may go on if nothing smaller helps: nobody was ever given that cluster.
 /// A profile that runs is only asked about then.
 pub(crate) fn next(
-    state: &State,
+    state: &MinikubeState,
     profile: &Profile,
     unfinished: Option<Unfinished>,
     tried: &[Remedy],
 ) -> Option<Remedy> {
     let remedies: &[Remedy] = match state {
-        State::Broken(
+        MinikubeState::Broken(
             Break::Foreign(_) | Break::ForeignEntry(_) | Break::Unreadable(_) | Break::DiskFull,
         ) => &[],
-        State::Absent if !tried.is_empty() => &[],
-        State::Absent => &[Remedy::Create],
-        State::Paused(Pause::Container) => &[Remedy::Thaw],
-        State::Paused(Pause::Kubernetes) => &[Remedy::Unpause],
+        MinikubeState::Absent if !tried.is_empty() => &[],
+        MinikubeState::Absent => &[Remedy::Create],
+        MinikubeState::Paused(Pause::Container) => &[Remedy::Thaw],
+        MinikubeState::Paused(Pause::Kubernetes) => &[Remedy::Unpause],
         // Its entry is written last, and the certificates before it.
-        State::Broken(Break::KubeconfigStale(_)) if unfinished.is_some() => &[Remedy::Start],
-        State::Broken(Break::KubeconfigStale(_)) => &[Remedy::UpdateContext],
-        State::Broken(Break::ApiFails(_)) if unfinished.is_some() => &[Remedy::Wait, Remedy::Start],
-        State::Broken(Break::ApiFails(_)) => &[Remedy::Wait],
-        State::Broken(broken @ (Break::ServiceDown(_) | Break::BackOff { .. })) => {
-            if services::to_restart(broken).is_some() { &[Remedy::RestartService] } else { &[] }
+        MinikubeState::Broken(Break::KubeconfigStale(_)) if unfinished.is_some() => &[Remedy::Start],
+        MinikubeState::Broken(Break::KubeconfigStale(_)) => &[Remedy::UpdateContext],
+        MinikubeState::Broken(Break::ApiFails(_)) if unfinished.is_some() => &[Remedy::Wait, Remedy::Start],
+        MinikubeState::Broken(Break::ApiFails(_)) => &[Remedy::Wait],
+        MinikubeState::Broken(broken @ (Break::ServiceDown(_) | Break::BackOff { .. })) => {
+            if services::to_restart(broken).is_some() {
+                &[Remedy::RestartService]
+            } else {
+                &[]
+            }
         }
-        State::Broken(Break::NodeDown(name)) if name != profile.as_str() => &[Remedy::StartNode],
-        State::Running(_) if unfinished == Some(Unfinished::Cluster) => &[Remedy::Start],
-        State::Running(_) => &[Remedy::Finish],
-        State::Stopped
-        | State::Broken(Break::ContainerGone { .. } | Break::NodeDown(_) | Break::ApiDown(_)) => {
+        MinikubeState::Broken(Break::NodeDown(name)) if name != profile.as_str() => &[Remedy::StartNode],
+        MinikubeState::Running(_) if unfinished == Some(Unfinished::Cluster) => &[Remedy::Start],
+        MinikubeState::Running(_) => &[Remedy::Finish],
+        MinikubeState::Stopped
+        | MinikubeState::Broken(Break::ContainerGone { .. } | Break::NodeDown(_) | Break::ApiDown(_)) => {
             &[Remedy::Start]
         }
     };
@@ -264,13 +268,13 @@ mod tests {
     use super::Remedy;
     use super::next;
     use crate::minikube::Break;
+    use crate::minikube::MinikubeState;
     use crate::minikube::Pause;
-    use crate::minikube::State;
     use crate::minikube::Unreadable;
     use crate::minikube::unfinished::Unfinished;
     use crate::project::name::Profile;
 
-    fn all_of(state: &State, unfinished: Option<Unfinished>) -> Vec<Remedy> {
+    fn all_of(state: &MinikubeState, unfinished: Option<Unfinished>) -> Vec<Remedy> {
         let profile = Profile::parse("mini").unwrap();
         let mut tried = Vec::new();
         while let Some(remedy) = next(state, &profile, unfinished, &tried) {
@@ -281,25 +285,25 @@ mod tests {
 
     #[test]
     fn a_start_is_for_what_does_not_run_and_each_remedy_is_tried_once() {
-        let stale = || State::Broken(Break::KubeconfigStale(String::new()));
-        let fails = || State::Broken(Break::ApiFails(String::new()));
+        let stale = || MinikubeState::Broken(Break::KubeconfigStale(String::new()));
+        let fails = || MinikubeState::Broken(Break::ApiFails(String::new()));
         let file = Unreadable { why: String::new(), help: Vec::new() };
         for (state, unfinished, remedies) in [
-            (State::Absent, None, vec![Remedy::Create]),
-            (State::Stopped, None, vec![Remedy::Start]),
-            (State::Paused(Pause::Container), None, vec![Remedy::Thaw]),
-            (State::Paused(Pause::Kubernetes), None, vec![Remedy::Unpause]),
+            (MinikubeState::Absent, None, vec![Remedy::Create]),
+            (MinikubeState::Stopped, None, vec![Remedy::Start]),
+            (MinikubeState::Paused(Pause::Container), None, vec![Remedy::Thaw]),
+            (MinikubeState::Paused(Pause::Kubernetes), None, vec![Remedy::Unpause]),
             (stale(), None, vec![Remedy::UpdateContext]),
             (stale(), Some(Unfinished::Cluster), vec![Remedy::Start]),
             (fails(), None, vec![Remedy::Wait]),
             (fails(), Some(Unfinished::Cluster), vec![Remedy::Wait, Remedy::Start]),
-            (State::Broken(Break::ApiDown(String::new())), None, vec![Remedy::Start]),
-            (State::Broken(Break::NodeDown("mini".to_owned())), None, vec![Remedy::Start]),
-            (State::Broken(Break::NodeDown("mini-m02".to_owned())), None, vec![Remedy::StartNode]),
-            (State::Broken(Break::ContainerGone { volume: true }), None, vec![Remedy::Start]),
-            (State::Broken(Break::Foreign("mini".to_owned())), None, vec![]),
-            (State::Broken(Break::ForeignEntry(String::new())), None, vec![]),
-            (State::Broken(Break::Unreadable(file)), Some(Unfinished::Cluster), vec![]),
+            (MinikubeState::Broken(Break::ApiDown(String::new())), None, vec![Remedy::Start]),
+            (MinikubeState::Broken(Break::NodeDown("mini".to_owned())), None, vec![Remedy::Start]),
+            (MinikubeState::Broken(Break::NodeDown("mini-m02".to_owned())), None, vec![Remedy::StartNode]),
+            (MinikubeState::Broken(Break::ContainerGone { volume: true }), None, vec![Remedy::Start]),
+            (MinikubeState::Broken(Break::Foreign("mini".to_owned())), None, vec![]),
+            (MinikubeState::Broken(Break::ForeignEntry(String::new())), None, vec![]),
+            (MinikubeState::Broken(Break::Unreadable(file)), Some(Unfinished::Cluster), vec![]),
         ] {
             assert_eq!(all_of(&state, unfinished), remedies, "{state:?}, {unfinished:?}");
         }
@@ -309,11 +313,11 @@ mod tests {
     fn what_a_remedy_leads_to_has_its_own() {
         let profile = Profile::parse("mini").unwrap();
         let next = |state, tried: &[Remedy]| next(&state, &profile, None, tried);
-        assert_eq!(next(State::Stopped, &[Remedy::Thaw]), Some(Remedy::Start));
+        assert_eq!(next(MinikubeState::Stopped, &[Remedy::Thaw]), Some(Remedy::Start));
         assert_eq!(
-            next(State::Broken(Break::ApiDown(String::new())), &[Remedy::Create]),
+            next(MinikubeState::Broken(Break::ApiDown(String::new())), &[Remedy::Create]),
             Some(Remedy::Start)
         );
-        assert_eq!(next(State::Absent, &[Remedy::Start]), None);
+        assert_eq!(next(MinikubeState::Absent, &[Remedy::Start]), None);
     }
 }

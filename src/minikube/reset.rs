@@ -7,7 +7,7 @@
 
 use crate::event::Code;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::minikube::kubelet;
 use crate::minikube::repair;
 use crate::project::name::Profile;
@@ -49,7 +49,7 @@ pub(crate) async fn prevented(
         None => "minikube was stopped; whether the cluster's data is still there could not be seen",
     };
     let log = world.minikube_folder().unwrap_or_default().join("logs").join("lastStart.txt");
-    Code::MinikubeResetPrevented.fault(Kind::Minikube, format!("minikube announced a reset of the cluster, which deletes every object in it: {announced}"))
+    Code::MinikubeResetPrevented.fault(FaultKind::Minikube, format!("minikube announced a reset of the cluster, which deletes every object in it: {announced}"))
         .context(left)
         .context(format!("cannot start the profile `{profile}`"))
         .hint(format!("minikube's log says why it could not restart it: `{}`", log.display()))

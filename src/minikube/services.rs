@@ -129,7 +129,7 @@ pub(crate) async fn restart(engine: &Docker, container: &str, unit: &str, runtim
 }
 
 async fn report(engine: &Docker, container: &str) -> Option<Report> {
-    run(engine, container, &["sh", "-c", SCRIPT]).await.map(|printed| Report::read(&printed))
+    run(engine, container, &["sh", "-c", SCRIPT]).await.map(|printed| Report::parse(&printed))
 }
 
 /// The last line of the service itself; systemd's about it are of its own unit.
@@ -146,7 +146,7 @@ async fn run(engine: &Docker, container: &str, command: &[&str]) -> Option<Strin
 }
 
 impl Report {
-    fn read(printed: &str) -> Report {
+    fn parse(printed: &str) -> Report {
         let mut report = Report::default();
         for block in printed.split("\n\n") {
             let value = |key: &str| block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));

@@ -11,7 +11,7 @@ use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::event::Unit;
 use crate::exec::Stream;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::minikube::INGRESS;
 use crate::minikube::config;
@@ -38,7 +38,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// From what a profile is started.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct At<'a> {
+pub(crate) struct StartFrom<'a> {
     /// What minikube remembers of it.
     pub(crate) existing: Option<&'a Config>,
     /// The engine that its nodes run in, if it answers.
@@ -58,10 +58,10 @@ pub(crate) struct At<'a> {
 pub(crate) async fn start(
     run: &Run,
     desired: &project::Minikube,
-    at: At<'_>,
+    at: StartFrom<'_>,
     item: &OpenItem,
 ) -> Result<Vec<Finding>> {
-    let At { existing, engine, fresh, keep, lock } = at;
+    let StartFrom { existing, engine, fresh, keep, lock } = at;
     let docker = engine.is_some();
     let profile = &desired.profile;
     let mut notes: Vec<Finding> =
@@ -71,7 +71,7 @@ pub(crate) async fn start(
         // minikube would call it a wrong usage (exit code 14).
         reach::reach(&run.world).await.map_err(|error| {
             let help = error.help();
-            Code::DockerUnreachable.caused_by(Kind::Prerequisite, error).hint(help)
+            Code::DockerUnreachable.caused_by(FaultKind::Prerequisite, error).hint(help)
         })?;
     }
     let container = matches!(driver.as_deref(), Some("docker" | "podman"));
@@ -90,7 +90,7 @@ pub(crate) async fn start(
     let (announced, heard) = (OnceCell::new(), Notify::new());
     let work = call.lines(run, |stream, line| {
         // Standard error is free text, klog's errors among it, in every mode (minikube#22466).
-        let event = if stream == Stream::Out { events::read(line) } else { None };
+        let event = if stream == Stream::Out { events::parse(line) } else { None };
         match event {
             Some(MinikubeEvent::Step { doing, index, total }) => {
                 step = (index.or(step.0), total.or(step.1));

@@ -6,14 +6,14 @@ use crate::docker;
 use crate::docker::reach;
 use crate::event::Code;
 use crate::event::Outcome;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::minikube::Break;
+use crate::minikube::MinikubeState;
 use crate::minikube::Node;
 use crate::minikube::NodeEngine;
 use crate::minikube::Pause;
-use crate::minikube::State;
 use crate::minikube::api;
 use crate::minikube::broken::Unreadable;
 use crate::minikube::config;
@@ -51,8 +51,8 @@ const LABEL: &str = "name.minikube.sigs.k8s.io";
 
 /// Everything that was found about a profile.
 #[derive(Debug)]
-pub(crate) struct Seen {
-    pub(crate) state: State,
+pub(crate) struct ProfileState {
+    pub(crate) state: MinikubeState,
     /// What minikube remembers, if it does.
     pub(crate) config: Option<Config>,
     /// The first node's container, where there is one.
@@ -68,12 +68,12 @@ pub(crate) struct Seen {
 }
 
 /// Looks at `profile`, giving its API server `timeout` to answer.
-pub(crate) async fn look(run: &Run, profile: &Profile, timeout: Duration) -> Result<Seen> {
+pub(crate) async fn inspect(run: &Run, profile: &Profile, timeout: Duration) -> Result<ProfileState> {
     let remembered = match config::read(&run.world, profile) {
         Ok(remembered) => remembered,
         Err(why) => {
             let file = Unreadable::config(why, profile);
-            return Ok(Seen::bare(State::Broken(Break::Unreadable(file)), None));
+            return Ok(ProfileState::bare(MinikubeState::Broken(Break::Unreadable(file)), None));
         }
     };
     let Some(config) = remembered else {
@@ -81,7 +81,7 @@ pub(crate) async fn look(run: &Run, profile: &Profile, timeout: Duration) -> Res
     };
     if let Err(runtime) = config.runtime() {
         return Err(Code::ContainerRuntimeUnsupported.fault(
-            Kind::Minikube,
+            FaultKind::Minikube,
             format!("the profile `{profile}` has the container runtime `{runtime}`, into which images cannot be loaded"),
         )
         .hint(format!(
@@ -104,16 +104,16 @@ pub(crate) async fn look(run: &Run, profile: &Profile, timeout: Duration) -> Res
 ///
 /// Nor is a container of that name free to be replaced: `minikube start` deletes one that it does not remember, however
 /// healthy the cluster in it (`pkg/drivers/kic/kic.go`: `Create`), and it may be remembered in another `MINIKUBE_HOME`.
-async fn absent(run: &Run, profile: &Profile) -> Result<Seen> {
-    let mut seen = Seen::bare(State::Absent, None);
+async fn absent(run: &Run, profile: &Profile) -> Result<ProfileState> {
+    let mut seen = ProfileState::bare(MinikubeState::Absent, None);
     if let Ok((_, engine)) = reach::reach(&run.world).await {
-        let node = inspect(&engine, profile.as_str()).await;
-        let node = node.or_fault(Code::DockerRequestFailed, Kind::Minikube, || {
+        let node = inspect_container(&engine, profile.as_str()).await;
+        let node = node.or_fault(Code::DockerRequestFailed, FaultKind::Minikube, || {
             format!("cannot inspect the container `{profile}`")
         })?;
         if let Some(node) = node {
             let file = config::folder(&run.world, profile).unwrap_or_default().join("config.json");
-            seen.state = State::Broken(if is_of(&node, profile) {
+            seen.state = MinikubeState::Broken(if is_of(&node, profile) {
                 Break::Unreadable(Unreadable::forgotten(&file, profile))
             } else {
                 Break::Foreign(profile.to_string())
@@ -133,31 +133,31 @@ fn is_of(node: &ContainerInspectResponse, profile: &Profile) -> bool {
 }
 
 /// Nodes that are containers of the host's engine.
-async fn containers(run: &Run, profile: &Profile, config: Config, timeout: Duration) -> Result<Seen> {
+async fn containers(run: &Run, profile: &Profile, config: Config, timeout: Duration) -> Result<ProfileState> {
     let (host, engine) = reach::reach(&run.world).await.map_err(|error| {
         let help = error.help();
-        Code::DockerUnreachable.caused_by(Kind::Prerequisite, error).hint(help)
+        Code::DockerUnreachable.caused_by(FaultKind::Prerequisite, error).hint(help)
     })?;
     let machines = config.machines(profile);
-    let inspected = join_all(machines.iter().map(|name| inspect(&engine, name))).await;
+    let inspected = join_all(machines.iter().map(|name| inspect_container(&engine, name))).await;
     let mut nodes = Vec::new();
     for (name, found) in machines.iter().zip(inspected) {
         nodes.push((
             name.clone(),
-            found.or_fault(Code::DockerRequestFailed, Kind::Minikube, || {
+            found.or_fault(Code::DockerRequestFailed, FaultKind::Minikube, || {
                 format!("cannot inspect the container `{name}`")
             })?,
         ));
     }
     let first = nodes.first().and_then(|(_, found)| found.as_ref());
-    let mut seen = Seen::bare(State::Absent, None);
+    let mut seen = ProfileState::bare(MinikubeState::Absent, None);
     seen.container = first.and_then(|node| node.id.clone());
     seen.volume = first.is_some() || engine.inspect_volume(profile.as_str()).await.is_ok();
     seen.state = match standing(profile, &nodes) {
         Some(state) => state,
         None => running(run, profile, &config, (host, &engine), nodes, timeout).await?,
     };
-    if let State::Broken(Break::ContainerGone { volume }) = &mut seen.state {
+    if let MinikubeState::Broken(Break::ContainerGone { volume }) = &mut seen.state {
         *volume = seen.volume;
     }
     seen.engine = Some(engine);
@@ -165,7 +165,7 @@ async fn containers(run: &Run, profile: &Profile, config: Config, timeout: Durat
     Ok(seen)
 }
 
-async fn inspect(engine: &Docker, name: &str) -> anyhow::Result<Option<ContainerInspectResponse>> {
+async fn inspect_container(engine: &Docker, name: &str) -> anyhow::Result<Option<ContainerInspectResponse>> {
     match engine.inspect_container(name, None).await {
         Ok(found) => Ok(Some(found)),
         Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
@@ -174,28 +174,31 @@ async fn inspect(engine: &Docker, name: &str) -> anyhow::Result<Option<Container
 }
 
 /// What the containers alone say; `None` if all of them run.
-fn standing(profile: &Profile, nodes: &[(String, Option<ContainerInspectResponse>)]) -> Option<State> {
+fn standing(
+    profile: &Profile,
+    nodes: &[(String, Option<ContainerInspectResponse>)],
+) -> Option<MinikubeState> {
     let status = |node: &ContainerInspectResponse| node.state.as_ref().and_then(|state| state.status);
     for (name, found) in nodes {
         let Some(node) = found else {
-            return Some(State::Broken(Break::ContainerGone { volume: false }));
+            return Some(MinikubeState::Broken(Break::ContainerGone { volume: false }));
         };
         if !is_of(node, profile) {
-            return Some(State::Broken(Break::Foreign(name.clone())));
+            return Some(MinikubeState::Broken(Break::Foreign(name.clone())));
         }
     }
     let found: Vec<Option<Status>> =
         nodes.iter().filter_map(|(_, node)| Some(status(node.as_ref()?))).collect();
     if found.contains(&Some(Status::PAUSED)) {
-        return Some(State::Paused(Pause::Container));
+        return Some(MinikubeState::Paused(Pause::Container));
     }
     match found.iter().filter(|status| **status != Some(Status::RUNNING)).count() {
         0 => None,
-        down if down == found.len() => Some(State::Stopped),
+        down if down == found.len() => Some(MinikubeState::Stopped),
         _ => {
             let down = nodes.iter().find(|(_, node)| node.as_ref().and_then(status) != Some(Status::RUNNING));
             let name = down.map_or_else(String::new, |(name, _)| name.clone());
-            Some(State::Broken(Break::NodeDown(name)))
+            Some(MinikubeState::Broken(Break::NodeDown(name)))
         }
     }
 }
@@ -208,7 +211,7 @@ async fn running(
     (host, engine): (docker::Address, &Docker),
     nodes: Vec<(String, Option<ContainerInspectResponse>)>,
     timeout: Duration,
-) -> Result<State> {
+) -> Result<MinikubeState> {
     let home = home(run)?;
     let remote = endpoint::remote(&host).await;
     let runtime = config.runtime().unwrap_or(Runtime::Docker);
@@ -231,19 +234,19 @@ async fn running(
     // Whether it is paused is known long before an API server that is paused has been given up.
     let reached = tokio::select! {
         reached = api::reach(&run.world, &node, &api, timeout) => reached,
-        true = paused(node.docker.clone()) => return Ok(State::Paused(Pause::Kubernetes)),
+        true = paused(node.docker.clone()) => return Ok(MinikubeState::Paused(Pause::Kubernetes)),
         broken = services::until_broken(engine, profile.as_str(), runtime), if timeout > BRIEF => {
-            return Ok(State::Broken(broken));
+            return Ok(MinikubeState::Broken(broken));
         }
     };
     match reached {
         Ok(api) => {
             node.api = Some(api);
-            Ok(State::Running(Box::new(node)))
+            Ok(MinikubeState::Running(Box::new(node)))
         }
-        Err(Ok(broken)) => Ok(State::Broken(broken)),
+        Err(Ok(broken)) => Ok(MinikubeState::Broken(broken)),
         Err(Err(Unanswered::Silent(why))) => silent(run, profile, engine, runtime, why, timeout).await,
-        Err(Err(other)) => Ok(State::Broken(Break::ApiFails(other.why()))),
+        Err(Err(other)) => Ok(MinikubeState::Broken(Break::ApiFails(other.why()))),
     }
 }
 
@@ -257,31 +260,33 @@ async fn silent(
     runtime: Runtime,
     why: String,
     timeout: Duration,
-) -> Result<State> {
+) -> Result<MinikubeState> {
     if !timeout.is_zero()
         && let Some(broken) = services::broken(engine, profile.as_str(), runtime).await
     {
-        return Ok(State::Broken(broken));
+        return Ok(MinikubeState::Broken(broken));
     }
     let kubelet = kubelet::kubelet_runs(engine, profile.as_str()).await;
     if kubelet == Some(true) || kubelet.is_none() && timeout.is_zero() {
-        return Ok(State::Broken(Break::ApiFails(why)));
+        return Ok(MinikubeState::Broken(Break::ApiFails(why)));
     }
     let answer = if timeout.is_zero() {
         None
     } else {
-        tokio::time::timeout(STATUS, status::ask(run, profile)).await.ok().transpose()?.flatten()
+        tokio::time::timeout(STATUS, status::query(run, profile)).await.ok().transpose()?.flatten()
     };
     Ok(match (kubelet, answer) {
         // It knows what is paused also where the node's engine cannot be asked.
-        (_, Some(paused @ State::Paused(_))) => paused,
-        (Some(_), _) | (None, Some(State::Broken(Break::ApiDown(_)))) => State::Broken(Break::ApiDown(why)),
-        (None, _) => State::Broken(Break::ApiFails(why)),
+        (_, Some(paused @ MinikubeState::Paused(_))) => paused,
+        (Some(_), _) | (None, Some(MinikubeState::Broken(Break::ApiDown(_)))) => {
+            MinikubeState::Broken(Break::ApiDown(why))
+        }
+        (None, _) => MinikubeState::Broken(Break::ApiFails(why)),
     })
 }
 
 /// A node that is a machine of its own, or this very machine.
-async fn machine(run: &Run, profile: &Profile, config: Config, timeout: Duration) -> Result<Seen> {
+async fn machine(run: &Run, profile: &Profile, config: Config, timeout: Duration) -> Result<ProfileState> {
     let home = home(run)?;
     let host = docker::host(&run.world).unwrap_or(docker::Address::Unix("/var/run/docker.sock".into()));
     let address = if config.driver == "none" { None } else { config.address() };
@@ -306,12 +311,14 @@ async fn machine(run: &Run, profile: &Profile, config: Config, timeout: Duration
     let state = match api::reach(&run.world, &node, &api, timeout).await {
         Ok(api) => {
             node.api = Some(api);
-            State::Running(Box::new(node))
+            MinikubeState::Running(Box::new(node))
         }
-        Err(Ok(broken)) if !matches!(broken, Break::KubeconfigStale(_)) => State::Broken(broken),
-        Err(_) => status::ask(run, profile).await?.unwrap_or_else(|| State::Running(Box::new(node))),
+        Err(Ok(broken)) if !matches!(broken, Break::KubeconfigStale(_)) => MinikubeState::Broken(broken),
+        Err(_) => {
+            status::query(run, profile).await?.unwrap_or_else(|| MinikubeState::Running(Box::new(node)))
+        }
     };
-    Ok(Seen::bare(state, Some(config)))
+    Ok(ProfileState::bare(state, Some(config)))
 }
 
 /// The address that several control planes share.
@@ -331,7 +338,7 @@ fn draft(
 ) -> Result<Node> {
     let kubeconfig = kubeconfig::of_context(&run.world, profile.as_str())
         .ok_or_else(|| {
-            Code::HomeNotFound.fault(Kind::Prerequisite, "there is no home directory for a kubeconfig")
+            Code::HomeNotFound.fault(FaultKind::Prerequisite, "there is no home directory for a kubeconfig")
         })
         .map_err(|fault| fault.hint("set one: `export KUBECONFIG=/some/file`"))?;
     let unrouted = endpoint::unrouted(&run.world, &config.driver, &host);
@@ -357,19 +364,27 @@ fn draft(
 fn home(run: &Run) -> Result<PathBuf> {
     run.world.minikube_folder().ok_or_else(|| {
         Code::HomeNotFound
-            .fault(Kind::Prerequisite, "there is no home directory for minikube")
+            .fault(FaultKind::Prerequisite, "there is no home directory for minikube")
             .hint("set one: `export MINIKUBE_HOME=/some/folder`")
     })
 }
 
-impl Seen {
+impl ProfileState {
     /// Whether a reset of the cluster would lose something: an earlier start came to its end, and what it wrote is there.
     pub(crate) fn has_data(&self) -> bool {
         let container = self.config.as_ref().is_none_or(|config| config.driver == "docker");
         self.unfinished.is_none() && if container { self.volume } else { self.begun }
     }
 
-    fn bare(state: State, config: Option<Config>) -> Seen {
-        Seen { state, config, container: None, volume: false, engine: None, begun: false, unfinished: None }
+    fn bare(state: MinikubeState, config: Option<Config>) -> ProfileState {
+        ProfileState {
+            state,
+            config,
+            container: None,
+            volume: false,
+            engine: None,
+            begun: false,
+            unfinished: None,
+        }
     }
 }

@@ -5,8 +5,8 @@
 
 use crate::fault::Result;
 use crate::minikube::Break;
+use crate::minikube::MinikubeState;
 use crate::minikube::Pause;
-use crate::minikube::State;
 use crate::minikube::program;
 use crate::project::name::Profile;
 use crate::run::Run;
@@ -28,7 +28,7 @@ struct Status {
 }
 
 /// What minikube says about the profile; `None` if it says that everything runs.
-pub(crate) async fn ask(run: &Run, profile: &Profile) -> Result<Option<State>> {
+pub(crate) async fn query(run: &Run, profile: &Profile) -> Result<Option<MinikubeState>> {
     let call = program::call(run, profile, ["status", "-o", "json", "-n", profile.as_str()])?.read_only();
     let (stdout, code) = match call.output(run).await {
         Ok(output) => (output.stdout, Some(0)),
@@ -37,83 +37,99 @@ pub(crate) async fn ask(run: &Run, profile: &Profile) -> Result<Option<State>> {
         }
         Err(error) => (error.stdout, error.code),
     };
-    Ok(read(&stdout, code))
+    Ok(parse(&stdout, code))
 }
 
-pub(super) fn read(stdout: &str, code: Option<i32>) -> Option<State> {
+pub(super) fn parse(stdout: &str, code: Option<i32>) -> Option<MinikubeState> {
     if code == Some(UNKNOWN) {
-        return Some(State::Absent);
+        return Some(MinikubeState::Absent);
     }
     let object = stdout.lines().find_map(|line| serde_json::from_str::<Option<Status>>(line).ok());
     let Some(Some(status)) = object else {
-        return Some(State::Broken(Break::ContainerGone { volume: true }));
+        return Some(MinikubeState::Broken(Break::ContainerGone { volume: true }));
     };
     Some(match (status.host.as_str(), status.api_server.as_str(), status.kubelet.as_str()) {
-        ("Stopped" | "Saved", ..) => State::Stopped,
-        ("Paused", ..) => State::Paused(Pause::Container),
-        ("Running", "Paused", _) => State::Paused(Pause::Kubernetes),
+        ("Stopped" | "Saved", ..) => MinikubeState::Stopped,
+        ("Paused", ..) => MinikubeState::Paused(Pause::Container),
+        ("Running", "Paused", _) => MinikubeState::Paused(Pause::Kubernetes),
         ("Running", "Running" | "Irrelevant", "Running") => match status.kubeconfig.as_str() {
             "Configured" | "Irrelevant" => return None,
-            other => State::Broken(Break::KubeconfigStale(format!("minikube calls it {other}"))),
+            other => MinikubeState::Broken(Break::KubeconfigStale(format!("minikube calls it {other}"))),
         },
         ("Running", api, kubelet) => {
             let why = format!("the API server is {api}, the kubelet {kubelet}");
             // A kubelet that runs starts it again by itself.
-            State::Broken(if kubelet == "Running" { Break::ApiFails(why) } else { Break::ApiDown(why) })
+            MinikubeState::Broken(if kubelet == "Running" {
+                Break::ApiFails(why)
+            } else {
+                Break::ApiDown(why)
+            })
         }
-        ("Nonexistent", ..) => State::Broken(Break::ContainerGone { volume: true }),
-        (host, ..) => State::Broken(Break::ApiFails(format!("minikube calls its machine {host}"))),
+        ("Nonexistent", ..) => MinikubeState::Broken(Break::ContainerGone { volume: true }),
+        (host, ..) => MinikubeState::Broken(Break::ApiFails(format!("minikube calls its machine {host}"))),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::parse;
     use crate::minikube::Break;
+    use crate::minikube::MinikubeState;
     use crate::minikube::Pause;
-    use crate::minikube::State;
 
-    fn of(host: &str, kubelet: &str, api: &str, kubeconfig: &str, code: i32) -> Option<State> {
+    fn from_fields(
+        host: &str,
+        kubelet: &str,
+        api: &str,
+        kubeconfig: &str,
+        code: i32,
+    ) -> Option<MinikubeState> {
         let text = format!(
             r#"{{"Name":"mini","Host":"{host}","Kubelet":"{kubelet}","APIServer":"{api}","Kubeconfig":"{kubeconfig}","Worker":false}}"#
         );
-        read(&text, Some(code))
+        parse(&text, Some(code))
     }
 
     #[test]
     fn minikubes_words_are_read_whatever_it_exits_with() {
-        assert!(of("Running", "Running", "Running", "Configured", 0).is_none());
-        assert!(matches!(of("Stopped", "Stopped", "Stopped", "Stopped", 7), Some(State::Stopped)));
+        assert!(from_fields("Running", "Running", "Running", "Configured", 0).is_none());
         assert!(matches!(
-            of("Paused", "Paused", "Paused", "Paused", 7),
-            Some(State::Paused(Pause::Container))
+            from_fields("Stopped", "Stopped", "Stopped", "Stopped", 7),
+            Some(MinikubeState::Stopped)
         ));
         assert!(matches!(
-            of("Running", "Stopped", "Paused", "Configured", 2),
-            Some(State::Paused(Pause::Kubernetes))
+            from_fields("Paused", "Paused", "Paused", "Paused", 7),
+            Some(MinikubeState::Paused(Pause::Container))
         ));
         assert!(matches!(
-            of("Running", "Running", "Running", "Misconfigured", 4),
-            Some(State::Broken(Break::KubeconfigStale(_)))
+            from_fields("Running", "Stopped", "Paused", "Configured", 2),
+            Some(MinikubeState::Paused(Pause::Kubernetes))
         ));
         assert!(matches!(
-            of("Running", "Stopped", "Stopped", "Configured", 2),
-            Some(State::Broken(Break::ApiDown(_)))
+            from_fields("Running", "Running", "Running", "Misconfigured", 4),
+            Some(MinikubeState::Broken(Break::KubeconfigStale(_)))
         ));
         assert!(matches!(
-            of("Running", "Running", "Stopped", "Configured", 2),
-            Some(State::Broken(Break::ApiFails(_)))
+            from_fields("Running", "Stopped", "Stopped", "Configured", 2),
+            Some(MinikubeState::Broken(Break::ApiDown(_)))
         ));
-        let gone = of("Nonexistent", "Nonexistent", "Nonexistent", "Nonexistent", 7);
-        assert!(matches!(gone, Some(State::Broken(Break::ContainerGone { .. }))));
+        assert!(matches!(
+            from_fields("Running", "Running", "Stopped", "Configured", 2),
+            Some(MinikubeState::Broken(Break::ApiFails(_)))
+        ));
+        let gone = from_fields("Nonexistent", "Nonexistent", "Nonexistent", "Nonexistent", 7);
+        assert!(matches!(gone, Some(MinikubeState::Broken(Break::ContainerGone { .. }))));
     }
 
     #[test]
     fn null_means_gone_even_with_exit_code_0_and_an_unknown_profile_is_absent() {
         for code in [0, 7] {
-            assert!(matches!(read("null", Some(code)), Some(State::Broken(Break::ContainerGone { .. }))));
+            assert!(matches!(
+                parse("null", Some(code)),
+                Some(MinikubeState::Broken(Break::ContainerGone { .. }))
+            ));
         }
         let unknown = r#"{"type":"io.k8s.sigs.minikube.info","data":{"message":"Profile \"x\" not found."}}"#;
-        assert!(matches!(read(unknown, Some(85)), Some(State::Absent)));
+        assert!(matches!(parse(unknown, Some(85)), Some(MinikubeState::Absent)));
     }
 }

@@ -8,12 +8,12 @@ use crate::event::Step;
 use crate::event::Unit;
 use crate::exec::Call;
 use crate::exec::Stream;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::minikube::Break;
+use crate::minikube::MinikubeState;
 use crate::minikube::Pause;
-use crate::minikube::State;
 use crate::minikube::events;
 use crate::minikube::events::MinikubeEvent;
 use crate::minikube::exclusive::exclusive;
@@ -31,18 +31,20 @@ use std::time::Duration;
 pub async fn stop(run: &Run, profile: &Profile) -> Result<Outcome> {
     let item = run.sink.item(Step::Minikube, format!("profile {profile}"));
     let (lock, _) = exclusive(run, profile, &item).await?;
-    let seen = state::look(run, profile, Duration::ZERO).await?;
+    let seen = state::inspect(run, profile, Duration::ZERO).await?;
     match seen.state {
-        State::Absent | State::Stopped | State::Broken(Break::ContainerGone { .. }) => {
+        MinikubeState::Absent
+        | MinikubeState::Stopped
+        | MinikubeState::Broken(Break::ContainerGone { .. }) => {
             item.finish(Outcome::Unchanged, None);
             return Ok(Outcome::Unchanged);
         }
-        State::Paused(Pause::Container) => {
+        MinikubeState::Paused(Pause::Container) => {
             // A frozen node cannot shut itself down.
             if let (Some(engine), Some(config)) = (&seen.engine, &seen.config) {
                 repair::thaw(engine, &config.machines(profile)).await.or_fault(
                     Code::MinikubeFailed,
-                    Kind::Minikube,
+                    FaultKind::Minikube,
                     || format!("cannot stop the profile `{profile}`"),
                 )?;
             }
@@ -61,14 +63,17 @@ pub async fn delete(run: &Run, profile: &Profile) -> Result<Outcome> {
     let item = run.sink.item(Step::Minikube, format!("profile {profile}"));
     let (lock, _) = exclusive(run, profile, &item).await?;
     // With its engine down, `minikube delete` forgets the profile and leaves container and volume behind; looking fails then.
-    let seen = state::look(run, profile, Duration::ZERO).await?;
-    if matches!(seen.state, State::Absent) && !seen.volume {
+    let seen = state::inspect(run, profile, Duration::ZERO).await?;
+    if matches!(seen.state, MinikubeState::Absent) && !seen.volume {
         item.finish(Outcome::Unchanged, None);
         return Ok(Outcome::Unchanged);
     }
-    if let State::Broken(Break::Foreign(name)) = &seen.state {
+    if let MinikubeState::Broken(Break::Foreign(name)) = &seen.state {
         return Err(Code::ContainerNameTaken
-            .fault(Kind::Minikube, format!("the container `{name}` was not created by minikube and is kept"))
+            .fault(
+                FaultKind::Minikube,
+                format!("the container `{name}` was not created by minikube and is kept"),
+            )
             .hint(format!("rename it (`docker rename {name} {name}-mine`), then try again")));
     }
     let call = program::call(run, profile, ["delete", "-o", "json"])?.holding(lock.file());
@@ -81,7 +86,7 @@ pub async fn delete(run: &Run, profile: &Profile) -> Result<Outcome> {
 }
 
 async fn follow(run: &Run, profile: &Profile, doing: &str, call: &Call, item: &OpenItem) -> Result<()> {
-    let each = |stream, line: &str| match events::read(line).filter(|_| stream == Stream::Out) {
+    let each = |stream, line: &str| match events::parse(line).filter(|_| stream == Stream::Out) {
         Some(MinikubeEvent::Step { doing, index, total }) => {
             item.progress(doing, index.map(|done| Amount { done, total, unit: Unit::Steps }));
         }
@@ -101,6 +106,6 @@ async fn nothing_left(engine: &Docker, profile: &Profile) -> Result<()> {
     }
     let what = if container { "the container" } else { "the volume" };
     Err(Code::MinikubeDeleteIncomplete
-        .fault(Kind::Minikube, format!("minikube left {what} `{name}` behind"))
+        .fault(FaultKind::Minikube, format!("minikube left {what} `{name}` behind"))
         .hint(format!("remove it: `docker rm -fv {name}; docker volume rm {name}`")))
 }

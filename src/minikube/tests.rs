@@ -6,11 +6,11 @@ mod publish;
 
 use crate::event::EventKind;
 use crate::event::Outcome;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::minikube;
 use crate::minikube::Break;
+use crate::minikube::MinikubeState;
 use crate::minikube::Pause;
-use crate::minikube::State;
 use harness::Harness;
 
 #[tokio::test]
@@ -72,14 +72,14 @@ async fn a_start_that_fails_is_told_by_minikubes_reason_whatever_else_it_printed
     let harness = Harness::absent().await;
     harness.on("start", &format!("echo 'E0116 klog noise' >&2\n{}", harness::OUT_OF_MEMORY), 23);
     let fault = harness.ensure().await.unwrap_err();
-    assert_eq!(fault.kind, Kind::Prerequisite);
+    assert_eq!(fault.kind, FaultKind::Prerequisite);
     assert_eq!(fault.causes().last().unwrap(), "Docker has 1000MB of memory");
     assert!(fault.causes()[0].contains("cannot start the profile `mini`"), "{:?}", fault.causes());
     assert!(fault.hints[0].starts_with("minikube advises:"), "{:?}", fault.hints);
 
     harness.on("start", "echo 'E0116 klog noise' >&2", 80);
     let fault = harness.ensure().await.unwrap_err();
-    assert_eq!(fault.kind, Kind::Minikube);
+    assert_eq!(fault.kind, FaultKind::Minikube);
     assert!(fault.causes().concat().contains("exit code 80"), "{:?}", fault.causes());
     assert!(fault.hints.concat().contains("minikube logs -p mini"));
 }
@@ -89,7 +89,7 @@ async fn exit_code_0_alone_is_not_believed() {
     let harness = Harness::absent().await;
     harness.on("start", "", 0);
     let fault = harness.ensure().await.unwrap_err();
-    assert_eq!((fault.kind, harness.calls().len()), (Kind::Minikube, 1));
+    assert_eq!((fault.kind, harness.calls().len()), (FaultKind::Minikube, 1));
     assert!(!fault.hints.is_empty());
 }
 
@@ -98,7 +98,7 @@ async fn a_stale_kubeconfig_is_written_anew_and_the_current_context_stays() {
     let harness = Harness::running().await;
     let entry = harness.kubeconfig();
     harness.write("kubeconfig", &entry.replace("http://127.0.0.1:", "http://127.0.0.1:1"));
-    assert!(matches!(harness.look().await.unwrap(), State::Broken(Break::KubeconfigStale(_))));
+    assert!(matches!(harness.inspect().await.unwrap(), MinikubeState::Broken(Break::KubeconfigStale(_))));
     harness.write("right", &entry.replace("current-context: work", "current-context: mini"));
     harness.on("update-context", "cp \"$HERE/right\" \"$HERE/kubeconfig\"", 0);
     let node = harness.ensure().await.unwrap();
@@ -114,7 +114,7 @@ async fn an_entry_that_update_context_cannot_write_is_an_error_and_starts_nothin
         harness.write("kubeconfig", lost);
         harness.on("update-context", "", 1);
         let fault = harness.ensure().await.unwrap_err();
-        assert_eq!(fault.kind, Kind::Minikube);
+        assert_eq!(fault.kind, FaultKind::Minikube);
         assert!(!fault.hints.concat().contains("delete"), "{:?}", fault.hints);
         assert_eq!(harness.calls(), ["update-context -p mini"]);
         assert_eq!(harness.kubeconfig(), lost);
@@ -125,7 +125,7 @@ async fn an_entry_that_update_context_cannot_write_is_an_error_and_starts_nothin
 async fn a_frozen_node_is_let_run_by_the_engine_alone() {
     let harness = Harness::running().await;
     harness.container("paused");
-    assert!(matches!(harness.look().await.unwrap(), State::Paused(Pause::Container)));
+    assert!(matches!(harness.inspect().await.unwrap(), MinikubeState::Paused(Pause::Container)));
     let node = harness.ensure().await.unwrap();
     assert_eq!(node.outcome, Outcome::Changed);
     assert_eq!(harness.engine_saw("POST"), ["POST /containers/mini/unpause"]);
@@ -173,7 +173,7 @@ async fn a_container_whose_first_start_did_not_end_is_made_again_on_its_volume()
         if keyless {
             std::fs::remove_file(harness.path(".minikube/machines/mini/id_rsa")).unwrap();
         } else {
-            harness.write(config, &harness.read(config).replace("192.168.49.2", ""));
+            harness.write(config, &harness.read_file(config).replace("192.168.49.2", ""));
         }
         if !finished {
             harness.write(".minikube/profiles/mini/events.json", harness::BEGUN);
@@ -199,7 +199,7 @@ async fn a_profile_that_runs_keeps_its_container_even_without_minikubes_key() {
 async fn a_first_start_that_did_not_end_is_finished_without_another_if_its_api_server_answers() {
     let harness = Harness::running().await;
     harness.write(".minikube/profiles/mini/events.json", harness::BEGUN);
-    assert!(matches!(harness.look().await.unwrap(), State::Running(_)));
+    assert!(matches!(harness.inspect().await.unwrap(), MinikubeState::Running(_)));
     assert_eq!(harness.ensure().await.unwrap().outcome, Outcome::Changed);
     assert_eq!(
         harness.calls(),
@@ -237,7 +237,7 @@ async fn a_later_start_that_did_not_end_changes_nothing_of_what_runs() {
     let harness = Harness::running().await;
     let config = ".minikube/profiles/mini/config.json";
     let addons = r#""Addons":{"storage-provisioner":true,"default-storageclass":false}"#;
-    harness.write(config, &harness.read(config).replace(r#""Addons":null"#, addons));
+    harness.write(config, &harness.read_file(config).replace(r#""Addons":null"#, addons));
     harness.write(".minikube/profiles/mini/events.json", harness::BEGUN);
     assert_eq!(harness.ensure().await.unwrap().outcome, Outcome::Unchanged);
     assert!(harness.calls().is_empty());
@@ -261,7 +261,7 @@ async fn minikube_is_killed_before_a_reset_that_it_announces() {
         harness.write("processes", processes);
         harness.on("start", &format!("{}\nsleep 60\ntouch \"$HERE/went-on\"", harness::RESET), 0);
         let fault = harness.ensure().await.unwrap_err();
-        assert_eq!(fault.kind, Kind::Minikube);
+        assert_eq!(fault.kind, FaultKind::Minikube);
         assert!(fault.causes().concat().contains("is there as it was"), "{:?}", fault.causes());
         assert!(!harness.path("went-on").exists());
         assert_eq!(harness.engine_saw("POST /containers/mini/kill").is_empty(), processes == "/sbin/init");
@@ -285,7 +285,7 @@ async fn a_reset_of_a_cluster_that_was_never_finished_is_told() {
 #[tokio::test]
 async fn somebody_elses_container_is_left_alone() {
     let harness = Harness::running().await;
-    let theirs = harness.read("container.json").replace("name.minikube.sigs.k8s.io", "other");
+    let theirs = harness.read_file("container.json").replace("name.minikube.sigs.k8s.io", "other");
     harness.write("container.json", &theirs);
     let fault = harness.ensure().await.unwrap_err();
     assert!(fault.hints[0].contains("docker rename mini"), "{:?}", fault.hints);
@@ -302,7 +302,7 @@ async fn without_an_engine_nothing_is_done_to_a_profile() {
         minikube::stop(&harness.run, &harness.desired.profile).await.unwrap_err(),
         minikube::delete(&harness.run, &harness.desired.profile).await.unwrap_err(),
     ] {
-        assert_eq!(fault.kind, Kind::Prerequisite);
+        assert_eq!(fault.kind, FaultKind::Prerequisite);
         assert!(fault.causes().concat().contains("no Docker engine listens"), "{:?}", fault.causes());
     }
     assert!(harness.calls().is_empty());
@@ -310,7 +310,7 @@ async fn without_an_engine_nothing_is_done_to_a_profile() {
     let mut harness = Harness::absent().await;
     harness.desired.driver = Some("docker".to_owned());
     std::fs::remove_file(harness.path("docker.sock")).unwrap();
-    assert_eq!(harness.ensure().await.unwrap_err().kind, Kind::Prerequisite);
+    assert_eq!(harness.ensure().await.unwrap_err().kind, FaultKind::Prerequisite);
     assert!(harness.calls().is_empty());
 }
 
@@ -370,12 +370,12 @@ async fn a_stopped_run_stops_minikube_and_says_so() {
         while !began.exists() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        harness.asker.ask(Kind::Interrupted);
+        harness.asker.cancel(FaultKind::Interrupted);
         std::future::pending::<()>().await;
     };
     let fault = tokio::select! {
         done = harness.ensure() => done.unwrap_err(),
         () = asking => unreachable!(),
     };
-    assert_eq!(fault.kind, Kind::Interrupted);
+    assert_eq!(fault.kind, FaultKind::Interrupted);
 }

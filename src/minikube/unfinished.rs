@@ -7,7 +7,7 @@
 
 use crate::event::OpenItem;
 use crate::fault::Result;
-use crate::minikube::State;
+use crate::minikube::MinikubeState;
 use crate::minikube::config;
 use crate::minikube::config::Config;
 use crate::minikube::kubelet;
@@ -48,12 +48,12 @@ pub(crate) async fn unfinished(
     world: &World,
     profile: &Profile,
     config: &Config,
-    state: &State,
+    state: &MinikubeState,
 ) -> Option<Unfinished> {
     if !config.lacks_defaults() || !config::is_unfinished(world, profile) {
         return None;
     }
-    let api = if let State::Running(node) = state { node.api.as_ref() } else { None };
+    let api = if let MinikubeState::Running(node) = state { node.api.as_ref() } else { None };
     Some(match api {
         Some(api) if is_complete(api).await => Unfinished::Addons,
         _ => Unfinished::Cluster,

@@ -3,7 +3,7 @@
 use crate::event::Code;
 use crate::event::Finding;
 use crate::file;
-use crate::preflight::engine::Facts;
+use crate::preflight::engine::EngineFacts;
 use crate::project;
 use crate::world::World;
 use std::path::Path;
@@ -20,7 +20,7 @@ const DISK_SOON: u64 = 8 << 30;
 const DISK_EXISTING: u64 = 1 << 30;
 
 /// CPUs and memory, for a node that is to be made. With `MINIKUBE_FORCE` minikube tries anyway, and so do we.
-pub(super) fn check(asked: &project::Minikube, facts: &Facts, forced: bool) -> Vec<Finding> {
+pub(super) fn check(asked: &project::Minikube, facts: &EngineFacts, forced: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut wrong = |message: String, help: &str| {
         let finding =
@@ -72,7 +72,7 @@ pub(super) fn check(asked: &project::Minikube, facts: &Facts, forced: bool) -> V
 }
 
 /// Room where the engine and minikube keep things, as far as these are folders of this machine.
-pub(super) fn disk(facts: &Facts, world: &World, new: bool) -> Vec<Finding> {
+pub(super) fn disk(facts: &EngineFacts, world: &World, new: bool) -> Vec<Finding> {
     let home = world.minikube_folder();
     let nearest = |path: &Path| path.ancestors().find_map(|path| fs4::available_space(path).ok());
     let places = [(facts.root.as_deref(), "docker system prune"), (home.as_deref(), "minikube cache delete")];
@@ -108,7 +108,7 @@ const WATCHES: usize = 8192;
 /// "inotify_init: too many open files", and programs that watch files fail with "no space left on device".
 ///
 /// An error where a node is to be `started` that cannot start.
-pub(super) fn watches(facts: &Facts, started: bool) -> Vec<Finding> {
+pub(super) fn watches(facts: &EngineFacts, started: bool) -> Vec<Finding> {
     if !facts.local {
         return Vec::new();
     }
@@ -170,14 +170,14 @@ mod tests {
     use super::too_few_watches;
     use crate::event::Finding;
     use crate::event::Severity;
-    use crate::preflight::engine::Facts;
+    use crate::preflight::engine::EngineFacts;
     use crate::preflight::unspecific;
     use crate::project::Minikube;
     use std::path::Path;
 
     fn messages(cpus: Option<u32>, memory: Option<u64>, nodes: u32, forced: bool) -> Vec<(Severity, String)> {
         let asked = Minikube { cpus, memory_mib: memory, nodes, ..unspecific() };
-        let facts = Facts { cpus: 4, memory: 8000, ..Facts::default() };
+        let facts = EngineFacts { cpus: 4, memory: 8000, ..EngineFacts::default() };
         check(&asked, &facts, forced).into_iter().map(|f| (f.severity, f.message)).collect()
     }
 
@@ -196,8 +196,10 @@ mod tests {
 
     #[test]
     fn an_engine_that_says_nothing_is_not_held_against_anything() {
-        assert!(check(&Minikube { cpus: Some(64), ..unspecific() }, &Facts::default(), false).is_empty());
-        let small = Facts { cpus: 2, memory: 1000, desktop: true, ..Facts::default() };
+        assert!(
+            check(&Minikube { cpus: Some(64), ..unspecific() }, &EngineFacts::default(), false).is_empty()
+        );
+        let small = EngineFacts { cpus: 2, memory: 1000, desktop: true, ..EngineFacts::default() };
         let found = check(&unspecific(), &small, false);
         assert!(found[0].help.as_deref().unwrap().contains("Docker Desktop"));
     }

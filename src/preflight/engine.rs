@@ -28,17 +28,17 @@ const OTHERS: [(Os, &[&str]); 3] = [
 
 /// What minikube remembers of the profile, as far as the prerequisites depend on it.
 #[derive(Debug)]
-pub(super) struct Known(Option<String>);
+pub(super) struct RecordedDriver(Option<String>);
 
-impl Known {
-    pub(super) fn read(world: &World, profile: &Profile) -> Known {
+impl RecordedDriver {
+    pub(super) fn load(world: &World, profile: &Profile) -> RecordedDriver {
         let read = || {
             let folder = world.minikube_folder()?.join("profiles").join(profile.as_str());
             let text = file::read(&folder.join("config.json"), file::TEXT).ok()?;
             let config: serde_json::Value = serde_json::from_slice(&text).ok()?;
             config["Driver"].as_str().map(str::to_owned)
         };
-        Known(read())
+        RecordedDriver(read())
     }
 
     pub(super) fn exists(&self) -> bool {
@@ -62,7 +62,7 @@ pub(super) async fn runs(engine: &Docker, profile: &Profile) -> bool {
 pub(super) fn missing(
     world: &World,
     asked: &project::Minikube,
-    known: &Known,
+    known: &RecordedDriver,
     error: &Unreachable,
 ) -> Option<Finding> {
     let driver = known.driver().or(asked.driver.as_deref()).or_else(|| world.var("MINIKUBE_DRIVER"));
@@ -83,7 +83,7 @@ pub(super) fn missing(
 }
 
 /// What it means that others can listen to what is said to the engine.
-pub(super) fn open(address: &Address) -> Option<Finding> {
+pub(super) fn unencrypted(address: &Address) -> Option<Finding> {
     let message = format!(
         "the Docker engine at `{address}` is on another machine and has no TLS: whoever is on the way reads what it is sent, \
          build secrets and logins too, and can start what they like"
@@ -94,7 +94,7 @@ pub(super) fn open(address: &Address) -> Option<Finding> {
 
 /// What the engine has.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Facts {
+pub(super) struct EngineFacts {
     pub(super) version: String,
     /// 0 where it does not say.
     pub(super) cpus: u64,
@@ -110,8 +110,8 @@ pub(super) struct Facts {
     pub(super) local: bool,
 }
 
-impl Facts {
-    pub(super) async fn ask(engine: &Docker, address: &Address) -> Facts {
+impl EngineFacts {
+    pub(super) async fn query(engine: &Docker, address: &Address) -> EngineFacts {
         let mine =
             HashMap::from([("label".to_owned(), vec!["created_by.minikube.sigs.k8s.io=true".to_owned()])]);
         let options = ListContainersOptionsBuilder::default().filters(&mine).build();
@@ -121,7 +121,7 @@ impl Facts {
         let local = !desktop && cfg!(target_os = "linux") && matches!(address, Address::Unix(_));
         let positive =
             |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
-        Facts {
+        EngineFacts {
             version: info.server_version.unwrap_or_default(),
             cpus: positive(info.ncpu),
             memory: positive(info.mem_total) / (1024 * 1024),
@@ -134,7 +134,7 @@ impl Facts {
 
     /// The facts, for the doctor.
     pub(super) fn finding(&self, address: &Address) -> Finding {
-        let Facts { version, cpus, memory, nodes, .. } = self;
+        let EngineFacts { version, cpus, memory, nodes, .. } = self;
         let message = format!(
             "Docker {version} at `{address}`: {cpus} CPUs, {memory} MiB, {nodes} node(s) of minikube running"
         );
@@ -144,17 +144,17 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
-    use super::open;
+    use super::unencrypted;
     use crate::docker::Address;
 
     #[test]
     fn an_engine_that_others_can_listen_to_is_told() {
-        let finding = open(&Address::Tcp("10.0.0.1:2375".to_owned())).unwrap();
+        let finding = unencrypted(&Address::Tcp("10.0.0.1:2375".to_owned())).unwrap();
         assert!(
             finding.message.contains("`tcp://10.0.0.1:2375`") && finding.message.contains("has no TLS"),
             "{finding:?}"
         );
         assert!(finding.help.is_some());
-        assert_eq!(open(&Address::Tcp("127.0.0.1:2375".to_owned())), None);
+        assert_eq!(unencrypted(&Address::Tcp("127.0.0.1:2375".to_owned())), None);
     }
 }

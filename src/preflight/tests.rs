@@ -5,8 +5,8 @@ use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
 use crate::fault::Fault;
-use crate::fault::Kind;
-use crate::preflight::Checked;
+use crate::fault::FaultKind;
+use crate::preflight::PreflightFindings;
 use crate::preflight::doctor;
 use crate::preflight::preflight;
 use crate::project::BuildSecret;
@@ -92,12 +92,12 @@ impl Machine {
         Run::fake(World::fake(self.folder.path(), self.variables.clone())).0
     }
 
-    async fn check(&self) -> Result<Checked, Fault> {
+    async fn check(&self) -> Result<PreflightFindings, Fault> {
         preflight(&self.run(), &self.project, None).await
     }
 
     /// The errors, and the kind of the fault that they are.
-    async fn errors(&self) -> (Kind, Vec<String>) {
+    async fn errors(&self) -> (FaultKind, Vec<String>) {
         let fault = self.check().await.unwrap_err();
         assert!(fault.findings.iter().all(|finding| finding.help.is_some()), "{:?}", fault.findings);
         (fault.kind, errors(&fault.findings))
@@ -123,7 +123,7 @@ async fn all_that_is_missing_is_told_at_once() {
     machine.without("docker/web/Dockerfile");
     machine.without("manifests");
     let (kind, messages) = machine.errors().await;
-    assert_eq!(kind, Kind::Prerequisite);
+    assert_eq!(kind, FaultKind::Prerequisite);
     assert_eq!(messages.len(), 4, "{messages:?}");
     for what in [
         "Dockerfile `docker/web/Dockerfile`",
@@ -142,7 +142,7 @@ async fn mistakes_of_the_project_alone_are_the_users() {
     machine.without("docker/web");
     machine.project.images[0].secrets.insert("npm".to_owned(), BuildSecret::Env("NPM_TOKEN".to_owned()));
     let fault = machine.check().await.unwrap_err();
-    assert_eq!(fault.kind, Kind::Usage);
+    assert_eq!(fault.kind, FaultKind::Usage);
     assert_eq!(
         errors(&fault.findings),
         [
@@ -188,14 +188,14 @@ async fn what_renders_the_manifests_has_to_be_there() {
     machine.program("helm", "echo v3.19.0");
     assert_eq!(
         machine.errors().await,
-        (Kind::Usage, vec!["the values file `values.yaml` does not exist".to_owned()])
+        (FaultKind::Usage, vec!["the values file `values.yaml` does not exist".to_owned()])
     );
     machine.write("values.yaml", "");
     machine.program("helm", "echo v2.17.0");
     assert_eq!(
         machine.errors().await,
         (
-            Kind::Prerequisite,
+            FaultKind::Prerequisite,
             vec!["Helm 2.17.0 is too old: 3.10.0 is the oldest supported version".to_owned()]
         )
     );

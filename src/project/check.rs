@@ -6,14 +6,14 @@
 use crate::event::Code;
 use crate::event::Finding;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::file;
 use crate::project::Minikube;
 use crate::project::Project;
 use crate::project::Runtime;
 use crate::project::Service;
-use crate::project::file::At;
+use crate::project::file::Located;
 use crate::project::file::Reading;
 use crate::project::file::Section;
 use crate::project::name::ImageName;
@@ -40,41 +40,41 @@ const MIB: u64 = 1 << 20;
 
 /// The project file as far as it can be read: its sections without a mistake, and the mistakes.
 #[derive(Debug)]
-pub struct Checked {
+pub struct CheckedProject {
     /// The project; where there are mistakes, without the images, manifests, Secrets and ConfigMaps that have them.
     pub project: Project,
     /// Every mistake, in the order of the file.
     pub mistakes: Vec<Finding>,
 }
 
-impl Checked {
+impl CheckedProject {
     /// The project, if it has no mistake.
     pub fn whole(self) -> Result<Project> {
-        let Checked { project, mistakes } = self;
+        let CheckedProject { project, mistakes } = self;
         if mistakes.is_empty() {
             return Ok(project);
         }
-        Err(Checked::fault(&project, mistakes))
+        Err(CheckedProject::fault(&project, mistakes))
     }
 
     /// A run that ends because of `mistakes` in the project file.
     pub(crate) fn fault(project: &Project, mistakes: Vec<Finding>) -> Fault {
         let name = project.file.file_name().unwrap_or(project.file.as_os_str()).to_string_lossy();
-        Code::ProjectInvalid.fault(Kind::Usage, format!("{name} is invalid")).findings(mistakes)
+        Code::ProjectInvalid.fault(FaultKind::Usage, format!("{name} is invalid")).findings(mistakes)
     }
 }
 
 /// Reads the project file at `path`.
 pub fn load(path: &Path) -> Result<Project> {
-    read(path)?.whole()
+    load_checked(path)?.whole()
 }
 
 /// Reads the project file at `path`, and what is wrong in it.
-pub fn read(path: &Path) -> Result<Checked> {
+pub fn load_checked(path: &Path) -> Result<CheckedProject> {
     let text = file::read_text(path, file::TEXT).map_err(|error| {
         let message = format!("cannot read {}", path.display());
         Code::FileUnreadable
-            .caused_by(Kind::Usage, anyhow::Error::new(error).context(message))
+            .caused_by(FaultKind::Usage, anyhow::Error::new(error).context(message))
             .hint("name another file with `--file`, or change to the project's directory")
     })?;
     Ok(parse(path, &text))
@@ -82,11 +82,11 @@ pub fn read(path: &Path) -> Result<Checked> {
 
 /// What `text`, the contents of the project file at `path`, means; or every mistake in it, in the order of the file.
 pub fn check(path: &Path, text: &str) -> std::result::Result<Project, Vec<Finding>> {
-    let Checked { project, mistakes } = parse(path, text);
+    let CheckedProject { project, mistakes } = parse(path, text);
     if mistakes.is_empty() { Ok(project) } else { Err(mistakes) }
 }
 
-fn parse(path: &Path, text: &str) -> Checked {
+fn parse(path: &Path, text: &str) -> CheckedProject {
     let file = PathBuf::from(path.file_name().unwrap_or(path.as_os_str()));
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (reading, table) = Reading::begin(file, text);
@@ -96,7 +96,7 @@ fn parse(path: &Path, text: &str) -> Checked {
     project.sources.retain(|source| reading.is_sound(&source.place));
     project.secrets.retain(|secret| reading.is_sound(&secret.place));
     project.configs.retain(|config| reading.is_sound(&config.place));
-    Checked { project, mistakes: reading.end() }
+    CheckedProject { project, mistakes: reading.end() }
 }
 
 fn project(top: Section<'_, '_>, path: &Path, root: &Path) -> Project {
@@ -159,7 +159,7 @@ fn named_as<'r, 'a, N, T>(
     read: impl Fn(N, Section<'r, 'a>) -> T,
 ) -> Vec<T> {
     let mut made = Vec::new();
-    for (At { value: written, place }, section) in top.named(key) {
+    for (Located { value: written, place }, section) in top.named(key) {
         match parse(written) {
             Ok(name) => made.push(read(name, section)),
             Err(NotAName(must)) => {

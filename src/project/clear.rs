@@ -15,7 +15,7 @@ pub enum Clear {
 
 /// What `value`, called `name`, gives away; `None` if it is nobody's secret.
 #[must_use]
-pub fn look(name: &str, value: &str) -> Option<Clear> {
+pub fn detect(name: &str, value: &str) -> Option<Clear> {
     let password = password(value);
     if is_placeholder(value.as_bytes())
         || password.is_some_and(|password| is_placeholder(password.as_bytes()))
@@ -146,7 +146,7 @@ pub fn is_placeholder(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::Clear;
-    use super::look;
+    use super::detect;
 
     #[test]
     fn a_secret_is_known_by_its_name_its_shape_or_its_url() {
@@ -163,7 +163,7 @@ mod tests {
             ("any", "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n"),
             ("DATABASE_URL", "postgres://u:p4ss@db.example/x"),
         ] {
-            assert_eq!(look(name, value), Some(Clear::Secret), "{name}={value}");
+            assert_eq!(detect(name, value), Some(Clear::Secret), "{name}={value}");
         }
     }
 
@@ -188,9 +188,9 @@ mod tests {
             ("publicKey", "-----BEGIN PUBLIC KEY-----\nMIIB\n"),
             ("keyboard", "qwerty"),
         ] {
-            assert_eq!(look(name, value), None, "{name}={value}");
+            assert_eq!(detect(name, value), None, "{name}={value}");
         }
-        assert_eq!(look("OPENAI_API_KEY", "sk-your-key-here"), Some(Clear::Placeholder));
-        assert_eq!(look("DATABASE_URL", "postgres://u:changeme@db/x"), Some(Clear::Placeholder));
+        assert_eq!(detect("OPENAI_API_KEY", "sk-your-key-here"), Some(Clear::Placeholder));
+        assert_eq!(detect("DATABASE_URL", "postgres://u:changeme@db/x"), Some(Clear::Placeholder));
     }
 }

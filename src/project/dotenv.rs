@@ -15,7 +15,7 @@ use std::path::Path;
 
 /// One `KEY=VALUE`.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct DotenvEntry {
     /// The key.
     pub key: DataKey,
     /// The value.
@@ -28,7 +28,7 @@ pub struct Entry {
 #[derive(Debug, Clone, Default)]
 pub struct Dotenv {
     /// Its entries, in the order of the file.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<DotenvEntry>,
     /// Warnings.
     pub warnings: Vec<Finding>,
 }
@@ -42,9 +42,9 @@ pub struct Dotenv {
 ///
 /// # Errors
 /// Every line that is none of these.
-pub fn read(text: &str, file: &Path) -> Result<Dotenv, Vec<Finding>> {
+pub fn parse(text: &str, file: &Path) -> Result<Dotenv, Vec<Finding>> {
     let text = unified(text);
-    let Reader { found, entries, .. } = Reader::new(&text, file, None);
+    let DotenvReader { found, entries, .. } = DotenvReader::new(&text, file, None);
     let (mut errors, warnings): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|finding| finding.severity == Severity::Error);
     errors.sort_by(|one, other| one.place.cmp(&other.place));
@@ -52,13 +52,13 @@ pub fn read(text: &str, file: &Path) -> Result<Dotenv, Vec<Finding>> {
 }
 
 /// What a value becomes, given the entries above it.
-pub type Expand<'e> = &'e dyn Fn(&[Entry], &str) -> String;
+pub type Expand<'e> = &'e dyn Fn(&[DotenvEntry], &str) -> String;
 
 /// The entries of the lines that can be read. `expand` is given what stands without quotes or in double quotes, with `$$`
 /// for an escaped `$`, as Compose does before it puts variables in (`compose-go: dotenv/parser.go`).
 #[must_use]
-pub fn entries(text: &str, expand: Option<Expand<'_>>) -> Vec<Entry> {
-    Reader::new(&unified(text), Path::new(""), expand).entries
+pub fn entries(text: &str, expand: Option<Expand<'_>>) -> Vec<DotenvEntry> {
+    DotenvReader::new(&unified(text), Path::new(""), expand).entries
 }
 
 /// A text without a byte order mark, and with the line ends of Unix.
@@ -69,7 +69,7 @@ fn unified(text: &str) -> String {
 /// [`read`] for the bytes of a file.
 pub fn read_bytes(bytes: &[u8], file: &Path) -> Result<Dotenv, Vec<Finding>> {
     match std::str::from_utf8(bytes) {
-        Ok(text) => read(text, file),
+        Ok(text) => parse(text, file),
         Err(error) => {
             let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             let place = Place { file: file.to_owned(), line, column: 0 };
@@ -78,19 +78,20 @@ pub fn read_bytes(bytes: &[u8], file: &Path) -> Result<Dotenv, Vec<Finding>> {
     }
 }
 
-struct Reader<'a> {
+struct DotenvReader<'a> {
     file: &'a Path,
     rest: &'a str,
     line: usize,
     found: Vec<Finding>,
-    entries: Vec<Entry>,
+    entries: Vec<DotenvEntry>,
     expand: Option<Expand<'a>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> DotenvReader<'a> {
     /// Everything in a text.
-    fn new(text: &'a str, file: &'a Path, expand: Option<Expand<'a>>) -> Reader<'a> {
-        let mut reader = Reader { file, rest: text, line: 1, found: Vec::new(), entries: Vec::new(), expand };
+    fn new(text: &'a str, file: &'a Path, expand: Option<Expand<'a>>) -> DotenvReader<'a> {
+        let mut reader =
+            DotenvReader { file, rest: text, line: 1, found: Vec::new(), entries: Vec::new(), expand };
         while !reader.rest.is_empty() {
             reader.line();
         }
@@ -163,7 +164,7 @@ impl<'a> Reader<'a> {
             let help = "write the value out, or put it in single quotes: variables are not expanded";
             self.found.push(finding.at(place.clone()).help(help));
         }
-        self.entries.push(Entry { key, value: Secret::new(read), place });
+        self.entries.push(DotenvEntry { key, value: Secret::new(read), place });
     }
 
     /// The value whose opening quote ends just before `start`.
@@ -245,13 +246,13 @@ fn plain(value: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::parse;
     use super::read_bytes;
     use crate::event::Finding;
     use std::path::Path;
 
     fn values(text: &str) -> Vec<(String, String)> {
-        let read = read(text, Path::new(".env")).unwrap();
+        let read = parse(text, Path::new(".env")).unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         read.entries.iter().map(|entry| (entry.key.to_string(), text(entry.value.expose()))).collect()
     }
@@ -321,13 +322,13 @@ mod tests {
             }
         }
         // The `A` of the second is Cyrillic.
-        let found = read("PATH=1\nP\u{410}TH=2\n", Path::new(".env")).unwrap_err();
+        let found = parse("PATH=1\nP\u{410}TH=2\n", Path::new(".env")).unwrap_err();
         assert_eq!(found.len(), 1, "a key that only looks like another is none: {found:?}");
     }
 
     #[test]
     fn lines_are_counted_past_values_of_several_lines() {
-        let read = read("A='1\n2\n3'\nexport  B=4\n", Path::new(".env")).unwrap();
+        let read = parse("A='1\n2\n3'\nexport  B=4\n", Path::new(".env")).unwrap();
         let places: Vec<_> = read.entries.iter().map(|entry| entry.place.to_string()).collect();
         assert_eq!(places, [".env:1:1", ".env:4:9"]);
     }
@@ -335,7 +336,7 @@ mod tests {
     #[test]
     fn every_bad_line_is_told_and_none_of_its_values() {
         let text = "hunter2\nA B=hunter2\nC=1\n=hunter2\nD='hunter2' hunter2\nC=hunter2\nexportE=1\nF=\"hunter2\nG=1\n";
-        let found = read(text, Path::new(".env")).unwrap_err();
+        let found = parse(text, Path::new(".env")).unwrap_err();
         assert_eq!(
             messages(&found),
             [
@@ -367,14 +368,14 @@ mod tests {
             ("A= # x\n", vec![".env:1:1 `A` is empty: what follows its `=` is read as a comment"]),
             ("A=\nB=#x\nC=a#b\n", vec![]),
         ] {
-            assert_eq!(messages(&read(text, Path::new(".env")).unwrap().warnings), warnings, "{text:?}");
+            assert_eq!(messages(&parse(text, Path::new(".env")).unwrap().warnings), warnings, "{text:?}");
         }
         assert_eq!(values("A=1\nB=2\nA=3\n"), [("B".into(), "2".into()), ("A".into(), "3".into())]);
     }
 
     #[test]
     fn a_variable_in_a_value_is_a_warning() {
-        let read = read("A=${HOST}:1\nB='${x}'\n", Path::new(".env")).unwrap();
+        let read = parse("A=${HOST}:1\nB='${x}'\n", Path::new(".env")).unwrap();
         assert_eq!(
             messages(&read.warnings),
             [".env:1:1 the value of `A` contains `${`, which is not expanded"]

@@ -20,7 +20,7 @@ use toml::de::DeTable;
 
 /// A value and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct At<T> {
+pub struct Located<T> {
     /// The value.
     pub value: T,
     /// Where it is written.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// The repository around a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct Repository {
     /// The folder with `.git`.
     pub(super) root: PathBuf,
     /// What all worktrees of the repository share (`gitrepository-layout(5)`: `commondir`).
@@ -18,14 +18,14 @@ pub(super) struct Found {
 }
 
 /// The repository that `folder`, a canonical path, is in.
-pub(super) fn around(folder: &Path) -> Option<Found> {
+pub(super) fn around(folder: &Path) -> Option<Repository> {
     let root = folder.ancestors().find(|folder| folder.join(".git").exists())?;
     let git = git_folder(root)?;
     let common = match text(&git.join("commondir")) {
         Some(named) => git.join(named.trim()),
         None => git,
     };
-    Some(Found { root: root.to_owned(), common: common.canonicalize().ok()? })
+    Some(Repository { root: root.to_owned(), common: common.canonicalize().ok()? })
 }
 
 /// `.git` in `root`, or what that names in a worktree or a submodule.

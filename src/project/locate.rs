@@ -1,7 +1,7 @@
 //! Where deploy.toml is: in the folder we stand in, or in the nearest one above it.
 
 use crate::event::Code;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::world::World;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub fn locate(world: &World, asked: Option<&Path>) -> Result<PathBuf> {
     let found = world.folder.ancestors().map(|folder| folder.join(NAME)).find(|path| path.is_file());
     found.ok_or_else(|| {
         Code::DeployTomlNotFound
-            .fault(Kind::Usage, format!("there is no {NAME} in {} or above it", world.folder.display()))
+            .fault(FaultKind::Usage, format!("there is no {NAME} in {} or above it", world.folder.display()))
             .hint(format!(
                 "change to the project's directory, or name the file: `todo up --file path/to/{NAME}`"
             ))

@@ -40,7 +40,7 @@ pub struct Values {
 }
 
 /// What others know about keys and values.
-pub struct Known<'a> {
+pub struct KnownValues<'a> {
     /// Who cannot do without a key of a Secret, with its place: `Deployment/web (k8s/web.yaml:12:19)`.
     pub needed: &'a dyn Fn(&ObjectName, &DataKey) -> Vec<String>,
     /// Whether a value was left as an example has it.
@@ -51,7 +51,7 @@ pub struct Known<'a> {
 const SECRET: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];
 
 /// Reads every value, or tells everything that keeps it from being read.
-pub fn read(world: &World, project: &Project, known: &Known<'_>) -> Result<Values, Vec<Finding>> {
+pub fn load(world: &World, project: &Project, known: &KnownValues<'_>) -> Result<Values, Vec<Finding>> {
     let (places, mistakes, warnings) = Default::default();
     let mut reading = Reading { root: &project.root, known, places, mistakes, warnings };
     let secrets = project.secrets.iter().map(|spec| reading.secret(world, spec)).collect();
@@ -65,7 +65,7 @@ pub fn read(world: &World, project: &Project, known: &Known<'_>) -> Result<Value
 
 struct Reading<'a> {
     root: &'a Path,
-    known: &'a Known<'a>,
+    known: &'a KnownValues<'a>,
     places: Vec<BTreeMap<DataKey, Place>>,
     mistakes: Vec<Finding>,
     warnings: Vec<Finding>,
@@ -217,7 +217,7 @@ impl Reading<'_> {
         for entry in there.entries.iter().filter(|entry| used(&entry.key)) {
             let (key, value) = (&entry.key, entry.value.expose());
             let same = example.as_ref().filter(|(example, _)| {
-                let same = |other: &dotenv::Entry| other.key == *key && other.value == entry.value;
+                let same = |other: &dotenv::DotenvEntry| other.key == *key && other.value == entry.value;
                 let secret = SECRET.iter().any(|end| key.as_str().to_uppercase().ends_with(end));
                 !value.is_empty() && secret && example.entries.iter().any(same)
             });

@@ -1,9 +1,9 @@
 //! The simulated minikube in the place of the program.
 
 use crate::world::programs::Called;
-use crate::world::programs::Place;
 use crate::world::programs::Playing;
 use crate::world::programs::Printed;
+use crate::world::programs::ProgramPath;
 use crate::world::programs::Programs;
 use simulator::minikube::Minikube;
 use simulator::minikube::Stream;
@@ -17,12 +17,12 @@ use tokio::sync::oneshot;
 pub(super) struct Simulated(pub(super) Minikube);
 
 impl Programs for Simulated {
-    fn find(&self, name: &str) -> Place {
+    fn find(&self, name: &str) -> ProgramPath {
         match name {
-            "minikube" | "docker" => Place::Played(PathBuf::from("/usr/local/bin").join(name)),
-            "ssh" => Place::Played(PathBuf::from("/usr/bin/ssh")),
-            _ if name.starts_with("docker-credential-") => Place::Nowhere,
-            _ => Place::Path,
+            "minikube" | "docker" => ProgramPath::Played(PathBuf::from("/usr/local/bin").join(name)),
+            "ssh" => ProgramPath::Played(PathBuf::from("/usr/bin/ssh")),
+            _ if name.starts_with("docker-credential-") => ProgramPath::Nowhere,
+            _ => ProgramPath::Path,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The file of a scenario, read strictly: every mistake at once, each with its place.
 
 use crate::event::Finding;
-use crate::project::file::At;
+use crate::project::file::Located;
 use crate::project::file::Reading;
 use crate::project::file::Section;
 use serde::Deserialize;
@@ -29,7 +29,7 @@ const HELP: &str = "docs/rehearsal.md lists what a scenario may say";
 ///
 /// # Errors
 /// Everything that is wrong with it, each with its place and what to do.
-pub fn read(file: &Path, text: &str) -> Result<Scenario, Vec<Finding>> {
+pub fn parse(file: &Path, text: &str) -> Result<Scenario, Vec<Finding>> {
     let (reading, table) = Reading::begin(file, text);
     let root = reading.root(table.get_ref());
     let scenario = Scenario {
@@ -47,7 +47,7 @@ pub fn read(file: &Path, text: &str) -> Result<Scenario, Vec<Finding>> {
 }
 
 /// A text that must be there.
-fn needed<'r>(section: &Section<'r, '_>, key: &'static str) -> Option<At<&'r str>> {
+fn needed<'r>(section: &Section<'r, '_>, key: &'static str) -> Option<Located<&'r str>> {
     if !section.has(key) {
         section.lacks(format_args!("has no `{key}`"), HELP);
     }
@@ -61,7 +61,7 @@ fn count(section: &Section<'_, '_>, key: &'static str, otherwise: u64) -> u64 {
 
 /// A time from now on, in seconds.
 fn seconds(section: &Section<'_, '_>) -> Option<Duration> {
-    let At { value, place } = section.number("seconds")?;
+    let Located { value, place } = section.number("seconds")?;
     let time = Duration::try_from_secs_f64(value).ok();
     if time.is_none() {
         section.wrong(&place, "seconds", format_args!("is {value}, but must be a time from 0 on"));
@@ -70,7 +70,7 @@ fn seconds(section: &Section<'_, '_>) -> Option<Duration> {
 }
 
 /// Notes each of the `fields` that is written and says nothing about what is done.
-fn idle(section: &Section<'_, '_>, does: &At<&str>, fields: &[&str], used: &[&str]) {
+fn idle(section: &Section<'_, '_>, does: &Located<&str>, fields: &[&str], used: &[&str]) {
     for key in fields.iter().filter(|key| !used.contains(key) && section.has(key)) {
         section.wrong(
             &section.place_of(key),
@@ -80,7 +80,7 @@ fn idle(section: &Section<'_, '_>, does: &At<&str>, fields: &[&str], used: &[&st
     }
 }
 
-fn unknown(section: &Section<'_, '_>, does: &At<&str>, known: &str) {
+fn unknown(section: &Section<'_, '_>, does: &Located<&str>, known: &str) {
     section.wrong(&does.place, "does", format_args!("is `{}`, which is none of {known}", does.value));
 }
 
@@ -133,9 +133,9 @@ fn fault(section: Section<'_, '_>) -> Option<Fault> {
 }
 
 /// The code that a refusal has: an HTTP status, or an exit code of minikube.
-fn refusal(section: &Section<'_, '_>, of: Option<Party>, code: Option<At<u32>>) -> u16 {
+fn refusal(section: &Section<'_, '_>, of: Option<Party>, code: Option<Located<u32>>) -> u16 {
     let (least, most, otherwise) = if of == Some(Party::Minikube) { (1, 255, 80) } else { (400, 599, 500) };
-    let Some(At { value, place }) = code else { return otherwise };
+    let Some(Located { value, place }) = code else { return otherwise };
     match u16::try_from(value).ok().filter(|code| (least..=most).contains(code)) {
         Some(code) => code,
         None => {
@@ -154,7 +154,7 @@ fn pod(section: Section<'_, '_>) -> Option<Pod> {
     let name = needed(&section, "name");
     let container = section.text("container").map_or(Pattern::from("*"), |at| Pattern::from(at.value));
     let times = count(&section, "times", 1);
-    let code = section.whole("code").and_then(|At { value, place }| {
+    let code = section.whole("code").and_then(|Located { value, place }| {
         let code = i32::try_from(value).ok();
         if code.is_none() {
             section.wrong(&place, "code", "is no exit code");
@@ -247,12 +247,12 @@ fn event(section: Section<'_, '_>) -> Option<Event> {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::parse;
     use simulator::scenario::Scenario;
     use std::path::Path;
 
     fn parsed(text: &str) -> Result<Scenario, Vec<String>> {
-        read(Path::new("bad.toml"), text).map_err(|mistakes| {
+        parse(Path::new("bad.toml"), text).map_err(|mistakes| {
             assert!(mistakes.iter().all(|mistake| mistake.help.is_some()), "{mistakes:?}");
             let place_of = |place: &Option<crate::event::Place>| place.as_ref().unwrap().to_string();
             mistakes

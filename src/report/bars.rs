@@ -7,20 +7,22 @@
 mod ended;
 mod figures;
 mod reflowed;
+#[cfg(test)]
+mod tests;
 mod unfilled;
 
 use super::Expected;
 use super::Live;
 use super::Renderer;
 use super::fault;
-use super::fault::Page;
+use super::fault::FaultStyle;
 use super::fold::RunState;
 use super::logs;
 use super::source::Source;
+use super::steps::Activity;
 use super::steps::ItemState;
-use super::steps::Now;
 use super::steps::StepState;
-use super::style::Sign;
+use super::style::Symbol;
 use super::style::TerminalCaps;
 use super::style::TextStyle;
 use super::style::clean;
@@ -162,14 +164,14 @@ impl Bars {
 
 impl Renderer for Bars {
     fn event(&mut self, event: &Event) {
-        if !self.run_state.tell(event) {
+        if !self.run_state.apply(event) {
             return;
         }
         if let (EventKind::RunStarted { .. }, Some(opening)) = (&event.kind, &self.run_state.opening) {
             self.usual = (self.expected)(opening);
         }
         let (width, _) = (self.size)();
-        let page = Page { caps: self.caps, width: Some(width), source: self.source.as_ref() };
+        let page = FaultStyle { caps: self.caps, width: Some(width), source: self.source.as_ref() };
         let lines = kept(&self.run_state, page, event, width);
         if matches!(event.kind, EventKind::KeyPressed { key: ViewKey::Clear }) {
             self.clear();
@@ -207,14 +209,14 @@ impl Renderer for Bars {
 }
 
 /// The lines that an event leaves behind.
-fn kept(run_state: &RunState, page: Page<'_>, event: &Event, width: usize) -> Vec<String> {
+fn kept(run_state: &RunState, page: FaultStyle<'_>, event: &Event, width: usize) -> Vec<String> {
     let caps = page.caps;
     match &event.kind {
         EventKind::RunStarted { rehearsal: true, .. } => {
             wrap(&caps.paint(TextStyle::Quiet, words::REHEARSAL), Some(width))
         }
         EventKind::Warned { finding } => fault::finding(page, finding),
-        EventKind::KeyPressed { key } => watching::answer(&run_state.watched, *key),
+        EventKind::KeyPressed { key } => watching::lines_for(&run_state.watched, *key),
         EventKind::Printed { pod, container, line } => vec![logs::printed(pod, container, line, caps)],
         EventKind::RoundStarted { changed } if !changed.is_empty() => {
             let label = caps.paint(TextStyle::Strong, "changed");
@@ -229,7 +231,7 @@ fn kept(run_state: &RunState, page: Page<'_>, event: &Event, width: usize) -> Ve
             let parts = [text.as_str(), url, &caps.paint(TextStyle::Quiet, &took)];
             let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
             // The URL is copied: it is not cut.
-            vec![format!("{} {}", caps.sign(Sign::Good), parts.join("  "))]
+            vec![format!("{} {}", caps.sign(Symbol::Good), parts.join("  "))]
         }
         EventKind::StepFinished { step, .. } => {
             run_state.newest(*step).map(|state| step_line(state, caps, width)).unwrap_or_default()
@@ -238,7 +240,7 @@ fn kept(run_state: &RunState, page: Page<'_>, event: &Event, width: usize) -> Ve
             .map(|text| {
                 let took = caps.paint(TextStyle::Quiet, &words::duration(*took_ms));
                 let text = caps.paint(TextStyle::Strong, &text);
-                caps.fit(&format!("{} {text}  {took}", caps.sign(Sign::Good)), width)
+                caps.fit(&format!("{} {text}  {took}", caps.sign(Symbol::Good)), width)
             })
             .into_iter()
             .collect(),
@@ -260,7 +262,7 @@ fn step_line(state: &StepState, caps: TerminalCaps, width: usize) -> Vec<String>
     if looked && end.took_ms < 1_000 || (idle || steady) && end.took_ms < 10_000 {
         return Vec::new();
     }
-    let mut lines = vec![line(Sign::Good, state.step, &words::ended(state, end), end.took_ms, caps, width)];
+    let mut lines = vec![line(Symbol::Good, state.step, &words::ended(state, end), end.took_ms, caps, width)];
     for (name, detail) in state.answers() {
         let pieces = wrap(&format!("{}  {}", clean(&name), clean(&detail)), Some(width.saturating_sub(4)));
         lines.extend(
@@ -273,7 +275,7 @@ fn step_line(state: &StepState, caps: TerminalCaps, width: usize) -> Vec<String>
     lines
 }
 
-fn line(sign: Sign, step: Step, text: &str, took_ms: u64, caps: TerminalCaps, width: usize) -> String {
+fn line(sign: Symbol, step: Step, text: &str, took_ms: u64, caps: TerminalCaps, width: usize) -> String {
     let label = caps.paint(TextStyle::Strong, &caps.pad(words::step(step), words::LABEL));
     let took = words::duration(took_ms);
     let room = width.saturating_sub(2 + words::LABEL + 2 + 2 + took.len());
@@ -308,7 +310,7 @@ fn frame(
             state.items.iter().find(|item| item.end.is_none() && item.name == words::step(state.step))
         {
             let label = caps.paint(TextStyle::Strong, &caps.pad(words::step(state.step), words::LABEL));
-            let lead = format!("{} {label}", caps.sign(Sign::Live(now / 100)));
+            let lead = format!("{} {label}", caps.sign(Symbol::Live(now / 100)));
             lines.push(live(item, &lead, usual.took(state.step, Some(&item.name)), caps, now, width));
             continue;
         }
@@ -335,7 +337,7 @@ fn frame(
 }
 
 fn head(state: &StepState, usual: Option<u64>, caps: TerminalCaps, now: u64, width: usize) -> String {
-    let sign = caps.sign(Sign::Live(now / 100));
+    let sign = caps.sign(Symbol::Live(now / 100));
     let label = caps.paint(TextStyle::Strong, &caps.pad(words::step(state.step), words::LABEL));
     let counts = words::counts(state);
     let lasted = now.saturating_sub(state.began_ms);
@@ -358,7 +360,7 @@ fn live(
     width: usize,
 ) -> String {
     let amount = match item.now {
-        Now::Doing(_, amount) => amount,
+        Activity::Doing(_, amount) => amount,
         _ => None,
     };
     let mut right = String::new();
@@ -379,40 +381,4 @@ fn live(
     let text = caps.fit(&clean(item.now.text()), room);
     let gap = if text.is_empty() { "" } else { "  " };
     caps.fit(format!("{lead}{gap}{text}{right}").trim_end(), width)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::frame;
-    use crate::answer::usual::Usual;
-    use crate::event::Event;
-    use crate::report::fold::RunState;
-    use crate::report::style::TerminalCaps;
-    use crate::report::style::columns;
-
-    #[test]
-    fn no_live_line_ever_wraps_and_none_is_hidden_by_the_height() {
-        for run in [
-            include_str!("../../tests/fixtures/runs/first-up.jsonl"),
-            include_str!("../../tests/fixtures/runs/failed-rollout.jsonl"),
-            include_str!("../../tests/fixtures/runs/down.jsonl"),
-        ] {
-            let mut run_state = RunState::default();
-            for line in run.lines() {
-                let event: Event = serde_json::from_str(line).unwrap();
-                run_state.tell(&event);
-                for (width, height) in [(11, 3), (20, 5), (40, 24), (60, 24), (79, 24), (80, 24), (200, 80)] {
-                    for caps in [TerminalCaps { colour: true, unicode: true }, TerminalCaps::BARE] {
-                        let lines =
-                            frame(&run_state, &Usual::default(), caps, event.at_ms + 2_000, width, height);
-                        assert!(lines.len() <= height, "{lines:#?}");
-                        for line in &lines {
-                            assert!(columns(line) < width, "{width}: {line}");
-                        }
-                    }
-                }
-                frame(&run_state, &Usual::default(), TerminalCaps::BARE, event.at_ms, 0, 0);
-            }
-        }
-    }
 }

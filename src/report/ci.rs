@@ -33,7 +33,7 @@ pub struct Ci {
 impl Ci {
     /// The system that `world` names; `folder` is that of deploy.toml.
     #[must_use]
-    pub fn of(world: &World, folder: Option<&Path>) -> Ci {
+    pub fn detect(world: &World, folder: Option<&Path>) -> Ci {
         let is = |name: &str| world.var(name) == Some("true");
         let system = match (is("GITHUB_ACTIONS"), is("GITLAB_CI")) {
             (true, _) => Some(System::GitHub),
@@ -152,7 +152,7 @@ mod tests {
     use std::path::Path;
 
     fn ci(variables: &[(&str, &str)]) -> Ci {
-        Ci::of(&World::fake("/", variables.iter().copied()), Some(Path::new("/repo/shop")))
+        Ci::detect(&World::fake("/", variables.iter().copied()), Some(Path::new("/repo/shop")))
     }
 
     const GITHUB: [(&str, &str); 2] = [("GITHUB_ACTIONS", "true"), ("GITHUB_WORKSPACE", "/repo")];

@@ -15,7 +15,7 @@ use crate::event::Severity;
 
 /// How a fault is written.
 #[derive(Debug, Clone, Copy)]
-pub struct Page<'a> {
+pub struct FaultStyle<'a> {
     /// Its colours.
     pub caps: TerminalCaps,
     /// Where prose is broken; `None` for logs, which are not.
@@ -31,7 +31,7 @@ const HANGING: &str = "    ";
 /// The lines of a fault.
 #[must_use]
 pub fn lines(
-    page: Page<'_>,
+    page: FaultStyle<'_>,
     code: Code,
     causes: &[String],
     findings: &[Finding],
@@ -88,7 +88,7 @@ fn label(severity: &str, code: Code) -> String {
 
 /// The lines of one finding.
 #[must_use]
-pub fn finding(page: Page<'_>, finding: &Finding) -> Vec<String> {
+pub fn finding(page: FaultStyle<'_>, finding: &Finding) -> Vec<String> {
     let caps = page.caps;
     let (style, word) = match finding.severity {
         Severity::Error => (TextStyle::Bad, "error"),
@@ -125,7 +125,7 @@ pub fn finding(page: Page<'_>, finding: &Finding) -> Vec<String> {
 }
 
 /// The line that the finding is about, and a caret under its column, where both fit.
-fn source(page: Page<'_>, finding: &Finding, gutter: &str) -> Vec<String> {
+fn source(page: FaultStyle<'_>, finding: &Finding, gutter: &str) -> Vec<String> {
     let Some((line, before)) = page.source.and_then(|source| source.line(finding)) else {
         return Vec::new();
     };
@@ -139,7 +139,7 @@ fn source(page: Page<'_>, finding: &Finding, gutter: &str) -> Vec<String> {
     vec![format!("  {gutter} {shown}"), format!("  {gutter} {:column$}{caret}", "")]
 }
 
-impl Page<'_> {
+impl FaultStyle<'_> {
     /// `lead` and the text after it, the lines that follow moved in by `hanging`. Only what is quoted has line ends, so the
     /// lines after the first of `text` are marked as quoted.
     fn prose(
@@ -189,13 +189,13 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Page;
+    use super::FaultStyle;
     use super::lines;
     use crate::event::Code;
     use crate::event::Place;
     use crate::report::style::TerminalCaps;
 
-    const LOG: Page<'_> = Page { caps: TerminalCaps::BARE, width: None, source: None };
+    const LOG: FaultStyle<'_> = FaultStyle { caps: TerminalCaps::BARE, width: None, source: None };
 
     #[test]
     fn a_fault_is_read_from_top_to_bottom() {
@@ -237,7 +237,7 @@ mod tests {
             ["what ran before still runs: `todo status` shows it, `todo rollback` goes back to it"
                 .to_owned()];
         let causes = ["cannot roll out the application that is called todo-chatbot".to_owned()];
-        let page = Page { caps: TerminalCaps::BARE, width: Some(40), source: None };
+        let page = FaultStyle { caps: TerminalCaps::BARE, width: Some(40), source: None };
         insta::assert_snapshot!(lines(page, Code::InternalError, &causes, &[], &hints).join("\n"), @r"
         error[internal-error]: cannot roll out
             the application that is called
@@ -262,7 +262,7 @@ mod tests {
                 .evidence([hostile.clone()])
                 .help(format!("rename `{hostile}`"));
             for width in [None, Some(40)] {
-                let page = Page { caps: TerminalCaps::BARE, width, source: None };
+                let page = FaultStyle { caps: TerminalCaps::BARE, width, source: None };
                 let text = lines(
                     page,
                     Code::InternalError,

@@ -2,9 +2,9 @@
 //!
 //! Not words and not a clock: the renderers bring both, so that a recorded run folds into the same state for ever.
 
+use super::steps::Activity;
 use super::steps::Ended;
 use super::steps::ItemState;
-use super::steps::Now;
 use super::steps::StepState;
 use super::watched::Watched;
 use crate::event::Code;
@@ -32,7 +32,7 @@ pub struct RunState {
     /// What `todo watch` keeps on the screen.
     pub watched: Watched,
     /// How the run ended.
-    pub end: Option<End>,
+    pub end: Option<RunEnd>,
 }
 
 /// `todo watch` between two rounds.
@@ -67,7 +67,7 @@ pub struct Opening {
 
 /// How the run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct End {
+pub struct RunEnd {
     /// How long it took.
     pub took_ms: u64,
     /// The exit code.
@@ -97,7 +97,7 @@ pub struct Summary {
 
 impl RunState {
     /// Adds an event. Returns whether it says anything that the events before did not.
-    pub fn tell(&mut self, event: &Event) -> bool {
+    pub fn apply(&mut self, event: &Event) -> bool {
         self.at_ms = self.at_ms.max(event.at_ms);
         let at = event.at_ms;
         match &event.kind {
@@ -117,10 +117,10 @@ impl RunState {
                 self.item(*step, item, at);
             }
             EventKind::Progress { step, item, doing, amount } => {
-                return self.item(*step, item, at).moves(Now::Doing(doing.clone(), *amount), at);
+                return self.item(*step, item, at).moves(Activity::Doing(doing.clone(), *amount), at);
             }
             EventKind::Waiting { step, item, why } => {
-                return self.item(*step, item, at).moves(Now::Waiting(why.clone()), at);
+                return self.item(*step, item, at).moves(Activity::Waiting(why.clone()), at);
             }
             EventKind::Log { .. }
             | EventKind::Printed { .. }
@@ -163,10 +163,10 @@ impl RunState {
                 self.idle = Some(Idle { at_ms: at, took_ms, files, url: None, failed: true });
             }
             EventKind::RunFinished { took_ms, code, url } => {
-                self.end = Some(End { took_ms: *took_ms, code: *code, failed: false, url: url.clone() });
+                self.end = Some(RunEnd { took_ms: *took_ms, code: *code, failed: false, url: url.clone() });
             }
             EventKind::RunFailed { took_ms, code, .. } => {
-                self.end = Some(End { took_ms: *took_ms, code: *code, failed: true, url: None });
+                self.end = Some(RunEnd { took_ms: *took_ms, code: *code, failed: true, url: None });
             }
         }
         self.watched.add(event, &self.changed, &self.steps);
@@ -190,7 +190,7 @@ impl RunState {
             items.push(ItemState {
                 name: name.to_owned(),
                 began_ms: at,
-                now: Now::Begun,
+                now: Activity::Begun,
                 since_ms: at,
                 end: None,
             });

@@ -45,7 +45,7 @@ use super::fold::RunState;
 use crate::event::Code;
 use crate::event::Event;
 use crate::event::EventKind;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::redact::is_deceptive;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -104,7 +104,7 @@ impl<W: Write> Json<W> {
 
 impl<W: Write + Send> Renderer for Json<W> {
     fn event(&mut self, event: &Event) {
-        self.run_state.tell(event);
+        self.run_state.apply(event);
         self.line(event);
     }
 
@@ -117,9 +117,9 @@ impl<W: Write + Send> Renderer for Json<W> {
                 at_ms,
                 kind: EventKind::RunFailed {
                     took_ms: at_ms,
-                    kind: Kind::Internal,
+                    kind: FaultKind::Internal,
                     reason: Code::InternalError,
-                    code: Kind::Internal.exit_code(),
+                    code: FaultKind::Internal.exit_code(),
                     causes: vec!["the run ended without saying how".to_owned()],
                     findings: Vec::new(),
                     hints: vec!["this is a defect of `todo`: please report it with these lines".to_owned()],
@@ -142,7 +142,7 @@ mod tests {
     use crate::event::EventKind;
     use crate::event::Step;
     use crate::event::samples::samples;
-    use crate::fault::Kind;
+    use crate::fault::FaultKind;
     use crate::report::Renderer;
 
     /// The name of an event. A variant that is new does not compile until it is here, and with that it must be in
@@ -239,6 +239,6 @@ mod tests {
 
         let lost = written(vec![late]);
         let end: Event = serde_json::from_str(lost.lines().last().unwrap()).unwrap();
-        assert!(matches!(end.kind, EventKind::RunFailed { kind: Kind::Internal, code: 1, .. }));
+        assert!(matches!(end.kind, EventKind::RunFailed { kind: FaultKind::Internal, code: 1, .. }));
     }
 }

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 
 /// Who reads standard output.
 #[derive(Debug, Clone, Copy)]
-pub struct Reader {
+pub struct LogReader {
     /// What it can show.
     pub caps: TerminalCaps,
     /// Whether it obeys what it is sent.
@@ -30,11 +30,11 @@ pub(super) fn printed(pod: &str, container: &str, text: &str, caps: TerminalCaps
         init: false,
         text: text.to_owned(),
     };
-    shown(&line, true, Mode::Plain, Reader { caps, is_terminal: true })
+    shown(&line, true, Mode::Plain, LogReader { caps, is_terminal: true })
 }
 
 /// The line as `reader` gets it.
-pub(super) fn shown(line: &LogLine, several: bool, mode: Mode, reader: Reader) -> String {
+pub(super) fn shown(line: &LogLine, several: bool, mode: Mode, reader: LogReader) -> String {
     if mode == Mode::Json {
         return json::line(line);
     }
@@ -60,7 +60,7 @@ fn is_object(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::LogLine;
-    use super::Reader;
+    use super::LogReader;
     use super::shown;
     use crate::report::Mode;
     use crate::report::style::TerminalCaps;
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_line_says_whose_it_is_where_it_could_be_anothers() {
         let mut line = LogLine { time: "2026-01-01T10:00:01Z".parse().ok(), ..line("ready") };
-        let file = Reader { caps: TerminalCaps::BARE, is_terminal: false };
+        let file = LogReader { caps: TerminalCaps::BARE, is_terminal: false };
         let describe = |line: &LogLine, several, mode| shown(line, several, mode, file);
         assert_eq!(describe(&line, false, Mode::Plain), "ready");
         assert_eq!(describe(&line, true, Mode::Bars), "web-1-a | ready");
@@ -89,7 +89,7 @@ mod tests {
     fn a_line_that_is_json_stays_whole_where_a_program_reads_it() {
         let of = |text: &str, is_terminal| {
             let line = line(text);
-            shown(&line, true, Mode::Plain, Reader { caps: TerminalCaps::BARE, is_terminal })
+            shown(&line, true, Mode::Plain, LogReader { caps: TerminalCaps::BARE, is_terminal })
         };
         assert_eq!(of(r#"{"level":"info"}"#, false), r#"{"level":"info"}"#);
         assert_eq!(of(r#"{"level":"info"}"#, true), r#"web-1-a | {"level":"info"}"#);
@@ -114,13 +114,13 @@ mod tests {
                 &line,
                 false,
                 Mode::Plain,
-                Reader { caps: TerminalCaps { colour, unicode: true }, is_terminal },
+                LogReader { caps: TerminalCaps { colour, unicode: true }, is_terminal },
             )
         };
         assert_eq!(describe(true, true), "\x1b[31mready\x1b[0m");
         assert_eq!(describe(false, true), "ready");
         assert_eq!(describe(false, false), line.text, "a file gets what was printed");
-        let file = Reader { caps: TerminalCaps::BARE, is_terminal: true };
+        let file = LogReader { caps: TerminalCaps::BARE, is_terminal: true };
         let json = shown(&line, false, Mode::Json, file);
         assert!(!json.contains('\x1b') && json.contains("ready"), "{json}");
     }

@@ -7,7 +7,7 @@ use super::Mode;
 use super::ci::Ci;
 use super::diff;
 use super::fault;
-use super::fault::Page;
+use super::fault::FaultStyle;
 use super::json;
 use super::listing::listing;
 use super::logs;
@@ -22,7 +22,7 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Sink;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::file;
@@ -100,7 +100,7 @@ impl Output {
             return answer(&json::line(&list.json));
         }
         list.rows.iter_mut().chain(&mut list.below).flatten().for_each(|cell| redactor.sentence(cell));
-        self.answer(&listing(&list, self.caps, self.width))
+        self.print_line(&listing(&list, self.caps, self.width))
     }
 
     /// Writes unified diffs below a list; where that is JSON, they are in it.
@@ -127,11 +127,11 @@ impl Output {
     /// When standard output cannot be written.
     pub fn status(&self, report: &StatusReport) -> Result<()> {
         let report = self.sink.redactor().value(report);
-        let report =
-            report.or_fault(Code::InternalError, Kind::Internal, || "cannot redact the status".to_owned())?;
+        let report = report
+            .or_fault(Code::InternalError, FaultKind::Internal, || "cannot redact the status".to_owned())?;
         match self.mode {
             Mode::Json => answer(&json::line(&report)),
-            _ => self.answer(&table(&report, self.caps, self.width)),
+            _ => self.print_line(&table(&report, self.caps, self.width)),
         }
     }
 
@@ -141,8 +141,8 @@ impl Output {
     /// When standard output cannot be written.
     pub fn status_again(&self, view: &mut StatusView, report: &StatusReport) -> Result<bool> {
         let report = self.sink.redactor().value(report);
-        let report =
-            report.or_fault(Code::InternalError, Kind::Internal, || "cannot redact the status".to_owned())?;
+        let report = report
+            .or_fault(Code::InternalError, FaultKind::Internal, || "cannot redact the status".to_owned())?;
         let (width, height) = self.size();
         let Some(text) = (match (self.mode, self.is_terminal) {
             (Mode::Json, _) => view.changed(&report).then(|| json::line(&report) + "\n"),
@@ -160,7 +160,7 @@ impl Output {
         (size.map(|(_, columns)| usize::from(columns)), size.map(|(rows, _)| usize::from(rows)))
     }
 
-    fn answer(&self, text: &str) -> Result<()> {
+    fn print_line(&self, text: &str) -> Result<()> {
         answer(&self.ci.inert(&self.caps.typed(text)))
     }
 
@@ -170,7 +170,7 @@ impl Output {
     /// When standard output cannot be written.
     pub fn log(&self, mut line: LogLine, several: bool) -> Result<bool> {
         self.sink.redactor().quoted(&mut line.text);
-        let reader = logs::Reader { caps: self.caps, is_terminal: self.is_terminal };
+        let reader = logs::LogReader { caps: self.caps, is_terminal: self.is_terminal };
         let text = logs::shown(&line, several, self.mode, reader);
         let mut text = self.ci.inert(&text).into_owned();
         text.push('\n');
@@ -184,13 +184,13 @@ impl Output {
     pub fn failed(&self, fault: &Fault, is_answer: bool) -> Result<()> {
         let failed = self.sink.covered(super::failed(self.sink.elapsed_ms(), fault));
         let written = if is_answer { answer(&json::line(&failed)) } else { Ok(()) };
-        self.sink.tell(failed);
+        self.sink.emit(failed);
         written
     }
 
     /// Asks a question on standard error; only `y` and `yes` mean yes. Where nobody answers, no.
     #[must_use]
-    pub fn ask(&self, question: &str) -> bool {
+    pub fn confirm(&self, question: &str) -> bool {
         let mut question = question.to_owned();
         self.sink.redactor().sentence(&mut question);
         if prompt(&self.report_caps.typed(&format!("{} [y/N] ", clean(&question)))).is_err() {
@@ -203,7 +203,7 @@ impl Output {
 
     /// Writes a finding to standard error, when the events of the run have ended.
     pub fn warning(&self, finding: &Finding) {
-        let page = Page { caps: self.report_caps, width: None, source: None };
+        let page = FaultStyle { caps: self.report_caps, width: None, source: None };
         self.report(&fault::finding(page, &self.sink.covered_finding(finding.clone())));
     }
 
@@ -226,7 +226,7 @@ impl Output {
         let causes: Vec<String> = fault.causes().into_iter().map(redacted).collect();
         let hints: Vec<String> = fault.hints.iter().cloned().map(redacted).collect();
         self.report(&fault::lines(
-            Page { caps: self.report_caps, width: None, source: None },
+            FaultStyle { caps: self.report_caps, width: None, source: None },
             fault.code,
             &causes,
             &findings,
@@ -308,7 +308,7 @@ impl<W: Write + Unpin> AsyncWrite for Blocking<W> {
 pub(super) fn unwritten(error: io::Error) -> Option<Fault> {
     (!file::has_no_reader(&error)).then(|| {
         Code::OutputNotWritable
-            .caused_by(Kind::Internal, error)
+            .caused_by(FaultKind::Internal, error)
             .context("cannot write to standard output")
             .hint("the output is incomplete: check that the file or device can be written, and run the command again")
     })

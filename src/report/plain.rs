@@ -6,11 +6,11 @@
 use super::Renderer;
 use super::ci::Ci;
 use super::fault;
-use super::fault::Page;
+use super::fault::FaultStyle;
 use super::fold::RunState;
 use super::logs;
+use super::steps::Activity;
 use super::steps::ItemState;
-use super::steps::Now;
 use super::steps::StepState;
 use super::style::TerminalCaps;
 use super::style::TextStyle;
@@ -24,7 +24,7 @@ use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::event::ViewKey;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -81,7 +81,7 @@ impl<W: Write> Plain<W> {
     }
 
     /// A line about what goes on in a step.
-    fn say(&mut self, step: Step, at: u64, text: &str) {
+    fn write_line(&mut self, step: Step, at: u64, text: &str) {
         let begin = self.ci.open(words::step(step), at);
         self.raw(&begin);
         self.conclude(step, at, text);
@@ -94,7 +94,7 @@ impl<W: Write> Plain<W> {
         self.line(&format!("{label} {text}"));
     }
 
-    fn tell(&mut self, event: &Event) {
+    fn apply(&mut self, event: &Event) {
         let at = event.at_ms;
         match &event.kind {
             EventKind::RunStarted {
@@ -116,9 +116,9 @@ impl<W: Write> Plain<W> {
                     self.line(words::REHEARSAL);
                 }
             }
-            EventKind::StepStarted { step } if self.verbose => self.say(*step, at, "begins"),
+            EventKind::StepStarted { step } if self.verbose => self.write_line(*step, at, "begins"),
             EventKind::ItemStarted { step, item } if self.verbose => {
-                self.say(*step, at, &format!("{} begins", clean(item)));
+                self.write_line(*step, at, &format!("{} begins", clean(item)));
             }
             EventKind::Progress { step, item, doing, .. } => {
                 // The handful of steps of a cluster that starts are facts; a build's hundreds are details.
@@ -128,7 +128,7 @@ impl<W: Write> Plain<W> {
             }
             EventKind::Waiting { step, item, why } if self.verbose => self.reason(*step, item, at, why),
             EventKind::Log { step, item, line } if self.verbose => {
-                self.say(*step, at, &format!("{} | {}", clean(item), clean(line)));
+                self.write_line(*step, at, &format!("{} | {}", clean(item), clean(line)));
             }
             EventKind::Warned { finding } => {
                 for line in fault::finding(self.page(), finding) {
@@ -147,7 +147,7 @@ impl<W: Write> Plain<W> {
                 };
                 if self.verbose || !dull {
                     let text = format!("{} {}", clean(item), words::outcome(*outcome));
-                    self.say(*step, at, &with(text, detail.as_deref(), *took_ms, SETTLED));
+                    self.write_line(*step, at, &with(text, detail.as_deref(), *took_ms, SETTLED));
                 }
             }
             EventKind::StepFinished { step, took_ms, outcome, .. } => {
@@ -168,7 +168,7 @@ impl<W: Write> Plain<W> {
                     self.line(&format!("changed: {}", clean(&words::changed(changed))));
                 }
             }
-            EventKind::KeyPressed { key } => self.answer(*key),
+            EventKind::KeyPressed { key } => self.press(*key),
             EventKind::Printed { pod, container, line } => self.printed(pod, container, line),
             EventKind::RoundSuperseded { .. } => self.line(words::SUPERSEDED),
             EventKind::RoundFinished { took_ms, files, url } => {
@@ -198,8 +198,8 @@ impl<W: Write> Plain<W> {
         }
     }
 
-    fn answer(&mut self, key: ViewKey) {
-        for line in watching::answer(&self.run_state.watched, key) {
+    fn press(&mut self, key: ViewKey) {
+        for line in watching::lines_for(&self.run_state.watched, key) {
             self.line(&line);
         }
     }
@@ -218,13 +218,13 @@ impl<W: Write> Plain<W> {
         }
         self.last_reason.insert(key, reason.to_owned());
         let named = if item == words::step(step) { String::new() } else { format!("{}: ", clean(item)) };
-        self.say(step, at, &format!("{named}{}", clean(reason)));
+        self.write_line(step, at, &format!("{named}{}", clean(reason)));
     }
 
     fn failed(
         &mut self,
         at: u64,
-        (kind, code): (Kind, Code),
+        (kind, code): (FaultKind, Code),
         causes: &[String],
         findings: &[Finding],
         hints: &[String],
@@ -240,7 +240,7 @@ impl<W: Write> Plain<W> {
         }
     }
 
-    fn failed_steps(&mut self, kind: Kind, at: u64) {
+    fn failed_steps(&mut self, kind: FaultKind, at: u64) {
         let failed: Vec<(Step, u64)> =
             self.run_state.failed().map(|(step, end)| (step, end.took_ms)).collect();
         for (step, took_ms) in failed {
@@ -249,8 +249,8 @@ impl<W: Write> Plain<W> {
         }
     }
 
-    fn page(&self) -> Page<'static> {
-        Page { caps: self.caps, width: None, source: None }
+    fn page(&self) -> FaultStyle<'static> {
+        FaultStyle { caps: self.caps, width: None, source: None }
     }
 
     /// Reasons that have lasted long enough to be told.
@@ -261,7 +261,7 @@ impl<W: Write> Plain<W> {
             .flat_map(|state| state.running().map(move |item| (state.step, item)))
             .filter(|(_, item)| now.saturating_sub(item.since_ms) >= SETTLED)
             .filter_map(|(step, item)| match &item.now {
-                Now::Waiting(why) => Some((step, item.name.clone(), why.clone())),
+                Activity::Waiting(why) => Some((step, item.name.clone(), why.clone())),
                 _ => None,
             })
             .collect();
@@ -281,15 +281,15 @@ impl<W: Write> Plain<W> {
             .map(|state| (state.step, still(state, now)))
             .collect();
         for (step, text) in silent {
-            self.say(step, now, &text);
+            self.write_line(step, now, &text);
         }
     }
 }
 
 impl<W: Write + Send> Renderer for Plain<W> {
     fn event(&mut self, event: &Event) {
-        if self.run_state.tell(event) {
-            self.tell(event);
+        if self.run_state.apply(event) {
+            self.apply(event);
         }
     }
 
@@ -314,10 +314,10 @@ fn still(state: &StepState, now: u64) -> String {
         text.push_str(if number == 0 { ": " } else { ", " });
         text.push_str(&clean(&item.name));
         match &item.now {
-            Now::Begun => {}
-            Now::Waiting(why) => parenthesis(&mut text, &clean(why)),
-            Now::Doing(doing, None) => parenthesis(&mut text, &clean(doing)),
-            Now::Doing(doing, Some(amount)) => {
+            Activity::Begun => {}
+            Activity::Waiting(why) => parenthesis(&mut text, &clean(why)),
+            Activity::Doing(doing, None) => parenthesis(&mut text, &clean(doing)),
+            Activity::Doing(doing, Some(amount)) => {
                 parenthesis(&mut text, &format!("{}, {}", clean(doing), words::amount(*amount)));
             }
         }

@@ -3,7 +3,7 @@
 use super::Renderer;
 use super::ci::Ci;
 use super::fault;
-use super::fault::Page;
+use super::fault::FaultStyle;
 use super::fold::RunState;
 use super::logs;
 use super::style::TerminalCaps;
@@ -43,10 +43,10 @@ impl<W: Write> Quiet<W> {
 impl<W: Write + Send> Renderer for Quiet<W> {
     fn event(&mut self, event: &Event) {
         // A finding that was told before is told once.
-        if !self.run_state.tell(event) {
+        if !self.run_state.apply(event) {
             return;
         }
-        let page = Page { caps: self.caps, width: None, source: None };
+        let page = FaultStyle { caps: self.caps, width: None, source: None };
         match &event.kind {
             EventKind::Warned { finding } if finding.severity != Severity::Note => {
                 self.lines(&fault::finding(page, finding));
@@ -80,7 +80,7 @@ mod tests {
     use crate::event::EventKind;
     use crate::event::Outcome;
     use crate::event::Step;
-    use crate::fault::Kind;
+    use crate::fault::FaultKind;
     use crate::report::Renderer;
     use crate::report::ci::Ci;
     use crate::report::style::TerminalCaps;
@@ -101,7 +101,7 @@ mod tests {
             },
             EventKind::RunFailed {
                 took_ms: 9_000,
-                kind: Kind::Rollout,
+                kind: FaultKind::Rollout,
                 reason: Code::CrashLoop,
                 code: 50,
                 causes: vec!["a cause".to_owned()],

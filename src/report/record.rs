@@ -3,13 +3,13 @@
 use super::fold::RunState;
 use super::steps::Ended;
 use crate::answer::record::ItemRecord;
-use crate::answer::record::Record;
+use crate::answer::record::RunRecord;
 use crate::answer::record::StepRecord;
 use crate::answer::record::Time;
 
 /// What is kept of a run; `None` of one that has not ended, of which nothing was real, or that had no steps.
 #[must_use]
-pub fn record(run_state: &RunState) -> Option<Record> {
+pub fn record(run_state: &RunState) -> Option<RunRecord> {
     let (opening, end) = (run_state.opening.as_ref()?, run_state.end.as_ref()?);
     if opening.rehearsal || run_state.steps.is_empty() {
         return None;
@@ -23,7 +23,7 @@ pub fn record(run_state: &RunState) -> Option<Record> {
             .map(|item| ItemRecord { item: item.name.clone(), time: time(item.began_ms, item.end.as_ref()) })
             .collect(),
     });
-    Some(Record {
+    Some(RunRecord {
         command: opening.command.clone(),
         project: opening.project.clone(),
         namespace: opening.namespace.clone(),

@@ -25,7 +25,7 @@ pub struct ItemState {
     /// When it began.
     pub began_ms: u64,
     /// What goes on with it.
-    pub now: Now,
+    pub now: Activity,
     /// Since when exactly this goes on.
     pub since_ms: u64,
     /// How it ended.
@@ -34,7 +34,7 @@ pub struct ItemState {
 
 /// What goes on with an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Now {
+pub enum Activity {
     /// Nothing was told yet.
     Begun,
     /// Somebody works on it.
@@ -106,7 +106,7 @@ impl StepState {
 
 impl ItemState {
     /// Notes what goes on with it now; returns whether that is new.
-    pub(super) fn moves(&mut self, now: Now, at: u64) -> bool {
+    pub(super) fn moves(&mut self, now: Activity, at: u64) -> bool {
         if self.now == now {
             return false;
         }
@@ -118,13 +118,13 @@ impl ItemState {
     }
 }
 
-impl Now {
+impl Activity {
     /// What goes on, as whoever does it puts it.
     #[must_use]
     pub fn text(&self) -> &str {
         match self {
-            Now::Begun => "",
-            Now::Doing(text, _) | Now::Waiting(text) => text,
+            Activity::Begun => "",
+            Activity::Doing(text, _) | Activity::Waiting(text) => text,
         }
     }
 }

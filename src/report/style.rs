@@ -51,7 +51,7 @@ pub enum TextStyle {
 
 /// The signs in front of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
+pub enum Symbol {
     /// It went well.
     Good,
     /// It went wrong.
@@ -138,17 +138,17 @@ impl TerminalCaps {
 
     /// A sign in its tone, one column wide.
     #[must_use]
-    pub fn sign(self, sign: Sign) -> String {
+    pub fn sign(self, sign: Symbol) -> String {
         let (style, text) = match (sign, self.unicode) {
-            (Sign::Good, true) => (TextStyle::Good, "✓"),
-            (Sign::Good, false) => (TextStyle::Good, "+"),
-            (Sign::Bad, true) => (TextStyle::Bad, "✗"),
-            (Sign::Bad, false) => (TextStyle::Bad, "x"),
-            (Sign::Live(frame), true) => {
+            (Symbol::Good, true) => (TextStyle::Good, "✓"),
+            (Symbol::Good, false) => (TextStyle::Good, "+"),
+            (Symbol::Bad, true) => (TextStyle::Bad, "✗"),
+            (Symbol::Bad, false) => (TextStyle::Bad, "x"),
+            (Symbol::Live(frame), true) => {
                 const FRAMES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
                 (TextStyle::Live, FRAMES[usize::try_from(frame % 10).unwrap_or_default()])
             }
-            (Sign::Live(frame), false) => {
+            (Symbol::Live(frame), false) => {
                 const FRAMES: [&str; 4] = ["-", "\\", "|", "/"];
                 (TextStyle::Live, FRAMES[usize::try_from(frame % 4).unwrap_or_default()])
             }

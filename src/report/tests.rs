@@ -64,7 +64,7 @@ fn a_ci_system_folds_the_work_of_a_step_and_not_how_it_ended() {
     let world = World::fake("/repo", [("GITHUB_ACTIONS", "true"), ("GITHUB_WORKSPACE", "/repo")]);
     for (name, run) in RUNS {
         let mut out = Vec::new();
-        let ci = Ci::of(&world, Some(std::path::Path::new("/repo/shop")));
+        let ci = Ci::detect(&world, Some(std::path::Path::new("/repo/shop")));
         play(&mut Plain::new(TerminalCaps::BARE, false, &mut out).within(ci), run, &[], |_, _| {});
         let text = String::from_utf8(out).unwrap();
         let mut is_open = false;
@@ -185,7 +185,7 @@ fn a_run_that_is_drawn_from_its_channel_amounts_to_its_summary() {
     }
     drop(tell);
     let renderer = Box::new(Plain::new(TerminalCaps::BARE, false, std::io::sink()));
-    let super::Ended { summary, .. } = super::draw(renderer, channel);
+    let super::Finished { summary, .. } = super::draw(renderer, channel);
     assert_eq!((summary.code, summary.took_ms, summary.unchanged), (Some(0), 95_156, false));
     assert_eq!(summary.url.as_deref(), Some("http://192.168.49.2:30080/"));
     assert_eq!(summary.warnings.len(), 2);

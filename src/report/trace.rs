@@ -9,7 +9,7 @@ use super::style::TerminalCaps;
 use super::style::clean;
 use crate::event::Code;
 use crate::event::Sink;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::world::World;
 use indicatif::MultiProgress;
@@ -60,11 +60,11 @@ pub fn start(world: &World, sink: &Sink, caps: TerminalCaps, screen: &Screen) ->
     let text = text.to_string_lossy();
     let wanted = wanted(&text).map_err(|problem| {
         Code::ArgumentInvalid
-            .fault(Kind::Usage, format!("{VARIABLE} is `{text}`: {problem}"))
+            .fault(FaultKind::Usage, format!("{VARIABLE} is `{text}`: {problem}"))
             .hint(format!("use a level (error, warn, info, debug or trace): `{VARIABLE}=debug`"))
             .hint(format!("or filters by module: `{VARIABLE}=info,todo::cluster=debug`"))
     })?;
-    let ci = Ci::of(world, None);
+    let ci = Ci::detect(world, None);
     let lines = Lines { wanted, sink: sink.clone(), caps, ci, screen: screen.clone() };
     // Whoever has set another one before reads that.
     let _ = tracing::subscriber::set_global_default(lines);

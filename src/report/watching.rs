@@ -4,7 +4,7 @@
 use super::fold::Idle;
 use super::fold::RunState;
 use super::steps::StepState;
-use super::style::Sign;
+use super::style::Symbol;
 use super::style::TerminalCaps;
 use super::style::TextStyle;
 use super::style::clean;
@@ -57,7 +57,7 @@ fn came_of(steps: &[StepState]) -> String {
 pub(super) fn failed(run_state: &RunState, caps: TerminalCaps, width: usize) -> Option<String> {
     let Failure { code, cause } = run_state.watched.failure.as_ref()?;
     let code = caps.paint(TextStyle::Strong, code.as_str());
-    Some(caps.fit(&format!("{} {code}  {}", caps.sign(Sign::Bad), clean(cause)), width))
+    Some(caps.fit(&format!("{} {code}  {}", caps.sign(Symbol::Bad), clean(cause)), width))
 }
 
 /// What the keys do.
@@ -73,7 +73,7 @@ const KEYS: [(&str, &str); 8] = [
 ];
 
 /// The lines that answer a key.
-pub(super) fn answer(watched: &Watched, key: ViewKey) -> Vec<String> {
+pub(super) fn lines_for(watched: &Watched, key: ViewKey) -> Vec<String> {
     match key {
         ViewKey::Help => KEYS.iter().map(|(key, what)| format!("  {key:6}  {what}")).collect(),
         ViewKey::Url => vec![watched.url.clone().unwrap_or_else(|| "no URL has answered yet".to_owned())],
@@ -113,7 +113,7 @@ mod tests {
     use crate::event::EventKind;
     use crate::event::Outcome;
     use crate::event::Step;
-    use crate::fault::Kind;
+    use crate::fault::FaultKind;
     use crate::report::fold::RunState;
     use crate::report::style::TerminalCaps;
     use crate::report::style::columns;
@@ -137,7 +137,7 @@ mod tests {
         EventKind::RoundFailed {
             took_ms: 9,
             files: 12,
-            kind: Kind::Image,
+            kind: FaultKind::Image,
             reason: Code::ProjectInvalid,
             causes: vec!["the project is invalid".to_owned()],
             findings: vec![finding],
@@ -148,7 +148,7 @@ mod tests {
     fn after(events: impl IntoIterator<Item = EventKind>) -> RunState {
         let mut run_state = RunState::default();
         for kind in events {
-            run_state.tell(&Event { at_ms: 0, kind });
+            run_state.apply(&Event { at_ms: 0, kind });
         }
         run_state
     }

@@ -11,7 +11,7 @@ use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::event::Unit;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 
 /// What a step is called, as the label of its line.
 #[must_use]
@@ -86,9 +86,9 @@ pub fn ended(state: &StepState, end: &Ended) -> String {
 
 /// What is told of a step that was not passed.
 #[must_use]
-pub const fn failed(kind: Kind) -> &'static str {
+pub const fn failed(kind: FaultKind) -> &'static str {
     match kind {
-        Kind::Interrupted | Kind::Terminated => "stopped",
+        FaultKind::Interrupted | FaultKind::Terminated => "stopped",
         _ => "failed",
     }
 }

@@ -32,7 +32,7 @@ impl Backends {
 }
 
 /// Looks at the EndpointSlices of `service` for the port they call `port`.
-pub(super) async fn look(
+pub(super) async fn inspect(
     client: &Client,
     namespace: &Namespace,
     service: &ObjectName,
@@ -40,7 +40,7 @@ pub(super) async fn look(
 ) -> kube::Result<Backends> {
     let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace.as_str());
     let of_service = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
-    Ok(sum(&limit::read(slices.list(&of_service)).await?.items, port))
+    Ok(sum(&limit::with_timeout(slices.list(&of_service)).await?.items, port))
 }
 
 /// KEP-752: an endpoint without the condition `ready` counts as ready.

@@ -5,7 +5,7 @@
 
 use super::backend::Backends;
 use super::candidate::Candidate;
-use super::http::Answer;
+use super::http::HttpAnswer;
 use super::http::NoAnswer;
 use super::http::Question;
 use crate::event::Code;
@@ -21,14 +21,14 @@ use std::net::IpAddr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unreachable {
     /// An answer, but not the expected one.
-    Wrong(Answer, String),
+    Wrong(HttpAnswer, String),
     /// No answer.
     None(NoAnswer),
 }
 
 /// What the cluster knows about it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Inputs {
+pub(super) struct ServiceContext {
     /// The endpoints; `None` if the cluster could not be asked.
     pub(super) backends: Option<Backends>,
     /// The pods of the namespace.
@@ -40,7 +40,7 @@ pub(super) struct Inputs {
 }
 
 /// The command that shows what the pods behind a Service have said.
-fn logs(candidate: &Candidate, inputs: &Inputs) -> String {
+fn logs(candidate: &Candidate, inputs: &ServiceContext) -> String {
     let namespace = inputs.pods.iter().find_map(|pod| pod.metadata.namespace.as_deref());
     let namespace = namespace.map(|name| format!(" --namespace {name}")).unwrap_or_default();
     format!("`kubectl logs service/{}{namespace}`", candidate.service)
@@ -70,7 +70,7 @@ pub(super) fn finding(
     candidate: &Candidate,
     question: &Question,
     trouble: &Unreachable,
-    inputs: &Inputs,
+    inputs: &ServiceContext,
     objects: &[Object],
 ) -> Finding {
     let service = service_of(candidate, objects);
@@ -109,7 +109,7 @@ fn cause(
     candidate: &Candidate,
     question: &Question,
     trouble: &Unreachable,
-    inputs: &Inputs,
+    inputs: &ServiceContext,
     service: Option<&Object>,
     objects: &[Object],
 ) -> (Code, String, Option<String>) {
@@ -142,7 +142,11 @@ fn cause(
 }
 
 /// The workload whose pods the Service selects, where it has none just now: the selector is not to blame.
-fn pods_of_none<'a>(service: Option<&Object>, inputs: &Inputs, objects: &'a [Object]) -> Option<&'a Object> {
+fn pods_of_none<'a>(
+    service: Option<&Object>,
+    inputs: &ServiceContext,
+    objects: &'a [Object],
+) -> Option<&'a Object> {
     let empty = inputs.backends.as_ref().is_some_and(|backends| backends.ready + backends.unready == 0);
     let chosen = |pod: &Pod| {
         let labels = pod.metadata.labels.as_ref();
@@ -218,7 +222,7 @@ fn by_trouble(
     candidate: &Candidate,
     question: &Question,
     trouble: &Unreachable,
-    inputs: &Inputs,
+    inputs: &ServiceContext,
 ) -> (Code, String, Option<String>) {
     let target = &candidate.port.target;
     let entry = format!("[service.{}]", candidate.service);
@@ -307,7 +311,7 @@ fn by_trouble(
 }
 
 /// Whether the kubelet said that nothing listens on the pod's port.
-fn is_refused(inputs: &Inputs) -> bool {
+fn is_refused(inputs: &ServiceContext) -> bool {
     inputs.forward.as_ref().is_some_and(|trouble| trouble.contains("refused"))
 }
 

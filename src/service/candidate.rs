@@ -3,10 +3,10 @@
 //! Nothing is tried here. What the cluster decided later than the manifests (a NodePort, a load balancer's address)
 //! comes in as the live objects; before anything is applied there are none, and the same function finds the mistakes.
 
-mod front;
+mod ingress_route;
 mod port;
 
-use super::Reach;
+use super::NodeNetwork;
 use super::http::Question;
 use crate::event::Code;
 use crate::event::Finding;
@@ -16,8 +16,8 @@ use crate::project;
 use crate::project::Expect;
 use crate::project::Publish;
 use crate::project::name::ObjectName;
-pub use front::Front;
-use front::front;
+pub use ingress_route::IngressRoute;
+use ingress_route::front;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
 pub use port::Port;
@@ -54,7 +54,7 @@ pub struct Candidate {
     /// Which port of the Service.
     pub port: Port,
     /// The Ingress in front of it.
-    pub ingress: Option<Front>,
+    pub ingress: Option<IngressRoute>,
 }
 
 /// One way to a candidate.
@@ -156,17 +156,18 @@ fn one(
 }
 
 fn guess(services: &[(Service, Option<Place>)], ingresses: &[(Ingress, Option<Place>)]) -> Option<Candidate> {
-    let candidate = |service: &Service, place: &Option<Place>, path: String, ingress: Option<Front>| {
-        Some(Candidate {
-            service: ObjectName::parse(service.metadata.name.clone()?).ok()?,
-            place: place.clone(),
-            path,
-            expect: Expect { status: None, contains: None },
-            local_port: None,
-            port: best_port(service)?,
-            ingress,
-        })
-    };
+    let candidate =
+        |service: &Service, place: &Option<Place>, path: String, ingress: Option<IngressRoute>| {
+            Some(Candidate {
+                service: ObjectName::parse(service.metadata.name.clone()?).ok()?,
+                place: place.clone(),
+                path,
+                expect: Expect { status: None, contains: None },
+                local_port: None,
+                port: best_port(service)?,
+                ingress,
+            })
+        };
     let through_ingress = ingresses.iter().find_map(|(ingress, place)| {
         services.iter().find_map(|(service, _)| {
             let (front, path) = front(ingress, service.metadata.name.as_deref()?)?;
@@ -218,7 +219,7 @@ fn named(service: &Service, name: &str) -> bool {
 
 impl Candidate {
     /// The ways to it, the one that lasts longest and needs least first. The last one is always a forward.
-    pub(super) fn routes(&self, reach: &Reach) -> Vec<Route> {
+    pub(super) fn routes(&self, reach: &NodeNetwork) -> Vec<Route> {
         let mut routes = Vec::new();
         if let Some(front) = &self.ingress {
             let port = if front.tls { 443 } else { 80 };
@@ -273,7 +274,7 @@ impl Candidate {
     }
 
     /// The question at a port of this machine that leads to the controller of the Ingress.
-    pub(super) fn through(&self, front: &Front, at: SocketAddr) -> Question {
+    pub(super) fn through(&self, front: &IngressRoute, at: SocketAddr) -> Question {
         let host = front.host.clone().unwrap_or_else(|| at.ip().to_string());
         let (connect, authority) = (at.to_string(), authority(&host, at.port(), front.tls));
         Question { connect, authority, tls: front.tls, path: self.path.clone() }

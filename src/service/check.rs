@@ -8,10 +8,10 @@ mod inside;
 mod service;
 mod words;
 
-use super::Pace;
-use super::Reach;
+use super::NodeNetwork;
+use super::TimeLimits;
 use super::http;
-use super::http::Answer;
+use super::http::HttpAnswer;
 use super::http::NoAnswer;
 use super::http::Question;
 use crate::event::Finding;
@@ -34,7 +34,7 @@ use address::Leads;
 use futures::future::BoxFuture;
 use futures::future::join_all;
 use kube::Client;
-use service::Front;
+use service::Entrance;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -43,19 +43,19 @@ use tokio::time::Instant;
 const LIMIT: Duration = Duration::from_secs(8);
 
 /// How often, and until when.
-const PACE: Pace = Pace { limit: LIMIT, ..super::PACE };
+const PACE: TimeLimits = TimeLimits { limit: LIMIT, ..super::PACE };
 
 /// How long an application that is healthy may take to pass.
 const AFTER: Duration = Duration::from_secs(30);
 
 /// The cluster, as far as checks need it.
-pub struct Cluster<'a> {
+pub struct CheckTarget<'a> {
     /// Its API server.
     pub client: &'a Client,
     /// Where the project's Services are.
     pub namespace: &'a Namespace,
     /// How its node is reached.
-    pub reach: &'a Reach,
+    pub reach: &'a NodeNetwork,
 }
 
 /// Runs a script in bash on the node and returns what it printed, or why it could not.
@@ -66,7 +66,7 @@ pub struct CheckRunner<'a, 'i> {
     /// The run.
     pub run: &'a Run,
     /// The cluster; `None` before it runs.
-    pub cluster: Option<Cluster<'a>>,
+    pub cluster: Option<CheckTarget<'a>>,
     /// How the node is asked to ask; `None` before it runs.
     pub inside: Option<&'a Inside<'i>>,
     /// The project's objects.
@@ -79,7 +79,7 @@ pub struct CheckRunner<'a, 'i> {
 
 /// How one check went.
 #[derive(Debug, Clone)]
-pub struct Checked {
+pub struct CheckResult {
     /// What people call it.
     pub name: String,
     /// What was asked; of a Secret only its key.
@@ -116,7 +116,7 @@ enum CheckProblem {
     /// No answer.
     None(NoAnswer),
     /// An answer, and why it is the wrong one.
-    Wrong(Answer, String),
+    Wrong(HttpAnswer, String),
     /// A Service that does not answer as expected: the status of its answer, if there was one, and why that is wrong.
     Service { status: Option<u16>, why: String },
     /// It cannot be asked.
@@ -125,15 +125,15 @@ enum CheckProblem {
 
 impl CheckRunner<'_, '_> {
     /// Asks all of `checks` at once. Each is an item of [`Step::Check`].
-    pub async fn all(&self, checks: &[&Check]) -> Vec<Checked> {
+    pub async fn all(&self, checks: &[&Check]) -> Vec<CheckResult> {
         join_all(checks.iter().map(|check| self.one(check))).await
     }
 
-    async fn one(&self, check: &Check) -> Checked {
+    async fn one(&self, check: &Check) -> CheckResult {
         let item = self.run.sink.item(Step::Check, check.name.as_str());
         let began = Instant::now();
         let tried = self.until(&item, check).await;
-        let mut checked = Checked {
+        let mut checked = CheckResult {
             name: check.name.clone(),
             what: words::what(&check.probe),
             from: check.from,
@@ -196,18 +196,18 @@ impl CheckRunner<'_, '_> {
     async fn once(&self, check: &Check) -> Tried {
         match &check.probe {
             Probe::Service { name, path, expect } => {
-                self.service(name, Front::AsPeopleDo, path, expect).await
+                self.service(name, Entrance::AsPeopleDo, path, expect).await
             }
             Probe::Http { url, expect } => {
                 if check.from == From::Cluster
                     && check.when != When::Before
                     && let Some((name, port, path)) = self.names_service(url)
                 {
-                    return self.service(&name, Front::Itself(port), &path, expect).await;
+                    return self.service(&name, Entrance::Itself(port), &path, expect).await;
                 }
                 match check.from {
-                    From::Host => judge(from_here(url, expect).await, expect),
-                    From::Cluster => judge(self.node_answer(url, expect).await, expect),
+                    From::Host => evaluate(from_here(url, expect).await, expect),
+                    From::Cluster => evaluate(self.node_answer(url, expect).await, expect),
                 }
             }
             Probe::Tcp(address) => match address.rsplit_once(':') {
@@ -251,7 +251,7 @@ impl CheckRunner<'_, '_> {
     }
 
     /// Asks as [`from_here`] does, but through the node, so that both follow the same redirects.
-    async fn node_answer(&self, url: &str, expect: &Expect) -> Result<Answer, NoAnswer> {
+    async fn node_answer(&self, url: &str, expect: &Expect) -> Result<HttpAnswer, NoAnswer> {
         let mut question = question(url)?;
         let mut answer = self.by_node(inside::get(&question.url(), LIMIT)).await?;
         let redirects = if follows(expect) { http::REDIRECTS } else { 0 };
@@ -263,13 +263,13 @@ impl CheckRunner<'_, '_> {
         Ok(answer)
     }
 
-    async fn by_node(&self, script: String) -> Result<Answer, NoAnswer> {
+    async fn by_node(&self, script: String) -> Result<HttpAnswer, NoAnswer> {
         let Some(inside) = self.inside else {
             return Err(NoAnswer::Unreachable("the cluster does not run".to_owned()));
         };
         let began = Instant::now();
         let printed = inside(script).await.map_err(NoAnswer::Unreachable)?;
-        inside::answer(&printed, LIMIT, began)
+        inside::parse(&printed, LIMIT, began)
     }
 }
 
@@ -299,7 +299,7 @@ fn question(url: &str) -> Result<Question, NoAnswer> {
     })
 }
 
-async fn from_here(url: &str, expect: &Expect) -> Result<Answer, NoAnswer> {
+async fn from_here(url: &str, expect: &Expect) -> Result<HttpAnswer, NoAnswer> {
     let question = question(url)?;
     if follows(expect) {
         http::get_following(&question, LIMIT).await
@@ -317,7 +317,7 @@ fn is_fine(status: u16, expect: &Expect) -> bool {
     expect.status.map_or((100..400).contains(&status), |wanted| wanted == status)
 }
 
-fn judge(answer: Result<Answer, NoAnswer>, expect: &Expect) -> Tried {
+fn evaluate(answer: Result<HttpAnswer, NoAnswer>, expect: &Expect) -> Tried {
     let answer = match answer {
         Ok(answer) => answer,
         Err(none) => return Tried::Failed(CheckProblem::None(none)),

@@ -5,7 +5,7 @@ use super::blame::Unreachable;
 use super::candidate::Candidate;
 use super::http::NoAnswer;
 use super::listening;
-use super::prover::Prover;
+use super::verifier::Prover;
 use tokio::time::Instant;
 
 impl Prover<'_> {

@@ -11,8 +11,8 @@ mod start;
 mod store;
 pub mod watch;
 
-pub use record::Owner;
-pub use record::Record;
+pub use record::ForwardOwner;
+pub use record::ForwardRecord;
 pub use record::Spec;
 pub use start::COMMAND;
 pub use start::Detached;

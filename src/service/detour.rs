@@ -16,8 +16,8 @@ use super::forward::Forward;
 use super::http;
 use super::http::NoAnswer;
 use super::http::Question;
-use super::prover::Prover;
-use super::say;
+use super::request;
+use super::verifier::Prover;
 use tokio::time::Instant;
 
 /// How often in a row the node must be silent: one lost packet is none.
@@ -115,7 +115,7 @@ impl<'a> Detour<'a> {
     /// Whether another address leads to the application now.
     async fn other_answers(&self) -> bool {
         for question in self.rest.iter().filter_map(Route::question) {
-            if let (_, Attempt::Right(_)) = say(self.candidate, question, self.verify.pace).await {
+            if let (_, Attempt::Right(_)) = request(self.candidate, question, self.verify.pace).await {
                 return true;
             }
         }
@@ -131,7 +131,7 @@ impl<'a> Detour<'a> {
         }
         let Some(forward) = &self.forward else { return false };
         let (_, result) =
-            say(self.candidate, &self.candidate.forwarded(forward.address()), self.verify.pace).await;
+            request(self.candidate, &self.candidate.forwarded(forward.address()), self.verify.pace).await;
         matches!(
             result,
             Attempt::Right(_)

@@ -47,18 +47,18 @@ const NEXT: u16 = 20;
 pub struct Forward {
     address: SocketAddr,
     wanted: Option<u16>,
-    state: Arc<State>,
+    state: Arc<ForwardState>,
     task: JoinHandle<()>,
 }
 
 /// What connections share, and tell.
-struct State {
+struct ForwardState {
     client: Mutex<Client>,
     trouble: Mutex<Option<String>>,
     failed: Notify,
 }
 
-impl fmt::Debug for State {
+impl fmt::Debug for ForwardState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "State({:?})", self.trouble)
     }
@@ -89,7 +89,7 @@ impl Forward {
         let listener = listen(wanted, before).await?;
         let address = listener.local_addr()?;
         let client = Mutex::new(client.clone());
-        let state = Arc::new(State { client, trouble: Mutex::new(None), failed: Notify::new() });
+        let state = Arc::new(ForwardState { client, trouble: Mutex::new(None), failed: Notify::new() });
         let lane = Lane {
             state: Arc::clone(&state),
             namespace: namespace.clone(),
@@ -152,7 +152,7 @@ async fn listen(wanted: Option<u16>, before: Option<u16>) -> io::Result<TcpListe
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
 }
 
-impl State {
+impl ForwardState {
     fn client(&self) -> Client {
         self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -161,7 +161,7 @@ impl State {
 /// What every connection needs.
 #[derive(Clone)]
 struct Lane {
-    state: Arc<State>,
+    state: Arc<ForwardState>,
     namespace: Namespace,
     service: ObjectName,
     port: Option<String>,
@@ -224,13 +224,14 @@ impl Lane {
 
     async fn connect(&self) -> Result<(kube::api::Portforwarder, u16), String> {
         let client = self.state.client();
-        let backends = backend::look(&client, &self.namespace, &self.service, self.port.as_deref())
+        let backends = backend::inspect(&client, &self.namespace, &self.service, self.port.as_deref())
             .await
             .map_err(|error| backend::words(&error))?;
         let (pod, port) = backends.pods.first().ok_or_else(|| backends.why_none())?;
         let pods: Api<Pod> = Api::namespaced(client, self.namespace.as_str());
-        let forwarder =
-            limit::read(pods.portforward(pod, &[*port])).await.map_err(|error| backend::words(&error))?;
+        let forwarder = limit::with_timeout(pods.portforward(pod, &[*port]))
+            .await
+            .map_err(|error| backend::words(&error))?;
         Ok((forwarder, *port))
     }
 

@@ -3,7 +3,7 @@
 //! Nothing is asked through it: what speaks no HTTP has no answer that could be judged. Whether pods are behind it is
 //! looked up instead, and where there are none yet, a connection waits for one.
 
-use super::Kind;
+use super::FaultKind;
 use super::Namespace;
 use super::ObjectName;
 use super::Result;
@@ -13,7 +13,7 @@ use super::candidate::best_port;
 use super::candidate::port_called;
 use super::candidate::ports;
 use super::detached;
-use super::detached::Owner;
+use super::detached::ForwardOwner;
 use super::detached::Spec;
 use super::forward::Forward;
 use super::opened::Opened;
@@ -56,11 +56,12 @@ impl ForwardSpec {
         };
         let bare = name.strip_prefix("svc/").or_else(|| name.strip_prefix("service/")).unwrap_or(name);
         let service = ObjectName::parse(bare).map_err(anyhow::Error::new);
-        let service = service
-            .or_fault(Code::ArgumentInvalid, Kind::Usage, || format!("`{text}` names no Service and port"))?;
+        let service = service.or_fault(Code::ArgumentInvalid, FaultKind::Usage, || {
+            format!("`{text}` names no Service and port")
+        })?;
         if port.as_ref().is_some_and(String::is_empty) {
-            let fault =
-                Code::ArgumentInvalid.fault(Kind::Usage, format!("`{text}` names no port after the colon"));
+            let fault = Code::ArgumentInvalid
+                .fault(FaultKind::Usage, format!("`{text}` names no port after the colon"));
             return Err(fault.hint(format!("write `todo forward {name}:8000`, or only `{name}`")));
         }
         let mut local = None;
@@ -72,7 +73,7 @@ impl ForwardSpec {
             local = here.map(str::parse::<u16>).transpose().ok().flatten().filter(|port| *port > 0);
             if (here.is_some() && local.is_none()) || there.is_empty() || port.is_some() {
                 let fault = Code::ArgumentInvalid
-                    .fault(Kind::Usage, format!("`{text} {ports}` does not say which ports"));
+                    .fault(FaultKind::Usage, format!("`{text} {ports}` does not say which ports"));
                 return Err(
                     fault.hint(format!("write `todo forward {name} 8080:80`: here, and of the Service"))
                 );
@@ -121,7 +122,7 @@ pub async fn find(
         Some(wanted) => wanted,
         None => opened(client, namespace, declared, objects).await?,
     };
-    let (service, port) = look(client, namespace, &wanted).await?;
+    let (service, port) = resolve(client, namespace, &wanted).await?;
     let declared = declared.iter().find(|item| item.name == service);
     let usual = if port.number < PRIVILEGED { port.number + 8000 } else { port.number };
     let local = local.or(wanted.local).or_else(|| declared.and_then(|item| item.local_port)).unwrap_or(usual);
@@ -134,9 +135,9 @@ pub async fn hold(client: &Client, namespace: &Namespace, lead: &Lead) -> Result
     let name = lead.port.name.as_deref();
     let forward = Forward::open(client, namespace, &lead.service, name, Some(lead.local)).await;
     let forward =
-        forward
-            .map_err(anyhow::Error::new)
-            .or_fault(Code::PortForwardFailed, Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
+        forward.map_err(anyhow::Error::new).or_fault(Code::PortForwardFailed, FaultKind::Service, || {
+            "cannot listen on 127.0.0.1".to_owned()
+        })?;
     with_notes(client, namespace, lead, Opened::Here(forward)).await
 }
 
@@ -144,11 +145,12 @@ pub async fn hold(client: &Client, namespace: &Namespace, lead: &Lead) -> Result
 pub async fn detach(
     run: &Run,
     client: &Client,
-    owner: &Owner,
+    owner: &ForwardOwner,
     lead: &Lead,
 ) -> Result<(Opened, Vec<Finding>)> {
     let doing = || format!("cannot start a port-forward to the Service `{}`", lead.service);
-    let owner = with_cluster(client, owner).await.or_fault(Code::PortForwardFailed, Kind::Service, doing)?;
+    let owner =
+        with_cluster(client, owner).await.or_fault(Code::PortForwardFailed, FaultKind::Service, doing)?;
     let namespace = owner.home.clone();
     let spec = Spec {
         owner,
@@ -161,7 +163,7 @@ pub async fn detach(
         by_up: false,
     };
     let detached =
-        detached::open(run, &spec).await.or_fault(Code::PortForwardFailed, Kind::Service, doing)?;
+        detached::open(run, &spec).await.or_fault(Code::PortForwardFailed, FaultKind::Service, doing)?;
     with_notes(client, &namespace, lead, Opened::Detached(Box::new(detached))).await
 }
 
@@ -180,7 +182,7 @@ async fn with_notes(
     if let Some(missed) = forward.missed() {
         note(Code::LocalPortTaken, format!("port {missed} is taken, so it is {}", forward.address().port()));
     }
-    let backends = backend::look(client, namespace, &lead.service, lead.port.name.as_deref()).await;
+    let backends = backend::inspect(client, namespace, &lead.service, lead.port.name.as_deref()).await;
     if let Ok(backends) = backends
         && backends.pods.is_empty()
     {
@@ -199,23 +201,23 @@ async fn opened(
     let first = super::find(client, namespace, declared, objects).await?.into_iter().next();
     let first = first.ok_or_else(|| {
         Code::ServiceNotDeclared
-            .fault(Kind::Service, "the project has no Service to open")
+            .fault(FaultKind::Service, "the project has no Service to open")
             .hint("name one: `todo forward NAME`, or `[service.NAME]` in deploy.toml")
     })?;
     Ok(ForwardSpec { service: first.service, port: Some(first.port.number.to_string()), local: None })
 }
 
-async fn look(client: &Client, namespace: &Namespace, wanted: &ForwardSpec) -> Result<(ObjectName, Port)> {
+async fn resolve(client: &Client, namespace: &Namespace, wanted: &ForwardSpec) -> Result<(ObjectName, Port)> {
     let services: Api<Service> = Api::namespaced(client.clone(), namespace.as_str());
-    let found = limit::read(services.list(&ListParams::default())).await;
+    let found = limit::with_timeout(services.list(&ListParams::default())).await;
     let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));
     let doing = || format!("cannot list the Services of namespace `{namespace}`");
-    let all = found.or_fault(Code::ClusterRequestFailed, Kind::Service, doing)?.items;
+    let all = found.or_fault(Code::ClusterRequestFailed, FaultKind::Service, doing)?.items;
     let name = wanted.service.as_str();
     let names = || all.iter().filter_map(|service| service.metadata.name.as_deref());
     let Some(service) = all.iter().find(|service| service.metadata.name.as_deref() == Some(name)) else {
         let fault = Code::ServiceNotFound
-            .fault(Kind::Service, format!("there is no Service `{name}` in namespace `{namespace}`"));
+            .fault(FaultKind::Service, format!("there is no Service `{name}` in namespace `{namespace}`"));
         return Err(match nearest(name, names()) {
             Some(meant) => fault.hint(format!("did you mean `todo forward {meant}`?")),
             None if names().next().is_none() => fault.hint("`todo up` creates the project's Services"),
@@ -229,9 +231,9 @@ async fn look(client: &Client, namespace: &Namespace, wanted: &ForwardSpec) -> R
     let port = port.ok_or_else(|| {
         let fault = match &wanted.port {
             Some(called) => Code::ServicePortNotFound
-                .fault(Kind::Service, format!("the Service `{name}` has no TCP port `{called}`")),
+                .fault(FaultKind::Service, format!("the Service `{name}` has no TCP port `{called}`")),
             None => Code::ServicePortNotFound
-                .fault(Kind::Service, format!("the Service `{name}` has no TCP port")),
+                .fault(FaultKind::Service, format!("the Service `{name}` has no TCP port")),
         };
         let has: Vec<String> = ports(service)
             .map(|(_, port)| match &port.name {

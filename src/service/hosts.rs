@@ -8,26 +8,26 @@ use std::net::IpAddr;
 
 /// A name, and the address that it is to have on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct HostsEntry {
     /// The address.
     pub address: IpAddr,
     /// The name.
     pub host: String,
 }
 
-impl Entry {
+impl HostsEntry {
     /// The entry of a host, if that is a name as DNS has them: it goes into a file of the system, and into commands that
     /// are shown to be copied.
     #[must_use]
-    pub fn new(address: IpAddr, host: &str) -> Option<Entry> {
+    pub fn new(address: IpAddr, host: &str) -> Option<HostsEntry> {
         let is_name = !host.is_empty()
             && host.len() <= 253
             && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-        is_name.then(|| Entry { address, host: host.to_owned() })
+        is_name.then(|| HostsEntry { address, host: host.to_owned() })
     }
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for HostsEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.address, self.host)
     }
@@ -55,7 +55,7 @@ pub fn without(text: &str, project: &str) -> String {
 
 /// `text` with `entries` as the only lines of `project`.
 #[must_use]
-pub fn with(text: &str, project: &str, entries: &[Entry]) -> String {
+pub fn with(text: &str, project: &str, entries: &[HostsEntry]) -> String {
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut new = without(text, project);
     if !new.is_empty() && !new.ends_with('\n') {
@@ -70,18 +70,18 @@ pub fn with(text: &str, project: &str, entries: &[Entry]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Entry;
+    use super::HostsEntry;
     use super::ours;
     use super::with;
     use super::without;
 
-    fn entry(address: &str) -> Entry {
-        Entry { address: address.parse().unwrap(), host: "todo.local".to_owned() }
+    fn entry(address: &str) -> HostsEntry {
+        HostsEntry { address: address.parse().unwrap(), host: "todo.local".to_owned() }
     }
 
     #[test]
     fn a_host_that_is_no_name_is_no_line() {
-        let of = |host: &str| Entry::new("::1".parse().unwrap(), host);
+        let of = |host: &str| HostsEntry::new("::1".parse().unwrap(), host);
         assert_eq!(of("todo.local").unwrap().to_string(), "::1 todo.local");
         for host in [
             "",

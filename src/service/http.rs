@@ -44,7 +44,7 @@ pub(crate) struct Question {
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct HttpAnswer {
     /// The status.
     pub(crate) status: u16,
     /// The first MiB of the body; what is not UTF-8 is replaced.
@@ -136,7 +136,7 @@ impl Question {
     }
 
     /// Where an answer of this question redirects to, if that is on the same host and port.
-    pub(crate) fn follows(&self, answer: &Answer) -> Option<Question> {
+    pub(crate) fn follows(&self, answer: &HttpAnswer) -> Option<Question> {
         let location = answer.location.as_deref().filter(|_| (300..400).contains(&answer.status))?;
         let target: http::Uri = self.resolved(location).parse().ok()?;
         let same_host = target.authority().is_none_or(|to| to.as_str().eq_ignore_ascii_case(&self.authority));
@@ -181,17 +181,17 @@ impl Question {
 
 /// Asks once and gives up after `limit`. Half of that is for the connection: a lost SYN is sent again only after 1 s
 /// (RFC 6298), and a new attempt has a port of its own, for which kube-proxy chooses a pod anew.
-pub(crate) async fn get(question: &Question, limit: Duration) -> Result<Answer, NoAnswer> {
+pub(crate) async fn get(question: &Question, limit: Duration) -> Result<HttpAnswer, NoAnswer> {
     try_get(question, limit).await.map_err(|failed| failed.why)
 }
 
 /// Asks, and asks again where the answer sends us, as long as that is the same host.
-pub(crate) async fn get_following(question: &Question, limit: Duration) -> Result<Answer, NoAnswer> {
+pub(crate) async fn get_following(question: &Question, limit: Duration) -> Result<HttpAnswer, NoAnswer> {
     try_get_following(question, limit).await.map_err(|failed| failed.why)
 }
 
 /// [`get`], and how far it came.
-pub(super) async fn try_get(question: &Question, limit: Duration) -> Result<Answer, Failed> {
+pub(super) async fn try_get(question: &Question, limit: Duration) -> Result<HttpAnswer, Failed> {
     let stream = connect(&question.connect, limit / 2).await?;
     let _ = stream.set_nodelay(true);
     let silent = || NoAnswer::Silent(limit);
@@ -205,7 +205,7 @@ pub(super) async fn try_get(question: &Question, limit: Duration) -> Result<Answ
 }
 
 /// [`get_following`], and how far it came.
-pub(super) async fn try_get_following(question: &Question, limit: Duration) -> Result<Answer, Failed> {
+pub(super) async fn try_get_following(question: &Question, limit: Duration) -> Result<HttpAnswer, Failed> {
     let mut question = question.clone();
     let mut answer = try_get(&question, limit).await?;
     for _ in 0..REDIRECTS {
@@ -234,7 +234,7 @@ async fn shake(question: &Question, stream: TcpStream) -> Result<TlsStream<TcpSt
     connector.connect(name, stream).await.map_err(|error| cut(&error))
 }
 
-async fn exchange<S>(question: &Question, stream: S) -> Result<Answer, NoAnswer>
+async fn exchange<S>(question: &Question, stream: S) -> Result<HttpAnswer, NoAnswer>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -255,7 +255,7 @@ where
         let location = response.headers().get(header::LOCATION);
         let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = read(response.into_body()).await?;
-        Ok(Answer { status, body, location, took: began.elapsed() })
+        Ok(HttpAnswer { status, body, location, took: began.elapsed() })
     }
     .await;
     driver.abort();

@@ -9,7 +9,7 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::limit;
 use crate::manifest::Object;
@@ -71,7 +71,7 @@ pub struct Need {
 ///
 /// # Errors
 /// The API server's, when it does not tell its IngressClasses or the addon's pods.
-pub async fn look(client: &Client, objects: &[Object], wanted: bool) -> kube::Result<Need> {
+pub async fn inspect(client: &Client, objects: &[Object], wanted: bool) -> kube::Result<Need> {
     let asking = asking(objects);
     if asking.is_empty() && !wanted {
         return Ok(Need::default());
@@ -161,7 +161,7 @@ async fn controllers(client: &Client) -> kube::Result<Vec<Pod>> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
     let controller = ListParams::default()
         .labels("app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller");
-    Ok(limit::read(pods.list(&controller)).await?.items)
+    Ok(limit::with_timeout(pods.list(&controller)).await?.items)
 }
 
 /// Waits until the addon's controller runs and its webhook admits Ingresses. `tell` hears what is waited for.
@@ -178,7 +178,7 @@ pub async fn admits(client: &Client, tell: impl Fn(String)) -> Result<()> {
         };
         if Instant::now() + PAUSE >= until {
             return Err(Code::IngressControllerNotReady
-                .fault(Kind::Minikube, why)
+                .fault(FaultKind::Minikube, why)
                 .hint(format!("see why: `kubectl -n {NAMESPACE} describe pods`")));
         }
         tell(why.to_owned());
@@ -192,9 +192,9 @@ async fn judges(client: &Client) -> bool {
     let (Ok(namespace), Ok(name)) = (Namespace::parse(NAMESPACE), ObjectName::parse(ADMISSION)) else {
         return true;
     };
-    match limit::read(services.get_opt(ADMISSION)).await {
+    match limit::with_timeout(services.get_opt(ADMISSION)).await {
         Ok(None) => true,
-        Ok(Some(_)) => backend::look(client, &namespace, &name, Some("https-webhook"))
+        Ok(Some(_)) => backend::inspect(client, &namespace, &name, Some("https-webhook"))
             .await
             .is_ok_and(|backends| backends.ready > 0),
         Err(_) => false,
@@ -211,12 +211,12 @@ async fn refused_for(client: &Client, profile: &str, pause: Duration, lasting: D
     let mut since: Option<Instant> = None;
     loop {
         tokio::time::sleep(pause).await;
-        let Ok(found) = limit::read(pods.list(&ListParams::default())).await else { continue };
+        let Ok(found) = limit::with_timeout(pods.list(&ListParams::default())).await else { continue };
         match found.items.iter().find_map(|pod| refused(pod, profile)) {
             None => since = None,
             Some(finding) if since.get_or_insert_with(Instant::now).elapsed() >= lasting => {
                 let message = "minikube's addon `ingress` cannot come up: its image cannot be pulled";
-                return Code::IngressControllerNotReady.fault(Kind::Minikube, message).findings([finding]).hint(format!(
+                return Code::IngressControllerNotReady.fault(FaultKind::Minikube, message).findings([finding]).hint(format!(
                     "or put another controller in its place, after `minikube addons disable ingress -p {profile}` and, for what an addon that never came up leaves behind, `kubectl delete --ignore-not-found namespace/ingress-nginx ingressclass/nginx validatingwebhookconfiguration/ingress-nginx-admission`: where another controller serves the IngressClass `nginx`, `todo` does not enable the addon"
                 ));
             }
@@ -255,7 +255,7 @@ mod tests {
     use super::decide;
     use super::refused_for;
     use crate::event::Place;
-    use crate::fault::Kind;
+    use crate::fault::FaultKind;
     use crate::manifest::Object;
     use crate::service::fake;
     use crate::service::tests::client;
@@ -346,7 +346,7 @@ mod tests {
         .await;
         let brief = Duration::from_millis(20);
         let fault = refused_for(&client(at), "shop", brief, brief * 3).await;
-        assert_eq!(fault.kind, Kind::Minikube);
+        assert_eq!(fault.kind, FaultKind::Minikube);
         let finding = &fault.findings[0];
         assert!(finding.message.contains("controller:v1.14.3@sha256:1` cannot be pulled: ErrImagePull"));
         assert_eq!(finding.evidence, ["dial tcp: lookup registry.k8s.io: no such host"]);

@@ -46,7 +46,7 @@ pub async fn unheard(
 ) -> Vec<Finding> {
     let doors = objects.iter().flat_map(|object| doors(object, home));
     let doors = doors.filter(|door| !asked.contains(&&door.service));
-    let all = join_all(doors.map(|door| heard(client, door)));
+    let all = join_all(doors.map(|door| check_port(client, door)));
     all.await.into_iter().flatten().collect()
 }
 
@@ -72,7 +72,7 @@ fn doors<'a>(object: &'a Object, home: &Namespace) -> Vec<Door<'a>> {
 }
 
 /// Asks until something listens; what to say if nothing does.
-async fn heard(client: &Client, door: Door<'_>) -> Option<Finding> {
+async fn check_port(client: &Client, door: Door<'_>) -> Option<Finding> {
     let until = Instant::now() + PATIENCE;
     loop {
         let (pod, port) = refused(client, &door).await?;
@@ -85,7 +85,8 @@ async fn heard(client: &Client, door: Door<'_>) -> Option<Finding> {
 
 /// The pod that refuses connections, and its port; nothing where it takes them, or nobody knows.
 async fn refused(client: &Client, door: &Door<'_>) -> Option<(String, u16)> {
-    let backends = backend::look(client, &door.namespace, &door.service, door.name.as_deref()).await.ok()?;
+    let backends =
+        backend::inspect(client, &door.namespace, &door.service, door.name.as_deref()).await.ok()?;
     let (pod, port) = backends.pods.first()?;
     refusal(client, &door.namespace, pod, *port).await.map(|_| (pod.clone(), *port))
 }
@@ -93,7 +94,7 @@ async fn refused(client: &Client, door: &Door<'_>) -> Option<(String, u16)> {
 /// What the kubelet says where a port of a pod refuses connections; nothing where it takes them, or nobody knows.
 pub(super) async fn refusal(client: &Client, namespace: &Namespace, pod: &str, port: u16) -> Option<String> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace.as_str());
-    let mut forwarder = limit::read(pods.portforward(pod, &[port])).await.ok()?;
+    let mut forwarder = limit::with_timeout(pods.portforward(pod, &[port])).await.ok()?;
     let stream = forwarder.take_stream(port)?;
     let why = tokio::time::timeout(SAYS, forwarder.take_error(port)?).await;
     forwarder.abort();
@@ -104,7 +105,7 @@ pub(super) async fn refusal(client: &Client, namespace: &Namespace, pod: &str, p
 /// Whether something in the pod listens on the port: the kubelet connects, and says nothing against it for a while.
 pub(super) async fn accepts(client: &Client, namespace: &Namespace, pod: &str, port: u16) -> bool {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace.as_str());
-    let Ok(mut forwarder) = limit::read(pods.portforward(pod, &[port])).await else { return false };
+    let Ok(mut forwarder) = limit::with_timeout(pods.portforward(pod, &[port])).await else { return false };
     let (Some(stream), Some(error)) = (forwarder.take_stream(port), forwarder.take_error(port)) else {
         return false;
     };

@@ -1,18 +1,18 @@
 //! Asking one service once, for `status`.
 
-use super::Asked;
 use super::Attempt;
-use super::Pace;
-use super::Reach;
+use super::NodeNetwork;
+use super::ServiceAnswer;
+use super::TimeLimits;
 use super::backend;
 use super::blame::Unreachable;
 use super::candidate::Candidate;
 use super::candidate::Route;
-use super::detached::Record;
+use super::detached::ForwardRecord;
 use super::forward::Forward;
 use super::http::NoAnswer;
 use super::http::Question;
-use super::say;
+use super::request;
 use crate::project::name::Namespace;
 use kube::Client;
 use tokio::time::Instant;
@@ -21,13 +21,13 @@ use tokio::time::Instant;
 pub(super) async fn once(
     client: &Client,
     namespace: &Namespace,
-    reach: &Reach,
+    reach: &NodeNetwork,
     candidate: &Candidate,
-    forwards: &[Record],
-    pace: Pace,
-) -> Asked {
+    forwards: &[ForwardRecord],
+    pace: TimeLimits,
+) -> ServiceAnswer {
     let held = forwards.iter().find(|record| record.spec.opens == candidate.service);
-    let mut asked = Asked {
+    let mut asked = ServiceAnswer {
         service: candidate.service.clone(),
         url: None,
         answers: false,
@@ -58,7 +58,7 @@ pub(super) async fn once(
         let (question, result) = if waits {
             asked_for_a_moment(client, namespace, candidate, &question, pace).await
         } else {
-            say(candidate, &question, pace).await
+            request(candidate, &question, pace).await
         };
         let url = forward.is_none().then(|| question.url());
         let (answer, why) = match result {
@@ -92,7 +92,7 @@ pub(super) async fn once(
     }
     if asked.status.is_none() {
         let port = candidate.port.name.as_deref();
-        let backends = backend::look(client, namespace, &candidate.service, port).await.ok();
+        let backends = backend::inspect(client, namespace, &candidate.service, port).await.ok();
         if let Some(none) = backends.filter(|backends| backends.ready == 0) {
             asked.why = Some(none.why_none());
         }
@@ -107,17 +107,17 @@ async fn asked_for_a_moment(
     namespace: &Namespace,
     candidate: &Candidate,
     question: &Question,
-    pace: Pace,
+    pace: TimeLimits,
 ) -> (Question, Attempt) {
     let until = Instant::now() + pace.settle;
     loop {
-        let (asked, result) = say(candidate, question, pace).await;
+        let (asked, result) = request(candidate, question, pace).await;
         let shut = matches!(&result, Attempt::NotYet(Unreachable::None(none)) if none.is_like_a_rollout());
         if !shut || Instant::now() >= until {
             return (asked, result);
         }
         let port = candidate.port.name.as_deref();
-        let backends = backend::look(client, namespace, &candidate.service, port).await;
+        let backends = backend::inspect(client, namespace, &candidate.service, port).await;
         if backends.is_ok_and(|backends| backends.ready == 0) {
             return (asked, result);
         }
@@ -126,7 +126,7 @@ async fn asked_for_a_moment(
 }
 
 /// A candidate through a forward that runs: to the controller of its Ingress, or to itself.
-fn through(candidate: &Candidate, held: &Record) -> Question {
+fn through(candidate: &Candidate, held: &ForwardRecord) -> Question {
     match &candidate.ingress {
         Some(front) if held.spec.service != candidate.service => candidate.through(front, held.address),
         _ => candidate.forwarded(held.address),

@@ -3,7 +3,7 @@
 use super::candidate::Candidate;
 use super::detached;
 use super::detached::Detached;
-use super::detached::Owner;
+use super::detached::ForwardOwner;
 use super::detached::Spec;
 use super::detached::watch::cluster_uid;
 use super::forward::Forward;
@@ -37,7 +37,7 @@ pub(super) struct Wish<'a> {
     pub(super) run: &'a Run,
     pub(super) client: &'a Client,
     /// Whose it is; `None` where it is not to outlive the run.
-    pub(super) owner: Option<&'a Owner>,
+    pub(super) owner: Option<&'a ForwardOwner>,
     pub(super) candidate: &'a Candidate,
     pub(super) namespace: &'a Namespace,
     pub(super) service: &'a ObjectName,
@@ -119,7 +119,7 @@ impl Opened {
     }
 
     /// Tells of one that stays, and remembers which URL has answered through it.
-    pub fn tell(&self, run: &Run, (service, port): (&ObjectName, u16), url: &str) {
+    pub fn report(&self, run: &Run, (service, port): (&ObjectName, u16), url: &str) {
         let (pid, detached, reused) = match self {
             Opened::Here(_) => (std::process::id(), false, false),
             Opened::Detached(detached) => {
@@ -129,16 +129,16 @@ impl Opened {
         };
         let service = service.to_string();
         let address = self.address().to_string();
-        run.sink.tell(EventKind::Forwarded { service, port, address, pid, detached, reused });
+        run.sink.emit(EventKind::Forwarded { service, port, address, pid, detached, reused });
     }
 }
 
 /// An owner whose cluster is known by its UID, where this user may read that. A server that is busy is asked again.
-pub(super) async fn with_cluster(client: &Client, owner: &Owner) -> io::Result<Owner> {
+pub(super) async fn with_cluster(client: &Client, owner: &ForwardOwner) -> io::Result<ForwardOwner> {
     let end = Instant::now() + ASKING;
     loop {
         match cluster_uid(client).await {
-            Ok(cluster) => return Ok(Owner { cluster, ..owner.clone() }),
+            Ok(cluster) => return Ok(ForwardOwner { cluster, ..owner.clone() }),
             Err(error) if Instant::now() > end => {
                 return Err(io::Error::other(super::backend::words(&error)));
             }

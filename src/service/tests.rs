@@ -1,15 +1,15 @@
 //! Steps against applications and an API server on 127.0.0.1.
 
-use super::Asked;
-use super::Pace;
-use super::Reach;
+use super::NodeNetwork;
+use super::ServiceAnswer;
+use super::TimeLimits;
 use super::VerifiedUrl;
 use super::candidate::Candidate;
 use super::candidate::Live;
 use super::candidate::candidates;
 use super::fake;
 use super::fake::Reply;
-use super::prover::Prover;
+use super::verifier::Prover;
 use crate::event::Code;
 use crate::event::Event;
 use crate::event::EventKind;
@@ -30,7 +30,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
-pub(super) const PACE: Pace = Pace {
+pub(super) const PACE: TimeLimits = TimeLimits {
     limit: Duration::from_millis(300),
     pause: Duration::from_millis(40),
     settle: Duration::from_millis(200),
@@ -84,13 +84,13 @@ pub(super) fn candidate(status: Option<u16>, contains: Option<&str>) -> Candidat
     candidates(&[declared], &objects(), &Live::default()).unwrap().remove(0)
 }
 
-fn published(at: SocketAddr) -> Reach {
-    Reach { published: [(30080, at)].into(), ..Reach::default() }
+fn published(at: SocketAddr) -> NodeNetwork {
+    NodeNetwork { published: [(30080, at)].into(), ..NodeNetwork::default() }
 }
 
 pub(super) async fn verified(
     candidate: &Candidate,
-    reach: &Reach,
+    reach: &NodeNetwork,
     client: &Client,
     within: Duration,
 ) -> (Result<VerifiedUrl, Fault>, Vec<String>) {
@@ -157,7 +157,7 @@ async fn an_answer_does_not_count_while_other_connections_to_the_node_are_refuse
         tokio::time::sleep(Duration::from_millis(150)).await;
         fake::serve(tokio::net::TcpListener::bind(at).await.unwrap(), |_, _| fake::text(200, ""));
     });
-    let reach = Reach { address: Some(at.ip()), ..Reach::default() };
+    let reach = NodeNetwork { address: Some(at.ip()), ..NodeNetwork::default() };
     let mut candidate = candidate(None, None);
     candidate.port.node_port = Some(at.port());
     let (result, waited) = verified(&candidate, &reach, &cluster(true).await, LONG).await;
@@ -196,7 +196,7 @@ async fn a_wrong_answer_that_passes_is_none() {
 }
 
 /// An application behind an Ingress, whose controller the node publishes at `at`.
-fn behind_an_ingress(at: SocketAddr) -> (Candidate, Reach) {
+fn behind_an_ingress(at: SocketAddr) -> (Candidate, NodeNetwork) {
     let backend = json!({"service": {"name": "web", "port": {"number": 80}}});
     let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
     let ingress = json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "front"},
@@ -205,7 +205,7 @@ fn behind_an_ingress(at: SocketAddr) -> (Candidate, Reach) {
     objects[0].value["spec"] = json!({"selector": {"app": "web"}, "ports": [{"port": 80}]});
     objects.push(Object::made(ingress, Place::file("front.yaml")));
     let found = candidates(&[], &objects, &Live::default()).unwrap().remove(0);
-    (found, Reach { published: [(80, at)].into(), ..Reach::default() })
+    (found, NodeNetwork { published: [(80, at)].into(), ..NodeNetwork::default() })
 }
 
 #[tokio::test]
@@ -275,7 +275,7 @@ async fn an_address_without_a_way_to_it_is_passed_by_at_once() {
     candidate.port.balancers = vec!["no-such-host.invalid".to_owned(), open.ip().to_string()];
     candidate.port.number = open.port();
     let began = Instant::now();
-    let (result, _) = verified(&candidate, &Reach::default(), &cluster(true).await, LONG).await;
+    let (result, _) = verified(&candidate, &NodeNetwork::default(), &cluster(true).await, LONG).await;
     assert_eq!(result.unwrap().url, format!("http://{open}/"));
     assert!(began.elapsed() < LONG / 4);
 }
@@ -283,13 +283,13 @@ async fn an_address_without_a_way_to_it_is_passed_by_at_once() {
 #[tokio::test]
 async fn stopping_the_run_stops_the_asking() {
     let (run, _, asker) = Run::fake(World::fake("/", [("", ""); 0]));
-    asker.ask(crate::fault::Kind::Interrupted);
+    asker.cancel(crate::fault::FaultKind::Interrupted);
     let at = fake::server(|_, _| Reply::Hang).await;
-    let (client, reach) = (client(at), Reach::default());
+    let (client, reach) = (client(at), NodeNetwork::default());
     let (home, objects, deadline) = (namespace(), objects(), Instant::now() + LONG);
     let verifying = super::verify(&run, &client, &home, &reach, &[], &objects, deadline);
     let result = run.or_stopped(verifying).await;
-    assert_eq!(result.unwrap_err().kind, crate::fault::Kind::Interrupted);
+    assert_eq!(result.unwrap_err().kind, crate::fault::FaultKind::Interrupted);
 }
 
 #[tokio::test]
@@ -301,7 +301,7 @@ async fn status_asks_once_and_says_why_not() {
         (at, super::once(&cluster, &namespace, &published(at), &candidate, &[], PACE).await)
     };
     let (at, asked) = once(200).await;
-    assert!(matches!(&asked, Asked { answers: true, status: Some(200), why: None, .. }), "{asked:?}");
+    assert!(matches!(&asked, ServiceAnswer { answers: true, status: Some(200), why: None, .. }), "{asked:?}");
     assert_eq!(asked.url, Some(format!("http://{at}/")));
     let (_, asked) = once(503).await;
     assert!(!asked.answers);
@@ -322,7 +322,7 @@ async fn the_url_of_a_port_that_speaks_tls_is_https_for_up_and_for_status() {
     assert_eq!(found.url, format!("https://{at}/"));
     assert!(found.notes.iter().any(|note| note.code == Code::ProtocolMismatch), "{:?}", found.notes);
 
-    let pace = Pace { limit: Duration::from_secs(5), ..PACE };
+    let pace = TimeLimits { limit: Duration::from_secs(5), ..PACE };
     let asked = super::once(&cluster, &namespace(), &published(at), &candidate, &[], pace).await;
     assert_eq!((asked.answers, asked.url), (true, Some(format!("https://{at}/"))));
 }

@@ -4,8 +4,8 @@
 //! Tomcat answer 400 in plain text; OpenSSL, Java and Netty send a TLS alert record; Node, Python and Envoy close the
 //! connection. An application may answer 400 itself, or close, so only a port that does speak TLS when it is asked counts.
 
-use super::http::Answer;
 use super::http::Failed;
+use super::http::HttpAnswer;
 use super::http::NoAnswer;
 use super::http::Question;
 use super::http::try_get;
@@ -25,18 +25,18 @@ const SAYINGS: [&str; 4] = [
 ];
 
 /// Whether an answer over plain HTTP says that the port speaks TLS.
-pub(super) fn says_so(answer: &Answer) -> bool {
+pub(super) fn says_so(answer: &HttpAnswer) -> bool {
     let body = answer.body.to_ascii_lowercase();
     answer.status == 400 && SAYINGS.iter().any(|saying| body.contains(saying))
 }
 
 /// Asks as `expect` needs it: over TLS, too, where plain HTTP seems to be the wrong question. Returns what came, and the
 /// question that it came of.
-pub(super) async fn ask(
+pub(super) async fn request(
     question: &Question,
     expect: &Expect,
     limit: Duration,
-) -> (Question, Result<Answer, NoAnswer>) {
+) -> (Question, Result<HttpAnswer, NoAnswer>) {
     let plain = once(question, expect, limit).await;
     let demands_tls = plain.as_ref().is_ok_and(says_so);
     let doubtful = match &plain {
@@ -62,7 +62,7 @@ pub(super) async fn ask(
 }
 
 /// Redirects are followed only where something is expected of the page that they lead to.
-async fn once(question: &Question, expect: &Expect, limit: Duration) -> Result<Answer, Failed> {
+async fn once(question: &Question, expect: &Expect, limit: Duration) -> Result<HttpAnswer, Failed> {
     let as_it_is =
         expect.contains.is_none() && expect.status.is_none_or(|status| (300..400).contains(&status));
     if as_it_is { try_get(question, limit).await } else { try_get_following(question, limit).await }

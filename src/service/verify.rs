@@ -4,28 +4,28 @@ use super::Attempt;
 use super::VerifiedUrl;
 use super::backend;
 use super::blame;
-use super::blame::Inputs;
+use super::blame::ServiceContext;
 use super::blame::Unreachable;
 use super::candidate::Candidate;
 use super::candidate::Route;
 use super::detour::Detour;
 use super::forward::Forward;
-use super::hosts::Entry;
+use super::hosts::HostsEntry;
 use super::http;
-use super::http::Answer;
+use super::http::HttpAnswer;
 use super::http::NoAnswer;
 use super::http::Question;
 use super::ingress;
 use super::opened::Opened;
 use super::opened::Wish;
-use super::prover::Prover;
-use super::say;
+use super::request;
+use super::verifier::Prover;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::event::Outcome;
 use crate::event::Step;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::limit;
 use crate::project::name::Namespace;
@@ -42,8 +42,8 @@ use tokio::time::Instant;
 const CONNECTIONS: u32 = 5;
 
 /// Where asking one way ends, with the question that this came of.
-enum End {
-    Answered(Answer, Question),
+enum RouteResult {
+    Answered(HttpAnswer, Question),
     NextWay(String),
     /// With the forward that was tried beside it.
     Failed(Unreachable, Question, Option<Forward>),
@@ -66,7 +66,7 @@ impl Prover<'_> {
             return Ok(verified);
         }
         Err(Code::UrlNotAnswering
-            .fault(Kind::Service, "the application does not answer as expected")
+            .fault(FaultKind::Service, "the application does not answer as expected")
             .findings(findings))
     }
 
@@ -93,7 +93,7 @@ impl Prover<'_> {
                 (None, None) => continue,
             };
             match self.until(&item, candidate, route, &question, &routes[index + 1..]).await {
-                End::Answered(answer, question) => {
+                RouteResult::Answered(answer, question) => {
                     let mut verified = self.local(&item, candidate, route, question, answer, forward).await?;
                     let detours = detours.into_iter().map(|why| note(candidate, Code::NodeUnreachable, why));
                     verified.notes.splice(0..0, detours.collect::<Vec<_>>());
@@ -102,13 +102,13 @@ impl Prover<'_> {
                     item.finish(Outcome::Done, Some(detail));
                     return Ok(verified);
                 }
-                End::NextWay(why) => {
+                RouteResult::NextWay(why) => {
                     detours.push(format!("{} {why}", question.url()));
                     if let Some(forward) = forward {
                         forward.give_up().await;
                     }
                 }
-                End::Failed(trouble, question, tried) => {
+                RouteResult::Failed(trouble, question, tried) => {
                     let forward = forward.or(tried.map(Opened::Here));
                     let reason = forward.as_ref().and_then(Opened::trouble);
                     if let Some(forward) = forward {
@@ -116,7 +116,7 @@ impl Prover<'_> {
                     }
                     return Err(self.blame(candidate, &question, &trouble, reason, detours).await);
                 }
-                End::Closed(trouble, question, reason) => {
+                RouteResult::Closed(trouble, question, reason) => {
                     if let Some(forward) = forward {
                         forward.give_up().await;
                     }
@@ -138,7 +138,7 @@ impl Prover<'_> {
         route: &Route,
         question: &Question,
         rest: &[Route],
-    ) -> End {
+    ) -> RouteResult {
         // Ways before this one may have taken all the time.
         let deadline = self.deadline.max(Instant::now() + self.pace.settle);
         let mut pause = self.pace.pause / 16;
@@ -147,7 +147,7 @@ impl Prover<'_> {
         let mut refused: Option<Instant> = None;
         let longest = (deadline - Instant::now()).as_secs_f64().round();
         loop {
-            let (question, result) = say(candidate, question, self.pace).await;
+            let (question, result) = request(candidate, question, self.pace).await;
             let now = Instant::now();
             let mut lasts = |trouble: &Unreachable| match &same {
                 Some((before, since)) if trouble.is_like(before) => now - *since,
@@ -162,7 +162,7 @@ impl Prover<'_> {
                     let trouble = Unreachable::Wrong(answer.clone(), why);
                     let waited = lasts(&trouble) >= self.pace.read;
                     if waited || Instant::now() + pause >= deadline {
-                        return End::Answered(answer, question);
+                        return RouteResult::Answered(answer, question);
                     }
                     trouble
                 }
@@ -172,33 +172,33 @@ impl Prover<'_> {
                     {
                         trouble
                     }
-                    _ => return End::Answered(answer, question),
+                    _ => return RouteResult::Answered(answer, question),
                 },
                 Attempt::Unreachable(why) if !rest.is_empty() => {
-                    return End::NextWay(NoAnswer::Unreachable(why).to_string());
+                    return RouteResult::NextWay(NoAnswer::Unreachable(why).to_string());
                 }
                 Attempt::Unreachable(why) => Unreachable::None(NoAnswer::Unreachable(why)),
                 Attempt::Wrong(trouble) => {
                     if lasts(&trouble) >= self.pace.settle {
-                        return End::Failed(trouble, question, detour.tried());
+                        return RouteResult::Failed(trouble, question, detour.tried());
                     }
                     trouble
                 }
                 Attempt::NotYet(trouble) if self.has_no_pods(candidate).await => {
-                    return End::Failed(trouble, question, detour.tried());
+                    return RouteResult::Failed(trouble, question, detour.tried());
                 }
                 Attempt::NotYet(trouble) => {
                     if let Some(why) = self.is_closed(candidate, &trouble, &mut refused).await {
-                        return End::Closed(trouble, question, why);
+                        return RouteResult::Closed(trouble, question, why);
                     }
                     match Box::pin(detour.needed(&trouble)).await {
-                        Some(why) => return End::NextWay(why),
+                        Some(why) => return RouteResult::NextWay(why),
                         None => trouble,
                     }
                 }
             };
             if Instant::now() + pause >= deadline {
-                return End::Failed(trouble, question, detour.tried());
+                return RouteResult::Failed(trouble, question, detour.tried());
             }
             let mut why = format!("{} {}", question.url(), trouble.words());
             if self.may_still_start(candidate, &trouble) {
@@ -235,7 +235,7 @@ impl Prover<'_> {
         candidate: &Candidate,
         route: &Route,
         question: Question,
-        answer: Answer,
+        answer: HttpAnswer,
         forward: Option<Opened>,
     ) -> Result<VerifiedUrl, Finding> {
         let mut notes = Vec::new();
@@ -258,14 +258,14 @@ impl Prover<'_> {
             let forward = self.forward(candidate).await?;
             let local = candidate.forwarded(forward.address());
             match self.until(item, candidate, &Route::Forward, &local, &[]).await {
-                End::Answered(_, local) => verified.local = Some(local.url()),
-                End::NextWay(why) => tell(Code::NodeUnreachable, format!("{} {why}", local.url())),
-                End::Failed(trouble, local, _) => {
+                RouteResult::Answered(_, local) => verified.local = Some(local.url()),
+                RouteResult::NextWay(why) => tell(Code::NodeUnreachable, format!("{} {why}", local.url())),
+                RouteResult::Failed(trouble, local, _) => {
                     let reason = forward.trouble();
                     forward.give_up().await;
                     return Err(self.blame(candidate, &local, &trouble, reason, Vec::new()).await);
                 }
-                End::Closed(trouble, local, reason) => {
+                RouteResult::Closed(trouble, local, reason) => {
                     forward.give_up().await;
                     return Err(self.blame(candidate, &local, &trouble, Some(reason), Vec::new()).await);
                 }
@@ -278,7 +278,7 @@ impl Prover<'_> {
                 tell(Code::LocalPortTaken, format!("port {missed} is taken, so it is {port}"));
             }
             let held = verified.local.as_ref().unwrap_or(&verified.url);
-            forward.tell(self.run, (&candidate.service, candidate.port.number), held);
+            forward.report(self.run, (&candidate.service, candidate.port.number), held);
             let message = match forward.key() {
                 Some(_) => format!(
                     "{held} is a port-forward, which runs in the background until `todo down` or `todo forward --stop`"
@@ -341,7 +341,7 @@ impl Prover<'_> {
         let namespace = Namespace::parse(ingress::NAMESPACE).ok()?;
         let service = ObjectName::parse(ingress::CONTROLLER).ok()?;
         let port = Some(if tls { "https" } else { "http" });
-        let backends = backend::look(self.client, &namespace, &service, port).await.ok()?;
+        let backends = backend::inspect(self.client, &namespace, &service, port).await.ok()?;
         if backends.pods.is_empty() {
             return None;
         }
@@ -367,8 +367,8 @@ impl Prover<'_> {
         detours: Vec<String>,
     ) -> Finding {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace.as_str());
-        let pods = limit::read(pods.list(&ListParams::default().limit(500))).await;
-        let inputs = Inputs {
+        let pods = limit::with_timeout(pods.list(&ListParams::default().limit(500))).await;
+        let inputs = ServiceContext {
             backends: self.backends(candidate).await,
             pods: pods.map(|list| list.items).unwrap_or_default(),
             forward,
@@ -383,7 +383,7 @@ fn note(candidate: &Candidate, code: Code, message: String) -> Finding {
 }
 
 /// The host of an Ingress that leads nobody but us to the address that answered.
-async fn unknown(candidate: &Candidate, question: &Question) -> Option<Entry> {
+async fn unknown(candidate: &Candidate, question: &Question) -> Option<HostsEntry> {
     let host = candidate.ingress.as_ref()?.host.as_ref()?;
     if question.authority.split(':').next() != Some(host) {
         return None;
@@ -392,5 +392,5 @@ async fn unknown(candidate: &Candidate, question: &Question) -> Option<Entry> {
     let address: IpAddr = address.trim_matches(['[', ']']).parse().ok()?;
     let known = tokio::net::lookup_host((host.as_str(), 80)).await;
     let leads = known.is_ok_and(|mut known| known.any(|found| found.ip() == address));
-    Entry::new(address, host).filter(|_| !leads)
+    HostsEntry::new(address, host).filter(|_| !leads)
 }

@@ -27,7 +27,7 @@ impl Answer {
     }
 
     /// Writes it, and waits for what it holds; a hold that has ended by itself is a fault. Returns the exit code.
-    pub(super) async fn tell(self, run: &Run, mode: Mode, output: &Output) -> Result<u8> {
+    pub(super) async fn deliver(self, run: &Run, mode: Mode, output: &Output) -> Result<u8> {
         let code = self.exit_code();
         let result = match self {
             Answer::Exec(session) => {
@@ -90,7 +90,7 @@ impl Answer {
 /// Asks whether lines are to be written into the hosts file, and writes them.
 async fn write_hosts(run: &Run, unwritten: &flow::hosts::Unwritten, output: &Output) {
     let (question, asker) = (unwritten.question(run), output.clone());
-    let answer = tokio::task::spawn_blocking(move || asker.ask(&question));
+    let answer = tokio::task::spawn_blocking(move || asker.confirm(&question));
     let yes = tokio::select! {
         answer = answer => answer.unwrap_or(false),
         _ = run.cancel.stopped() => false,

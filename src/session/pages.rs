@@ -9,7 +9,7 @@ use crate::complete;
 use crate::event::Code;
 use crate::event::schema::EVENTS;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::help;
 use crate::manual;
@@ -55,8 +55,10 @@ fn no_page(topic: &str) -> Fault {
         cli.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
     let topics = help::TOPICS.iter().map(|(name, _)| *name);
     let known = commands.chain(topics).chain(Code::ALL.iter().map(|code| code.as_str()));
-    let fault = Code::ArgumentInvalid
-        .fault(Kind::Usage, format!("`{topic}` is neither a command, a topic nor the code of a finding"));
+    let fault = Code::ArgumentInvalid.fault(
+        FaultKind::Usage,
+        format!("`{topic}` is neither a command, a topic nor the code of a finding"),
+    );
     match nearest(topic, known) {
         Some(meant) => fault.hint(format!("did you mean `todo help {meant}`?")),
         None => fault.hint("`todo help` lists the commands; docs/findings.md lists the codes"),

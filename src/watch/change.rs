@@ -26,7 +26,7 @@ pub enum Content {
 
 /// How a path changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct PathChange {
     /// What was there.
     pub before: Option<Content>,
     /// What is there now.
@@ -35,13 +35,13 @@ pub struct Change {
 
 /// The paths that changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Changes(BTreeMap<PathBuf, Change>);
+pub struct Changes(BTreeMap<PathBuf, PathChange>);
 
 impl Changes {
     /// Adds a path of which `before` was known and which has `after` now.
     pub(super) fn add(&mut self, path: &Path, before: Option<Content>, after: Option<Content>) {
         if before != after {
-            self.0.insert(path.to_owned(), Change { before, after });
+            self.0.insert(path.to_owned(), PathChange { before, after });
         }
     }
 
@@ -65,7 +65,7 @@ impl Changes {
     }
 
     /// The paths and how each changed.
-    pub fn iter(&self) -> impl Iterator<Item = (&Path, &Change)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Path, &PathChange)> {
         self.0.iter().map(|(path, change)| (path.as_path(), change))
     }
 

@@ -37,12 +37,12 @@ pub(super) enum Work {
 /// The paths that events have named since they were last looked at.
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
-    state: Mutex<State>,
+    state: Mutex<DirtyState>,
     wake: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct DirtyState {
     paths: BTreeSet<PathBuf>,
     everything: bool,
     /// When the first and the last of the events came.
@@ -53,7 +53,7 @@ struct State {
     end: bool,
 }
 
-impl State {
+impl DirtyState {
     fn mark(&mut self) {
         let now = Instant::now();
         self.burst = Some((self.burst.map_or(now, |(first, _)| first), now));
@@ -79,7 +79,7 @@ impl State {
 }
 
 impl Dirty {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, DirtyState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -10,7 +10,7 @@ use crate::watch::root::Root;
 use crate::watch::root::Scope;
 use crate::watch::root::slashed;
 use crate::watch::stat::Stat;
-use read::Read;
+use read::ReadFile;
 use read::read;
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,13 +22,13 @@ use std::path::PathBuf;
 
 /// What is known of one path.
 #[derive(Debug, Clone)]
-struct Record {
+struct TreeRecord {
     content: Content,
     /// What the file system said of it when it was read; `None` if the file must be read again whatever it says.
     stat: Option<Stat>,
 }
 
-type Records = BTreeMap<PathBuf, Record>;
+type Records = BTreeMap<PathBuf, TreeRecord>;
 
 /// All watched files, as they were when they were last looked at.
 #[derive(Debug, Default)]
@@ -71,11 +71,11 @@ impl Tree {
     pub(super) fn replace(&mut self, roots: Vec<Root>, enter: &mut dyn FnMut(&Path)) -> Scanned {
         let before = std::mem::replace(&mut self.roots, roots);
         let known = std::mem::take(&mut self.records);
-        let mut look = Visit { known: &known, enter, found: Records::new(), unsettled: Vec::new() };
+        let mut scan = Visit { known: &known, enter, found: Records::new(), unsettled: Vec::new() };
         for root in &self.roots {
-            look.root(root, &root.path);
+            scan.root(root, &root.path);
         }
-        let Visit { found, unsettled, .. } = look;
+        let Visit { found, unsettled, .. } = scan;
         let mut looked = Scanned { changes: Changes::default(), unsettled };
         compare(&known, &found, |path| before.iter().any(|root| covers(root, path)), &mut looked.changes);
         self.records = found;
@@ -197,7 +197,7 @@ impl Visit<'_> {
             return self.add(path, known, Some(stat));
         }
         match read(path) {
-            Ok(Read { content, stat, settled }) => {
+            Ok(ReadFile { content, stat, settled }) => {
                 if !settled {
                     self.unsettled.push(path.to_owned());
                 }
@@ -215,6 +215,6 @@ impl Visit<'_> {
     }
 
     fn add(&mut self, path: &Path, content: Content, stat: Option<Stat>) {
-        self.found.entry(path.to_owned()).or_insert(Record { content, stat });
+        self.found.entry(path.to_owned()).or_insert(TreeRecord { content, stat });
     }
 }

@@ -41,10 +41,10 @@ pub(super) fn work(dirty: &Arc<Dirty>, send: &mpsc::UnboundedSender<Changes>) {
                 let _ = answer.send(snapshot);
                 continue;
             }
-            Work::Paths(paths) => worker.look(paths),
+            Work::Paths(paths) => worker.scan(paths),
             Work::Everything => {
                 let roots = worker.tree.roots().iter().map(|root| root.path.clone()).collect();
-                worker.look(roots)
+                worker.scan(roots)
             }
             Work::Timeout => worker.poll(),
         };
@@ -76,7 +76,7 @@ impl Worker {
         (looked.changes, Snapshot { files: self.tree.files(), findings })
     }
 
-    fn look(&mut self, paths: BTreeSet<PathBuf>) -> Changes {
+    fn scan(&mut self, paths: BTreeSet<PathBuf>) -> Changes {
         self.watcher.above(self.tree.roots());
         let mut changes = self.look_once(paths);
         let emptied: BTreeSet<PathBuf> = changes.emptied().map(ToOwned::to_owned).collect();
@@ -105,7 +105,7 @@ impl Worker {
 
     fn poll(&mut self) -> Changes {
         let began = Instant::now();
-        let changes = self.look(self.polled.paths());
+        let changes = self.scan(self.polled.paths());
         self.polled.took(began.elapsed());
         changes
     }

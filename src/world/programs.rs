@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 /// Where a program is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum ProgramPath {
     /// Wherever the PATH says.
     Path,
     /// Here, and played.
@@ -57,7 +57,7 @@ pub struct Playing {
 /// Who plays programs.
 pub trait Programs: Debug + Send + Sync {
     /// Where the program of that name is.
-    fn find(&self, name: &str) -> Place;
+    fn find(&self, name: &str) -> ProgramPath;
 
     /// Begins to play a program, if it is one of those that are played.
     fn play(&self, called: &Called) -> Option<Playing>;

@@ -1,10 +1,10 @@
 //! What is done on a machine: some runs to which nothing happens, and one more that is tried with everything that can go
 //! wrong.
 
-use super::chance::Chance;
 use super::harness::Harness;
 use super::project;
 use super::project::Made;
+use super::random::Rng;
 use super::report::Report;
 use serde_json::Value;
 use simulator::scenario::Party;
@@ -90,7 +90,7 @@ impl fmt::Display for Course {
 
 /// The project of a seed, written into `folder`.
 pub(crate) fn project(folder: &Path, seed: u64) -> (Arc<Project>, Made) {
-    let made = project::make(folder, &mut Chance::new(seed));
+    let made = project::make(folder, &mut Rng::new(seed));
     (read(folder), made)
 }
 
@@ -116,7 +116,7 @@ pub(crate) struct Calm {
 }
 
 impl Calm {
-    pub(crate) async fn of(folder: &Path, seed: u64, course: Course) -> Result<Calm, String> {
+    pub(crate) async fn run(folder: &Path, seed: u64, course: Course) -> Result<Calm, String> {
         let (project, made) = project(folder, seed);
         let mut harness = Harness::new(&project, &made, seed, LIMIT).await;
         course.lead(&mut harness, folder).await?;

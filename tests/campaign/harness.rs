@@ -21,7 +21,7 @@ use todo::event::Event;
 use todo::event::EventKind;
 use todo::event::Sink;
 use todo::fault::Fault;
-use todo::fault::Kind;
+use todo::fault::FaultKind;
 use todo::flow;
 use todo::flow::Answer;
 use todo::project::Project;
@@ -123,7 +123,7 @@ impl<'a> Harness<'a> {
         let (run, asker, mut heard) = self.begin(die_after);
         let before = tokio::time::Instant::now();
         let cli::Command::Watch(flags) = command("watch") else { panic!("`watch` is a command") };
-        let again = || check::read(&self.project.file);
+        let again = || check::load_checked(&self.project.file);
         let work = async {
             let mut watch = Box::pin(flow::watch::watch(&run, Arc::clone(self.project), &flags, &again));
             tokio::select! {
@@ -133,7 +133,7 @@ impl<'a> Harness<'a> {
                     return None;
                 }
             }
-            asker.ask(Kind::Interrupted);
+            asker.cancel(FaultKind::Interrupted);
             Some(watch.await)
         };
         let ended = self.until(work, &command("up")).await;

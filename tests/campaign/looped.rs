@@ -1,7 +1,6 @@
-//! The loop: a project whose files are edited by chance under `todo watch`, while things go wrong, and until it is stopped
+//! The loop: a project whose files are edited at random under `todo watch`, while things go wrong, and until it is stopped
 //! or killed. An `up` to which nothing happens then ends as one of the edited tree does on a machine of its own.
 
-use super::chance::Chance;
 use super::course::read;
 use super::faults;
 use super::harness::Ended;
@@ -10,6 +9,7 @@ use super::harness::Heard;
 use super::normal;
 use super::order::BACK_OFF;
 use super::project::Made;
+use super::random::Rng;
 use super::report::Report;
 use super::trial::LIMIT;
 use serde_json::Value;
@@ -65,8 +65,8 @@ pub(crate) struct Looped {
 /// # Errors
 /// What is wrong, with the scenario.
 pub(crate) async fn looped(folder: &Path, seed: u64) -> Result<Looped, String> {
-    let mut chance = Chance::new(seed);
-    let edits = Edits { folder: folder.to_owned(), chance: Chance::new(chance.next()) };
+    let mut chance = Rng::new(seed);
+    let edits = Edits { folder: folder.to_owned(), chance: Rng::new(chance.next()) };
     let made = Made { namespace: "shop" };
     let harness = async |project| {
         let mut harness = Harness::new(project, &made, seed, LIMIT).await;
@@ -96,7 +96,7 @@ pub(crate) async fn looped(folder: &Path, seed: u64) -> Result<Looped, String> {
     let text = faults::scenario(&mut chance, effects);
     let explain = |why: String| format!("{why}\nthe scenario:\n{text}");
     let scenario =
-        scenario::read(Path::new("loop.toml"), &text).map_err(|mistakes| format!("{mistakes:?}\n{text}"))?;
+        scenario::parse(Path::new("loop.toml"), &text).map_err(|mistakes| format!("{mistakes:?}\n{text}"))?;
     let die = chance.one_in(2).then(|| 1 + chance.below(effects));
     edits.first();
     let mut rough = harness(&project).await?;
@@ -148,11 +148,11 @@ fn forget(value: &mut Value) {
     }
 }
 
-/// Edits by chance.
+/// Edits at random.
 #[derive(Clone)]
 struct Edits {
     folder: PathBuf,
-    chance: Chance,
+    chance: Rng,
 }
 
 impl Edits {

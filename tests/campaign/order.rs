@@ -1,7 +1,7 @@
 //! Trials in order: each call of an undisturbed run with each way in which it can go wrong, each effect with a kill and
 //! with each thing that can happen meanwhile, each container with each trouble.
 //!
-//! Not by chance: what is tried follows from the record of the undisturbed run, so a new call is tried from its first day.
+//! Not at random: what is tried follows from the record of the undisturbed run, so a new call is tried from its first day.
 
 use super::course;
 use super::course::Calm;
@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::time::Duration;
-use todo::fault::Kind;
+use todo::fault::FaultKind;
 use todo::rehearsal::scenario;
 
 /// The longest that a kubelet waits before it starts a container again, and some more.
@@ -217,7 +217,7 @@ impl fmt::Display for Order {
 /// Whether a run that did not end well says that it is for the node.
 fn is_named(ended: &Ended) -> Result<(), String> {
     match ended {
-        Ended::Badly(fault) if fault.kind != Kind::Minikube => Err(fault.causes().join(": ")),
+        Ended::Badly(fault) if fault.kind != FaultKind::Minikube => Err(fault.causes().join(": ")),
         _ => Ok(()),
     }
 }
@@ -243,7 +243,7 @@ impl Order {
         let Order { seed, course, blow, calm } = self;
         let (project, made) = course::project(folder, *seed);
         let scenario =
-            scenario::read(Path::new("order.toml"), text).map_err(|mistakes| format!("{mistakes:?}"))?;
+            scenario::parse(Path::new("order.toml"), text).map_err(|mistakes| format!("{mistakes:?}"))?;
         let mut harness = Harness::new(&project, &made, *seed, course::LIMIT).await;
         course.lead(&mut harness, folder).await?;
         harness.host.disturb(scenario);

@@ -1,7 +1,7 @@
-//! A project by chance: images, some of which start from another, workloads of several kinds, settings, a secret, a volume,
+//! A project at random: images, some of which start from another, workloads of several kinds, settings, a secret, a volume,
 //! and what people open.
 
-use super::chance::Chance;
+use super::random::Rng;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -14,8 +14,8 @@ pub(crate) struct Made {
 }
 
 /// Writes a project into `folder`.
-pub(crate) fn make(folder: &Path, chance: &mut Chance) -> Made {
-    let namespace = *chance.of(&["shop", "default"]);
+pub(crate) fn make(folder: &Path, chance: &mut Rng) -> Made {
+    let namespace = *chance.pick(&["shop", "default"]);
     let mut toml =
         format!("name = \"shop\"\nnamespace = \"{namespace}\"\n[minikube]\nprofile = \"minikube\"\n");
     let mut manifests = String::new();
@@ -25,7 +25,7 @@ pub(crate) fn make(folder: &Path, chance: &mut Chance) -> Made {
         let mut dockerfile = if number > 0 && chance.one_in(3) {
             format!("FROM image-{}\n", number - 1)
         } else {
-            format!("FROM {}\n", chance.of(&["debian:12", "python:3.12-slim", "node:22-alpine"]))
+            format!("FROM {}\n", chance.pick(&["debian:12", "python:3.12-slim", "node:22-alpine"]))
         };
         for step in 0..chance.below(4) {
             let _ = writeln!(dockerfile, "RUN make step-{step}");
@@ -92,7 +92,7 @@ pub(crate) fn revise(folder: &Path, number: u32) {
     write(folder, "image-0/src/0.txt", &format!("revision {number}"));
 }
 
-fn config(manifests: &mut String, chance: &mut Chance) {
+fn config(manifests: &mut String, chance: &mut Rng) {
     for number in 0..chance.below(3) {
         let _ = write!(
             manifests,
@@ -102,7 +102,7 @@ fn config(manifests: &mut String, chance: &mut Chance) {
     }
 }
 
-fn workload(manifests: &mut String, number: u64, images: u64, chance: &mut Chance) {
+fn workload(manifests: &mut String, number: u64, images: u64, chance: &mut Rng) {
     let image = format!("image-{}", chance.below(images));
     let name = format!("work-{number}");
     match chance.below(5) {

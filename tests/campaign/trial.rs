@@ -1,7 +1,6 @@
 //! One trial: a project, an undisturbed `up`, and another on a machine of its own on which things go wrong; then an `up` to
 //! which nothing happens has to end as the first one did.
 
-use super::chance::Chance;
 use super::course;
 use super::course::Calm;
 use super::faults;
@@ -14,6 +13,7 @@ use super::order;
 use super::order::BACK_OFF;
 use super::order::Order;
 use super::project;
+use super::random::Rng;
 use super::report::Report;
 use simulator::scenario::Scenario;
 use std::fmt;
@@ -28,7 +28,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(90 * 60);
 /// What is tried. Its name is all that it takes to try it again.
 #[derive(Clone)]
 pub(crate) enum Trial {
-    /// Everything by chance, under a seed.
+    /// Everything at random, under a seed.
     Chance(u64),
     /// One thing to one run.
     Order(Order),
@@ -55,7 +55,7 @@ fn apart<T>(work: impl AsyncFnOnce(&Path) -> T) -> T {
 
 /// The course of a project to which nothing happens.
 pub(crate) fn calm(seed: u64, course: course::Course) -> Arc<Calm> {
-    let calm = apart(async |folder| Calm::of(folder, seed, course).await);
+    let calm = apart(async |folder| Calm::run(folder, seed, course).await);
     Arc::new(calm.unwrap_or_else(|why| panic!("{seed}/{course}: {why}")))
 }
 
@@ -69,7 +69,7 @@ impl Trial {
         Trial::Order(Order { seed, course, blow, calm: calm(seed, course) })
     }
 
-    /// What goes wrong in it, where that is not by chance: the text of a scenario.
+    /// What goes wrong in it, where that is not at random: the text of a scenario.
     pub(crate) fn scenario(&self) -> String {
         match self {
             Trial::Chance(_) => String::new(),
@@ -95,7 +95,7 @@ impl Trial {
 /// What is wrong, with the number of the rollout.
 pub(crate) fn rollouts(seed: u64, count: u32) -> Result<Report, String> {
     apart(async |folder| {
-        let made = project::make(folder, &mut Chance::new(seed));
+        let made = project::make(folder, &mut Rng::new(seed));
         project::leave_one_replica(folder);
         let project = course::read(folder);
         let mut harness = Harness::new(&project, &made, seed, LIMIT).await;
@@ -117,7 +117,7 @@ pub(crate) fn looped(seed: u64) -> Result<Looped, String> {
 }
 
 async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
-    let mut chance = Chance::new(seed);
+    let mut chance = Rng::new(seed);
     let made = project::make(folder, &mut chance);
     let project = course::read(folder);
 
@@ -143,11 +143,11 @@ async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
 
     let text = faults::scenario(&mut chance, effects);
     let explain = |why: String| format!("{why}\nthe scenario:\n{text}");
-    let scenario =
-        scenario::read(Path::new("trial.toml"), &text).map_err(|mistakes| format!("{mistakes:?}\n{text}"))?;
+    let scenario = scenario::parse(Path::new("trial.toml"), &text)
+        .map_err(|mistakes| format!("{mistakes:?}\n{text}"))?;
     let mut rough = Harness::new(&project, &made, seed, LIMIT).await;
     if edited {
-        project::make(folder, &mut Chance::new(seed));
+        project::make(folder, &mut Rng::new(seed));
         rough.well("up").await?;
         project::edit(folder);
     }
@@ -155,7 +155,7 @@ async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
     let mut taken_down = false;
     for _ in 0..=chance.below(3) {
         let die = chance.one_in(2).then(|| 1 + chance.below(effects));
-        let line = *chance.of(&["up", "up", "up", "down"]);
+        let line = *chance.pick(&["up", "up", "up", "down"]);
         taken_down |= line == "down";
         if let Ended::Hung = rough.run(line, die).await {
             return Err(explain(format!("a disturbed `{line}` hangs\n{}", rough.end_of_story())));

@@ -10,7 +10,7 @@ use crate::cluster::harness::set;
 use crate::cluster::shared::config;
 use crate::cluster::shared::object;
 use serde_json::json;
-use simulator::request::Answer;
+use simulator::request::ApiResponse;
 use simulator::request::failure;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use todo::cluster::Action;
 use todo::cluster::ApplyOptions;
 use todo::cluster::compare;
 use todo::cluster::read_inventory;
-use todo::fault::Kind;
+use todo::fault::FaultKind;
 use todo::manifest::Object;
 use tokio::sync::Notify;
 
@@ -108,7 +108,7 @@ async fn interrupt(harness: &Harness, objects: &[Object], cut: usize) -> bool {
     harness.api.answer_with(move |ask| {
         if ask.writes() && counter.fetch_add(1, Ordering::SeqCst) >= cut {
             killer.notify_one();
-            return Some(Answer::Hangup);
+            return Some(ApiResponse::Hangup);
         }
         None
     });
@@ -165,11 +165,11 @@ async fn every_refusal_of_a_set_comes_at_once_with_its_place() {
         (ask.method == "PATCH" && bad).then(|| {
             let causes =
                 json!([{"reason": "FieldValueInvalid", "field": "data.a", "message": "Invalid value: no"}]);
-            Answer::Json(422, failure(422, "Invalid", "is invalid", &causes))
+            ApiResponse::Json(422, failure(422, "Invalid", "is invalid", &causes))
         })
     });
     let fault = harness.try_up(&set(), ApplyOptions::default()).await.unwrap_err();
-    assert_eq!((fault.kind, fault.findings.len()), (Kind::Apply, 2));
+    assert_eq!((fault.kind, fault.findings.len()), (FaultKind::Apply, 2));
     assert!(fault.findings.iter().all(|f| f.place.is_some() && f.help.is_some()));
     assert_eq!(harness.labelled(), BTreeSet::new());
 }
@@ -186,7 +186,7 @@ async fn a_controllers_field_stops_the_run_a_persons_is_taken_over() {
             content: "application/merge-patch+json".into(),
             body: json!({"data": {"a": manager}}),
         };
-        assert!(matches!(harness.api.answer(&ask), Answer::Json(200, _)));
+        assert!(matches!(harness.api.handle(&ask), ApiResponse::Json(200, _)));
     };
     edit("kubectl-edit");
     assert_eq!(harness.up(&set()).await, ["Changed ConfigMap/settings"]);
@@ -212,7 +212,7 @@ async fn an_autoscalers_replicas_are_its_own() {
         content: "application/merge-patch+json".into(),
         body: json!({"spec": {"replicas": 7}}),
     };
-    assert!(matches!(harness.api.answer(&scale), Answer::Json(200, _)));
+    assert!(matches!(harness.api.handle(&scale), ApiResponse::Json(200, _)));
     assert_eq!(harness.up(&objects).await, Vec::<String>::new());
     assert_eq!(harness.api.get(DEPLOYMENTS, "shop", "web").unwrap()["spec"]["replicas"], 7);
     let _ = harness.asked();
@@ -247,7 +247,7 @@ async fn a_job_is_made_again_and_a_deployment_only_on_request() {
             && live.is_some_and(|live| live.pointer(image) != ask.body.pointer(image));
         differs.then(|| {
             let causes = json!([{"reason": "FieldValueInvalid", "field": "spec.template", "message": "Invalid value: {}: field is immutable"}]);
-            Answer::Json(422, failure(422, "Invalid", "is invalid", &causes))
+            ApiResponse::Json(422, failure(422, "Invalid", "is invalid", &causes))
         })
     });
     assert_eq!(harness.up(&[job("2"), deployment(1)]).await, ["Recreated Job/migrate"]);

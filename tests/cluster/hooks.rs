@@ -13,11 +13,11 @@ use todo::cluster::Limits;
 use todo::cluster::Target;
 use todo::cluster::hook;
 use todo::cluster::release;
-use todo::cluster::release::Deployed;
+use todo::cluster::release::ReleaseEntry;
 use todo::event::Place;
 use todo::event::Sink;
 use todo::fault::Fault;
-use todo::fault::Kind;
+use todo::fault::FaultKind;
 use todo::manifest::Object;
 use todo::manifest::hook::Hook;
 use todo::manifest::hook::Moment;
@@ -143,7 +143,7 @@ async fn a_hook_is_made_anew_each_time_and_goes_when_it_says_so() {
 async fn a_hook_that_fails_ends_the_run_and_the_next_one_does_not_start() {
     let harness = Harness::new().await;
     let fault = harness.hooks(&[hook("Job", "bad", ""), hook("Job", "never", "")]).await.unwrap_err();
-    assert_eq!(fault.kind, Kind::Rollout);
+    assert_eq!(fault.kind, FaultKind::Rollout);
     assert_eq!(
         fault.causes()[0],
         "the pre-install hook `Job/bad` of the release `web` failed, and nothing of the release was applied"
@@ -160,7 +160,7 @@ async fn somebody_elses_object_of_that_name_is_left_alone_unless_the_policy_says
     let harness = Harness::new().await;
     let theirs = harness.api.put(JOBS, json!({"metadata": {"name": "migrate", "namespace": "shop"}}));
     let fault = harness.hooks(&[hook("Job", "migrate", "hook-succeeded")]).await.unwrap_err();
-    assert_eq!(fault.kind, Kind::Apply);
+    assert_eq!(fault.kind, FaultKind::Apply);
     assert_eq!(harness.uid(JOBS, "migrate").as_deref(), theirs["metadata"]["uid"].as_str());
     harness.hooks(&[hook("Job", "migrate", "before-hook-creation")]).await.unwrap();
     assert_ne!(harness.uid(JOBS, "migrate").as_deref(), theirs["metadata"]["uid"].as_str());
@@ -169,12 +169,12 @@ async fn somebody_elses_object_of_that_name_is_left_alone_unless_the_policy_says
 #[tokio::test]
 async fn the_record_of_releases_is_written_read_and_removed() {
     let harness = Harness::new().await;
-    let mut record = release::read(&harness.run, &harness.target).await.unwrap();
+    let mut record = release::load(&harness.run, &harness.target).await.unwrap();
     assert!(record.releases.is_empty());
-    let deployed = Deployed { name: "web".to_owned(), installed: true, ..Deployed::default() };
+    let deployed = ReleaseEntry { name: "web".to_owned(), installed: true, ..ReleaseEntry::default() };
     record.releases.insert("shop/web".to_owned(), deployed);
     release::write(&harness.run, &harness.target, &record).await.unwrap();
-    assert_eq!(release::read(&harness.run, &harness.target).await.unwrap(), record);
+    assert_eq!(release::load(&harness.run, &harness.target).await.unwrap(), record);
     record.releases.clear();
     release::write(&harness.run, &harness.target, &record).await.unwrap();
     assert_eq!(harness.uid("api/v1/secrets", "todo.shop.releases"), None);

@@ -20,7 +20,7 @@ use todo::cluster::revision::earlier;
 use todo::cluster::revision::history;
 use todo::cluster::rollout;
 use todo::event::EventKind;
-use todo::fault::Kind;
+use todo::fault::FaultKind;
 use todo::manifest::Object;
 
 const PURGE: RemoveOptions = RemoveOptions { purge: true, adopt: false };
@@ -111,7 +111,7 @@ async fn a_lock_is_renewed_and_a_run_that_has_lost_it_stops() {
     };
     let (ended, ()) = tokio::join!(scope(run, target, work), taken_away);
     let fault = ended.unwrap_err();
-    assert_eq!(fault.kind, Kind::Locked);
+    assert_eq!(fault.kind, FaultKind::Locked);
     remove(&lab.run, &lab.target, &PURGE).await.unwrap();
 }
 

@@ -11,7 +11,7 @@ use todo::cluster::Action;
 use todo::cluster::ApplyOptions;
 use todo::cluster::Limits;
 use todo::cluster::compare;
-use todo::fault::Kind;
+use todo::fault::FaultKind;
 use todo::manifest::Object;
 use tokio::time::Instant;
 
@@ -142,7 +142,7 @@ async fn a_kind_that_nobody_brings_is_told_at_once_or_when_the_operator_is_up_wi
     let [deployment, role] = operator();
     let began = Instant::now();
     let fault = harness.try_up(&[mouse(), deployment, role], ApplyOptions::default()).await.unwrap_err();
-    assert_eq!(fault.kind, Kind::Apply);
+    assert_eq!(fault.kind, FaultKind::Apply);
     assert!(fault.findings[0].message.contains("every workload of the project is healthy"), "{fault:?}");
     assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
 }

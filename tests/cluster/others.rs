@@ -9,7 +9,7 @@ use crate::cluster::shared::config;
 use crate::cluster::shared::object;
 use serde_json::Value;
 use serde_json::json;
-use simulator::request::Answer;
+use simulator::request::ApiResponse;
 use simulator::request::failure;
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicUsize;
@@ -21,7 +21,7 @@ use todo::cluster::read_inventory;
 use todo::cluster::remove;
 use todo::cluster::remove_keeping_namespaces;
 use todo::cluster::restart;
-use todo::fault::Kind;
+use todo::fault::FaultKind;
 use todo::manifest::Object;
 
 #[tokio::test]
@@ -167,7 +167,7 @@ async fn a_restart_is_one_annotation_that_the_next_run_leaves_alone() {
         !harness.asked().iter().any(|asked| asked == "PATCH /apis/apps/v1/namespaces/shop/deployments/web")
     );
     let fault = restart(&harness.run, &harness.target, &["wbe".to_owned()]).await.unwrap_err();
-    assert_eq!((fault.kind, fault.hints[0].as_str()), (Kind::Usage, "did you mean `web`?"));
+    assert_eq!((fault.kind, fault.hints[0].as_str()), (FaultKind::Usage, "did you mean `web`?"));
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn an_api_server_that_stumbles_is_asked_again_and_that_is_told() {
     harness.api.answer_with(move |ask| {
         let first = ask.path.ends_with("/web") && stumbles.fetch_add(1, Ordering::SeqCst) < 2;
         first.then(|| {
-            Answer::Json(503, failure(503, "ServiceUnavailable", "apiserver is starting", &Value::Null))
+            ApiResponse::Json(503, failure(503, "ServiceUnavailable", "apiserver is starting", &Value::Null))
         })
     });
     assert_eq!(harness.up(&[deployment(1)]).await, ["Created Deployment/web"]);

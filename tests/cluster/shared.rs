@@ -7,8 +7,8 @@ use todo::cluster::Applied;
 use todo::cluster::ApplyOptions;
 use todo::cluster::Target;
 use todo::cluster::apply;
+use todo::cluster::finalize;
 use todo::cluster::lock::scope;
-use todo::cluster::settle;
 use todo::event::Outcome;
 use todo::event::Place;
 use todo::fault::Fault;
@@ -43,7 +43,7 @@ pub(crate) async fn ended(run: &Run, target: &Target, applied: Applied) -> Resul
         .filter(|o| o.outcome != Outcome::Unchanged)
         .map(|o| format!("{:?} {}", o.outcome, o.id))
         .collect();
-    let settled = settle(run, target, applied).await?;
+    let settled = finalize(run, target, applied).await?;
     said.extend(settled.pruned.iter().map(|id| format!("Pruned {id}")));
     said.extend(settled.kept.iter().map(|(id, _)| format!("Kept {id}")));
     Ok(said)

@@ -6,7 +6,7 @@ use crate::cluster::harness::Harness;
 use crate::cluster::shared::config;
 use crate::cluster::shared::object;
 use serde_json::json;
-use simulator::request::Answer;
+use simulator::request::ApiResponse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -76,9 +76,9 @@ async fn dies(harness: &Harness, objects: &[Object], cut: usize, done: bool) -> 
         if number == cut {
             killer.notify_one();
             // What is done, is done now; nobody hears of it.
-            return Some(if done { Answer::Cut } else { Answer::Hangup });
+            return Some(if done { ApiResponse::Cut } else { ApiResponse::Hangup });
         }
-        (number > cut).then_some(Answer::Hangup)
+        (number > cut).then_some(ApiResponse::Hangup)
     });
     let died = tokio::select! {
         biased;

@@ -10,7 +10,7 @@ use crate::cluster::shared::object;
 use serde_json::Value;
 use serde_json::json;
 use simulator::api::Api;
-use simulator::request::Answer;
+use simulator::request::ApiResponse;
 use simulator::request::Ask;
 use simulator::request::failure;
 use simulator::serve::Server;
@@ -22,7 +22,7 @@ use todo::cluster::Action;
 use todo::cluster::ApplyOptions;
 use todo::cluster::RemoveOptions;
 use todo::cluster::compare;
-use todo::fault::Kind;
+use todo::fault::FaultKind;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -33,7 +33,7 @@ fn first(
     api: &Api,
     times: usize,
     which: impl Fn(&Ask) -> bool + Send + Sync + 'static,
-    answer: impl Fn() -> Answer + Send + Sync + 'static,
+    answer: impl Fn() -> ApiResponse + Send + Sync + 'static,
 ) {
     let count = AtomicUsize::new(0);
     api.answer_with(move |ask| (which(ask) && count.fetch_add(1, Ordering::SeqCst) < times).then(&answer));
@@ -43,9 +43,9 @@ fn writes_web(ask: &Ask) -> bool {
     ask.method == "PATCH" && ask.writes() && ask.path.ends_with("/web")
 }
 
-fn refused(code: u16, message: &str) -> Answer {
+fn refused(code: u16, message: &str) -> ApiResponse {
     let reason = if code == 409 { "Conflict" } else { "InternalError" };
-    Answer::Json(code, failure(code, reason, message, &Value::Null))
+    ApiResponse::Json(code, failure(code, reason, message, &Value::Null))
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_server_that_restarts_while_it_is_written_to_is_waited_for() {
     first(&api, 1, writes_web, move || {
         tell.notify_one();
         // Nobody hears this: the server is gone before.
-        Answer::Slow(Duration::from_secs(3600))
+        ApiResponse::Slow(Duration::from_secs(3600))
     });
     let restart = {
         let (api, down) = (api.clone(), Arc::clone(&down));
@@ -90,7 +90,7 @@ async fn a_server_that_restarts_while_it_is_written_to_is_waited_for() {
 async fn a_server_that_says_when_to_come_back_is_not_asked_before() {
     let mut harness = Harness::without_sockets().await;
     harness.up(&[config("a", json!({}))]).await;
-    first(&harness.api, 2, writes_web, || Answer::Later(7));
+    first(&harness.api, 2, writes_web, || ApiResponse::Later(7));
     let began = Instant::now();
     assert_eq!(harness.up(&[config("a", json!({})), deployment(1)]).await, ["Created Deployment/web"]);
     assert!((14..20).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
@@ -109,7 +109,7 @@ async fn an_answer_that_breaks_off_is_asked_for_again_and_nothing_is_done_twice(
         |ask: &Ask| ask.method == "PUT" && ask.path.ends_with("/secrets/todo.shop"),
     ] {
         let mut harness = Harness::new().await;
-        first(&harness.api, 1, which, || Answer::Cut);
+        first(&harness.api, 1, which, || ApiResponse::Cut);
         assert_eq!(harness.up(&set()).await.len(), 5);
         assert!(harness.waited_for("trying again"));
         let before = harness.api.all();
@@ -122,9 +122,9 @@ async fn an_answer_that_breaks_off_is_asked_for_again_and_nothing_is_done_twice(
 #[tokio::test(start_paused = true)]
 async fn a_slow_webhook_is_given_its_time_and_one_that_never_ends_is_given_up() {
     let harness = Harness::without_sockets().await;
-    first(&harness.api, 1, writes_web, || Answer::Slow(Duration::from_secs(40)));
+    first(&harness.api, 1, writes_web, || ApiResponse::Slow(Duration::from_secs(40)));
     assert_eq!(harness.up(&[deployment(1)]).await, ["Created Deployment/web"]);
-    first(&harness.api, usize::MAX, writes_web, || Answer::Slow(Duration::from_secs(3600)));
+    first(&harness.api, usize::MAX, writes_web, || ApiResponse::Slow(Duration::from_secs(3600)));
     let fault = harness.try_up(&[deployment(2)], ApplyOptions::default()).await.unwrap_err();
     assert!(fault.findings[0].message.contains("timed out after 65 s"), "{fault:?}");
 }
@@ -190,14 +190,14 @@ async fn a_run_whose_lock_is_taken_away_stops_and_leaves_the_lock_alone() {
         let mut lease = api.get(LEASES, "shop", "todo.shop").unwrap();
         lease["spec"]["holderIdentity"] = json!("alex@laptop, process 7 #1");
         api.put(LEASES, lease);
-        Some(Answer::Slow(Duration::from_secs(60)))
+        Some(ApiResponse::Slow(Duration::from_secs(60)))
     });
     let late = object(
         json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "late"}, "spec": {}}),
     );
     let objects = [config("a", json!({})), deployment(1), late];
     let fault = harness.try_up(&objects, ApplyOptions::default()).await.unwrap_err();
-    assert_eq!(fault.kind, Kind::Locked, "{fault:?}");
+    assert_eq!(fault.kind, FaultKind::Locked, "{fault:?}");
     assert!(harness.api.get("apis/networking.k8s.io/v1/ingresses", "shop", "late").is_none());
     let lease = harness.api.get(LEASES, "shop", "todo.shop").unwrap();
     assert_eq!(lease["spec"]["holderIdentity"], "alex@laptop, process 7 #1");
@@ -207,7 +207,7 @@ async fn a_run_whose_lock_is_taken_away_stops_and_leaves_the_lock_alone() {
 async fn a_lock_is_renewed_for_as_long_as_the_run_takes() {
     let harness = Harness::without_sockets().await;
     harness.up(&[config("a", json!({}))]).await;
-    first(&harness.api, 1, writes_web, || Answer::Slow(Duration::from_secs(60)));
+    first(&harness.api, 1, writes_web, || ApiResponse::Slow(Duration::from_secs(60)));
     let _ = harness.asked();
     harness.up(&[config("a", json!({})), deployment(1)]).await;
     let renewals =
@@ -234,7 +234,7 @@ async fn a_namespace_that_is_there_after_all_is_not_marked_as_ours() {
     harness.api.put("api/v1/namespaces", json!({"metadata": {"name": "shop"}}));
     let asks = |ask: &Ask| ask.method == "GET" && ask.path == "/api/v1/namespaces/shop";
     let absent =
-        || Answer::Json(404, failure(404, "NotFound", "namespaces \"shop\" not found", &Value::Null));
+        || ApiResponse::Json(404, failure(404, "NotFound", "namespaces \"shop\" not found", &Value::Null));
     first(&harness.api, 1, asks, absent);
     assert_eq!(harness.up(&[config("a", json!({}))]).await, ["Created ConfigMap/a"]);
     let namespace = harness.api.get("api/v1/namespaces", "", "shop").unwrap();

@@ -131,7 +131,7 @@ fn usable(name: &str, folder: &Path, text: &str, got: &BTreeMap<String, String>)
         objects.extend(more);
         found.extend(wrong);
     }
-    found.extend(lint::lint(&objects, &lint::Facts::from_project(&project, |_| Vec::new())));
+    found.extend(lint::lint(&objects, &lint::LintFacts::from_project(&project, |_| Vec::new())));
     found.retain(|finding| finding.severity != Severity::Note);
     assert!(found.is_empty(), "{name}: {found:#?}");
 }

@@ -30,7 +30,7 @@ const EXAMPLES: [Example; 5] = [
 #[test]
 #[ignore = "needs minikube"]
 fn each_example_comes_up_stays_and_goes_with_and_without_its_deploy_toml() {
-    let harness = Harness::of("todo-ex", &["docker", "examples"]);
+    let harness = Harness::create("todo-ex", &["docker", "examples"]);
     for example in &EXAMPLES {
         println!("── {}", example.folder);
         let (project, namespace) = (format!("examples/{}", example.folder), example.namespace.to_owned());

@@ -52,7 +52,7 @@ async fn real(profile: &str) -> Facts {
     let config = Config::from_kubeconfig(&options).await.unwrap();
     let server = connected(config);
     acts::forget(&server).await;
-    let facts = Box::pin(record(&server, &Reader::of(profile))).await;
+    let facts = Box::pin(record(&server, &Reader::new(profile))).await;
     acts::forget(&server).await;
     facts
 }
@@ -61,7 +61,7 @@ async fn rehearsed() -> Facts {
     let harness = Harness::new().await;
     let file = Kubeconfig::from_yaml(&kubeconfig("mini", harness.address)).unwrap();
     let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
-    Box::pin(record(&connected(config), &Reader::of("mini"))).await
+    Box::pin(record(&connected(config), &Reader::new("mini"))).await
 }
 
 fn connected(mut config: Config) -> Client {

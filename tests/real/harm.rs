@@ -31,7 +31,7 @@ fn a_container_that_crashes_again_and_again_is_green_at_no_moment() {
     let manifest = harness.path("manifests/90-crash.yaml");
     std::fs::write(&manifest, CRASHES).unwrap();
     harness.todo(&["up"]).failed_with(50, &["Deployment/crash", "code 3", "no database"]);
-    // The moments in which it runs are hit by chance: it is looked at more often than it is started.
+    // The moments in which it runs are hit at random: it is looked at more often than it is started.
     for pause in [0, 1, 5, 9, 13, 20] {
         std::thread::sleep(Duration::from_secs(pause));
         assert_eq!(harness.todo(&["status"]).code, Some(4));

@@ -34,11 +34,11 @@ pub(crate) struct RunOutput {
 impl Harness {
     /// The project as it is committed or edited here, and no cluster.
     pub(crate) fn new(profile: &'static str) -> Harness {
-        Harness::of(profile, &["docker", "manifests", "deploy.toml"])
+        Harness::create(profile, &["docker", "manifests", "deploy.toml"])
     }
 
     /// These files and folders of the repository as they are committed or edited here, and no cluster.
-    pub(crate) fn of(profile: &'static str, parts: &[&str]) -> Harness {
+    pub(crate) fn create(profile: &'static str, parts: &[&str]) -> Harness {
         let harness = Harness { folder: tempfile::tempdir().unwrap(), profile, lent: false };
         let files = run(Command::new("git").arg("ls-files").args(parts).current_dir(ROOT));
         for file in files.lines().filter(|file| Path::new(ROOT).join(file).is_file()) {

@@ -18,10 +18,10 @@ pub(crate) fn resolve(host: &str, address: &str) {
 }
 
 /// The status and the body of an answer.
-pub(crate) type Answer = (u16, String);
+pub(crate) type HttpAnswer = (u16, String);
 
 /// Asks `url` and returns what came back.
-pub(crate) fn ask(method: &str, url: &str, body: Option<&Value>) -> std::io::Result<Answer> {
+pub(crate) fn ask(method: &str, url: &str, body: Option<&Value>) -> std::io::Result<HttpAnswer> {
     let rest = url
         .strip_prefix("http://")
         .ok_or_else(|| std::io::Error::other(format!("not a plain URL: {url}")))?;
@@ -46,7 +46,7 @@ pub(crate) fn ask(method: &str, url: &str, body: Option<&Value>) -> std::io::Res
 }
 
 /// Gets `url`; anything but an answer fails the test.
-pub(crate) fn get(url: &str) -> Answer {
+pub(crate) fn get(url: &str) -> HttpAnswer {
     ask("GET", url, None).unwrap_or_else(|error| panic!("GET {url}: {error}"))
 }
 

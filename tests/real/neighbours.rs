@@ -119,7 +119,7 @@ impl Room {
 #[test]
 #[ignore = "needs minikube"]
 fn neighbours_in_a_namespace_leave_one_another_alone() {
-    let room = Room { harness: Harness::of("todo-neighbours", &["deploy.toml"]) };
+    let room = Room { harness: Harness::create("todo-neighbours", &["deploy.toml"]) };
     room.write("a", None, &app("a", "1"));
     room.write("b", None, &app("b", "1"));
     room.ended("a", &["up"], 0);

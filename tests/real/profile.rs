@@ -8,11 +8,11 @@ use std::time::Instant;
 use todo::event::EventKind;
 use todo::event::Outcome;
 use todo::event::Sink;
-use todo::fault::Kind;
+use todo::fault::FaultKind;
 use todo::minikube;
+use todo::minikube::MinikubeState;
 use todo::minikube::Node;
 use todo::minikube::Pause;
-use todo::minikube::State;
 use todo::project;
 use todo::project::Publish;
 use todo::project::Runtime;
@@ -83,7 +83,7 @@ impl Harness {
                 Some(limit) => tokio::time::sleep(limit).await,
                 None => std::future::pending().await,
             }
-            asker.ask(Kind::Interrupted);
+            asker.cancel(FaultKind::Interrupted);
             std::future::pending::<()>().await;
         };
         let desired = desired();
@@ -118,12 +118,12 @@ impl Harness {
         node
     }
 
-    async fn state(&self) -> State {
+    async fn state(&self) -> MinikubeState {
         let (_asker, cancel) = Cancel::new();
         let (sink, _) = Sink::new();
         let run = Run::new(sink, cancel, self.world());
         let began = Instant::now();
-        let state = minikube::look(&run, &desired()).await.unwrap();
+        let state = minikube::inspect(&run, &desired()).await.unwrap();
         println!("  look: {:.1?}", began.elapsed());
         state
     }
@@ -154,7 +154,7 @@ fn desired() -> project::Minikube {
 #[ignore = "needs minikube"]
 async fn whatever_happened_to_the_profile_it_runs_again_with_its_data() {
     let bench = Harness::new();
-    assert!(matches!(bench.state().await, State::Absent));
+    assert!(matches!(bench.state().await, MinikubeState::Absent));
     let node = bench.ensured(Outcome::Created).await;
     assert_eq!(node.published[&PORT].to_string(), format!("127.0.0.1:{PORT}"));
     assert!(node.published.contains_key(&8443) && node.address.is_some());
@@ -173,17 +173,17 @@ async fn whatever_happened_to_the_profile_it_runs_again_with_its_data() {
     let still_there = || bench.sh("kubectl --context todo-mini get namespace keep-me");
 
     bench.sh("minikube stop -p todo-mini");
-    assert!(matches!(bench.state().await, State::Stopped));
+    assert!(matches!(bench.state().await, MinikubeState::Stopped));
     bench.ensured(Outcome::Changed).await;
     still_there();
 
     bench.sh("minikube pause -p todo-mini");
-    assert!(matches!(bench.state().await, State::Paused(Pause::Kubernetes)));
+    assert!(matches!(bench.state().await, MinikubeState::Paused(Pause::Kubernetes)));
     bench.ensured(Outcome::Changed).await;
     still_there();
 
     bench.sh("docker pause todo-mini");
-    assert!(matches!(bench.state().await, State::Paused(Pause::Container)));
+    assert!(matches!(bench.state().await, MinikubeState::Paused(Pause::Container)));
     bench.ensured(Outcome::Changed).await;
     still_there();
 
@@ -192,7 +192,7 @@ async fn whatever_happened_to_the_profile_it_runs_again_with_its_data() {
     still_there();
 
     bench.sh("kubectl config delete-context todo-mini; kubectl config delete-cluster todo-mini");
-    assert!(matches!(bench.state().await, State::Broken(minikube::Break::KubeconfigStale(_))));
+    assert!(matches!(bench.state().await, MinikubeState::Broken(minikube::Break::KubeconfigStale(_))));
     bench.ensured(Outcome::Changed).await;
     still_there();
 
@@ -201,7 +201,7 @@ async fn whatever_happened_to_the_profile_it_runs_again_with_its_data() {
     still_there();
 
     bench.sh("docker exec todo-mini systemctl stop kubelet; docker exec todo-mini sh -c 'docker rm -f $(docker ps -q --filter name=k8s_kube-apiserver)'");
-    assert!(matches!(bench.state().await, State::Broken(minikube::Break::ApiDown(_))));
+    assert!(matches!(bench.state().await, MinikubeState::Broken(minikube::Break::ApiDown(_))));
     bench.ensured(Outcome::Changed).await;
     still_there();
 
@@ -210,13 +210,19 @@ async fn whatever_happened_to_the_profile_it_runs_again_with_its_data() {
     still_there();
 
     bench.sh("docker rm -f todo-mini");
-    assert!(matches!(bench.state().await, State::Broken(minikube::Break::ContainerGone { volume: true })));
+    assert!(matches!(
+        bench.state().await,
+        MinikubeState::Broken(minikube::Break::ContainerGone { volume: true })
+    ));
     let node = bench.ensured(Outcome::Recreated).await;
     assert!(node.published.contains_key(&PORT));
     still_there();
 
     bench.sh("docker rm -f todo-mini; docker volume rm todo-mini");
-    assert!(matches!(bench.state().await, State::Broken(minikube::Break::ContainerGone { volume: false })));
+    assert!(matches!(
+        bench.state().await,
+        MinikubeState::Broken(minikube::Break::ContainerGone { volume: false })
+    ));
     let node = bench.ensured(Outcome::Recreated).await;
     assert!(node.notes.iter().any(|note| note.message.contains("volume is gone")), "{:?}", node.notes);
 }
@@ -233,7 +239,7 @@ async fn a_profile_that_minikube_forgot_takes_its_volume_over() {
     for folder in ["profiles", "machines"] {
         std::fs::remove_dir_all(home.join(folder).join(PROFILE)).unwrap();
     }
-    assert!(matches!(bench.state().await, State::Absent));
+    assert!(matches!(bench.state().await, MinikubeState::Absent));
     let node = bench.ensured(Outcome::Created).await;
     assert!(node.notes.iter().any(|note| note.message.contains("left its volume")), "{:?}", node.notes);
     bench.sh("kubectl --context todo-mini get namespace keep-me");
@@ -246,7 +252,7 @@ async fn whenever_the_start_is_interrupted_the_next_one_goes_on() {
     for seconds in [0.3, 3.0, 6.0, 9.0, 12.0, 15.0, 17.0, 19.0, 21.0, 24.0] {
         println!("== interrupted after {seconds} s");
         let Err(fault) = bench.ensure(Some(Duration::from_secs_f64(seconds))).await else { break };
-        assert_eq!(fault.kind, Kind::Interrupted);
+        assert_eq!(fault.kind, FaultKind::Interrupted);
         bench.ensured_after_interruption().await;
         bench.sh("minikube delete -p todo-mini");
     }

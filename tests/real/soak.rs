@@ -1,4 +1,4 @@
-//! Hundreds of edits by chance under `todo watch`, faster than it can follow: in the end the cluster is what a fresh `up` of
+//! Hundreds of edits at random under `todo watch`, faster than it can follow: in the end the cluster is what a fresh `up` of
 //! the tree makes, nothing is left over, and the memory has not grown.
 //!
 //! `TODO_SOAK_EDITS` is their number (500), `TODO_SOAK_SEED` the chance; a failed run prints the seed.
@@ -23,9 +23,9 @@ const QUIET: Duration = Duration::from_secs(8);
 const GROWTH: u64 = 16 * 1024;
 
 /// xorshift64.
-struct Chance(u64);
+struct Rng(u64);
 
-impl Chance {
+impl Rng {
     fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -43,7 +43,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn after_hundreds_of_edits_the_cluster_is_what_a_fresh_up_makes() {
     let (edits, seed) = (number("TODO_SOAK_EDITS", 500), number("TODO_SOAK_SEED", 2026));
     println!("TODO_SOAK_EDITS={edits} TODO_SOAK_SEED={seed}");
-    let mut chance = Chance(seed | 1);
+    let mut chance = Rng(seed | 1);
     let harness = Harness::lent_or("todo-soak", "tests/fixtures/watch");
     fs::write(harness.path("Dockerfile"), DOCKERFILE).unwrap();
     fs::write(harness.path(".dockerignore"), "*\n!index.html\n!site\n").unwrap();
@@ -108,7 +108,7 @@ fn repair(harness: &Harness) {
 }
 
 /// One edit, or a harm; what it was.
-fn one(harness: &Harness, chance: &mut Chance, number: u64) -> String {
+fn one(harness: &Harness, chance: &mut Rng, number: u64) -> String {
     let content = format!("edit {number} {}\n", "x".repeat(chance.below(200)));
     let files = pages(harness);
     let file = files[chance.below(files.len())].clone();

@@ -8,6 +8,7 @@
 //! `TODO_TEST_PROFILE` names a minikube profile that runs already, for those that need no cluster of their own.
 
 mod deletion;
+mod deployed;
 mod disturbed;
 mod endpoint;
 mod first;
@@ -15,6 +16,5 @@ mod many;
 mod policy;
 mod pulls;
 mod restart;
-mod shelf;
 mod table;
 mod watches;

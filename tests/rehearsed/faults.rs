@@ -169,7 +169,7 @@ async fn a_node_that_others_have_filled_is_told_with_who_they_are_and_serves_aga
         content: String::new(),
         body: serde_json::Value::Null,
     };
-    let _ = harness.cluster.api().answer(&gone);
+    let _ = harness.cluster.api().handle(&gone);
     assert_eq!(harness.todo(&["up"]).await.code, 0);
 }
 

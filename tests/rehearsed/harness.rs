@@ -7,7 +7,7 @@ use simulator::cluster::Settings;
 use simulator::cluster::fault::Faults;
 use simulator::cluster::fault::NoFaults;
 use simulator::cluster::image::App;
-use simulator::cluster::image::Found;
+use simulator::cluster::image::ImageInfo;
 use simulator::cluster::image::Images;
 use simulator::cluster::image::PullError;
 use simulator::serve::kubeconfig;
@@ -30,7 +30,7 @@ use todo::flow::Answer;
 use todo::project::OtherCluster;
 use todo::project::check::load;
 use todo::report::failed;
-use todo::report::fault::Page;
+use todo::report::fault::FaultStyle;
 use todo::report::fault::finding;
 use todo::report::fault::lines;
 use todo::report::style::TerminalCaps;
@@ -53,11 +53,11 @@ struct Store {
 }
 
 impl Images for Store {
-    fn find(&self, reference: &str) -> Option<Found> {
+    fn find(&self, reference: &str) -> Option<ImageInfo> {
         self.here.lock().unwrap().contains(reference).then(|| found(reference))
     }
 
-    fn pull(&self, reference: &str) -> Result<Found, PullError> {
+    fn pull(&self, reference: &str) -> Result<ImageInfo, PullError> {
         if !["busybox:1.36", "controller:1", "nginx:1", "nginx:2", "postgres:16"].contains(&reference) {
             return Err(PullError::not_found(reference));
         }
@@ -79,14 +79,14 @@ async fn engine(listener: UnixListener) {
     }
 }
 
-fn found(reference: &str) -> Found {
+fn found(reference: &str) -> ImageInfo {
     let mut app = App { routes: reference.starts_with("controller"), ..App::default() };
     if reference.starts_with("busybox") {
         let programs = ["sh", "sleep", "cat", "false", "true", "tail", "echo"];
         app.programs = Some(programs.map(str::to_owned).into());
         app.root = true;
     }
-    Found { id: format!("sha256:{reference}"), size: 4_000_000, app }
+    ImageInfo { id: format!("sha256:{reference}"), size: 4_000_000, app }
 }
 
 /// A project in a rehearsed cluster.
@@ -224,7 +224,7 @@ impl Project {
         let run = Run::new(sink, cancel, world);
         let ended = tokio::time::timeout(LONGEST, Box::pin(self.flow(&run, arguments))).await;
         let took = began.elapsed();
-        let page = Page { caps: TerminalCaps::BARE, width: None, source: None };
+        let page = FaultStyle { caps: TerminalCaps::BARE, width: None, source: None };
         let mut warnings = Vec::new();
         let mut done = Vec::new();
         while let Ok(event) = events.try_recv() {

@@ -285,7 +285,7 @@ async fn a_field_that_somebody_else_has_set_is_a_conflict() {
         content: "application/merge-patch+json".to_owned(),
         body: json!({"spec": {"replicas": 3}}),
     };
-    let _ = harness.cluster.api().answer(&ask);
+    let _ = harness.cluster.api().handle(&ask);
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(get(&harness, "apis/apps/v1/deployments", "web")["status"]["readyReplicas"], 3);
     harness.write(
@@ -306,7 +306,7 @@ pub(super) fn patched(harness: &Harness, manager: &str, patch: Value) {
         content: "application/merge-patch+json".to_owned(),
         body: patch,
     };
-    let _ = harness.cluster.api().answer(&ask);
+    let _ = harness.cluster.api().handle(&ask);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use todo::event::Sink;
 use todo::project::check::load;
 use todo::project::name::Namespace;
 use todo::run::Run;
-use todo::service::Reach;
+use todo::service::NodeNetwork;
 use todo::service::VerifiedUrl;
 use todo::service::verify;
 use todo::signal::Cancel;
@@ -66,7 +66,7 @@ fn patch(harness: &Harness, spec: &Value) {
         content: "application/merge-patch+json".to_owned(),
         body: json!({ "spec": spec }),
     };
-    let _ = harness.cluster.api().answer(&ask);
+    let _ = harness.cluster.api().handle(&ask);
 }
 
 /// Replaces the pod, and waits until the Deployment says that it is done.
@@ -96,7 +96,7 @@ async fn url(harness: &Harness) -> VerifiedUrl {
     let server = kube::Config::new(format!("http://{}", harness.address).parse().unwrap());
     let client = kube::Client::try_from(server).unwrap();
     let namespace = Namespace::parse("web").unwrap();
-    let reach = Reach { address: Some([127, 77, 0, 1].into()), ..Reach::default() };
+    let reach = NodeNetwork { address: Some([127, 77, 0, 1].into()), ..NodeNetwork::default() };
     let deadline = Instant::now() + Duration::from_secs(30);
     let mut verified =
         verify(&run, &client, &namespace, &reach, &project.services, &[], deadline).await.unwrap();

@@ -13,7 +13,7 @@ use todo::event::EventKind;
 use todo::event::Outcome;
 use todo::event::Sink;
 use todo::flow;
-use todo::project::check::read;
+use todo::project::check::load_checked;
 use todo::rehearsal::Host;
 use todo::run::Run;
 use todo::signal::Cancel;
@@ -127,7 +127,7 @@ fn watched(edits: impl AsyncFnOnce(&mut Case)) {
             write(folder.path(), name, text);
         }
         let file = folder.path().join("deploy.toml");
-        let project = Arc::new(read(&file).unwrap().whole().unwrap());
+        let project = Arc::new(load_checked(&file).unwrap().whole().unwrap());
         let outside = World::fake("/", [("PATH", "/nowhere"), ("USER", "me"), ("HOSTNAME", "here")]);
         let settings = Settings {
             profile: "minikube".to_owned(),
@@ -145,12 +145,12 @@ fn watched(edits: impl AsyncFnOnce(&mut Case)) {
             panic!()
         };
         let mut case = Case { folder, events };
-        let again = || read(&file);
+        let again = || load_checked(&file);
         let (ended, ()) = tokio::join!(Box::pin(flow::watch::watch(&run, project, &flags, &again)), async {
             let first = case.round().await;
             assert_eq!((first.changed.len(), first.built, first.failed), (0, 1, None));
             edits(&mut case).await;
-            asker.ask(todo::fault::Kind::Interrupted);
+            asker.cancel(todo::fault::FaultKind::Interrupted);
         });
         assert!(ended.is_ok(), "{ended:?}");
     });

@@ -142,8 +142,8 @@ async fn no_command_prints_any_form_of_a_secret_value() {
     };
     let namespace =
         serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
-    let _ = harness.cluster.api().answer(&create("/api/v1/namespaces", namespace));
-    let _ = harness.cluster.api().answer(&create("/api/v1/namespaces/shop/secrets", foreign));
+    let _ = harness.cluster.api().handle(&create("/api/v1/namespaces", namespace));
+    let _ = harness.cluster.api().handle(&create("/api/v1/namespaces/shop/secrets", foreign));
 
     let folder = harness.project.folder.path().to_owned();
     let runs: [(&[&str], &[i32]); 16] = [

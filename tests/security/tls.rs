@@ -97,10 +97,10 @@ async fn serve(who: Who, ours: &Authority) -> (SocketAddr, Arc<AtomicUsize>) {
             let (acceptor, count) = (acceptor.clone(), Arc::clone(&count));
             tokio::spawn(async move {
                 match acceptor {
-                    None => answer(stream, &count).await,
+                    None => respond(stream, &count).await,
                     Some(acceptor) => {
                         if let Ok(stream) = acceptor.accept(stream).await {
-                            answer(stream, &count).await;
+                            respond(stream, &count).await;
                         }
                     }
                 }
@@ -110,7 +110,7 @@ async fn serve(who: Who, ours: &Authority) -> (SocketAddr, Arc<AtomicUsize>) {
     (address, asked)
 }
 
-async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, asked: &AtomicUsize) {
+async fn respond(mut stream: impl AsyncRead + AsyncWrite + Unpin, asked: &AtomicUsize) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {

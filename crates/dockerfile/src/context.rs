@@ -13,14 +13,14 @@ pub struct Context {
     /// The folder.
     pub root: PathBuf,
     /// What is in it, in the order in which BuildKit wants it: see [`compare`].
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ContextEntry>,
     /// The sizes of all files.
     pub bytes: u64,
 }
 
 /// One thing in a context.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ContextEntry {
     /// Relative to the root, separated by `/`.
     pub path: String,
     /// What it is.
@@ -57,7 +57,7 @@ pub fn compare(text: &str, other: &str) -> Ordering {
     text.bytes().map(key).cmp(other.bytes().map(key))
 }
 
-impl Entry {
+impl ContextEntry {
     /// The file's size; 0 for folders and links.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -68,14 +68,14 @@ impl Entry {
 impl Context {
     /// The context of the folder `root` with these entries, which are in the order of [`compare`].
     #[must_use]
-    pub fn new(root: &Path, entries: Vec<Entry>) -> Context {
-        let bytes = entries.iter().map(Entry::size).sum();
+    pub fn new(root: &Path, entries: Vec<ContextEntry>) -> Context {
+        let bytes = entries.iter().map(ContextEntry::size).sum();
         Context { root: root.to_owned(), entries, bytes }
     }
 
     /// The entry at a path, if the context has it.
     #[must_use]
-    pub fn entry(&self, path: &str) -> Option<&Entry> {
+    pub fn entry(&self, path: &str) -> Option<&ContextEntry> {
         self.entries
             .binary_search_by(|entry| compare(&entry.path, path))
             .ok()

@@ -5,7 +5,7 @@
 
 use crate::Dockerfile;
 use crate::context::Context;
-use crate::context::Entry;
+use crate::context::ContextEntry;
 use crate::context::EntryKind;
 use serde::Deserialize;
 use serde::Serialize;
@@ -134,7 +134,7 @@ impl Digest {
         self
     }
 
-    fn entry(&mut self, entry: &Entry) -> &mut Digest {
+    fn entry(&mut self, entry: &ContextEntry) -> &mut Digest {
         match &entry.kind {
             EntryKind::Folder => self.text("d").text(&entry.path),
             EntryKind::File { size, executable, hash, .. } => {
@@ -225,7 +225,7 @@ pub fn why(before: &Inputs, now: &Inputs) -> Vec<String> {
     ] {
         let found = differences(before, now);
         why.extend(How::ALL.into_iter().filter_map(|how| {
-            let names = of(&found, how);
+            let names = of_kind(&found, how);
             let some = if names.len() == 1 { what.to_owned() } else { format!("{what}s") };
             let names = names.into_iter().map(|name| (name.to_owned(), 1)).collect();
             Some(format!("{some} {}", sentence(names, how)?))
@@ -233,7 +233,7 @@ pub fn why(before: &Inputs, now: &Inputs) -> Vec<String> {
     }
     let files = differences(&before.context, &now.context);
     why.extend(How::ALL.into_iter().filter_map(|how| {
-        let paths = of(&files, how);
+        let paths = of_kind(&files, how);
         // A folder says something only if nothing in it does; what is in it comes right after it.
         let says = |index: usize| {
             let next = paths.get(index + 1).copied().unwrap_or_default();
@@ -246,7 +246,7 @@ pub fn why(before: &Inputs, now: &Inputs) -> Vec<String> {
     why
 }
 
-fn of<'a>(found: &[(&'a str, How)], how: How) -> Vec<&'a str> {
+fn of_kind<'a>(found: &[(&'a str, How)], how: How) -> Vec<&'a str> {
     found.iter().filter(|(_, is)| *is == how).map(|(name, _)| *name).collect()
 }
 

@@ -23,7 +23,7 @@ pub use expand::NotExpanded;
 pub use expand::expand;
 pub use lines::Instruction;
 pub use lines::Wrong;
-use stages::Reader;
+use stages::StageReader;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -131,14 +131,14 @@ pub struct Ask<'a> {
 impl Dockerfile {
     /// Understands a Dockerfile, or says everything that is wrong with it.
     pub fn parse(path: PathBuf, text: Vec<u8>, ask: Ask<'_>) -> Result<Dockerfile, Vec<Wrong>> {
-        let (dockerfile, wrong) = Dockerfile::read(path, text, ask);
+        let (dockerfile, wrong) = Dockerfile::parse_lenient(path, text, ask);
         if wrong.is_empty() { Ok(dockerfile) } else { Err(wrong) }
     }
 
     /// What is understood of a Dockerfile, and everything that is wrong with it, in the order of the lines.
-    pub fn read(path: PathBuf, text: Vec<u8>, ask: Ask<'_>) -> (Dockerfile, Vec<Wrong>) {
-        let read = lines::read(&String::from_utf8_lossy(&text));
-        let mut reader = Reader::new(ask, read.escape, read.wrong);
+    pub fn parse_lenient(path: PathBuf, text: Vec<u8>, ask: Ask<'_>) -> (Dockerfile, Vec<Wrong>) {
+        let read = lines::parse(&String::from_utf8_lossy(&text));
+        let mut reader = StageReader::new(ask, read.escape, read.wrong);
         reader.check_keywords(&read.instructions, read.syntax.as_ref());
         reader.globals(&read.instructions);
         reader.stages(&read.instructions);

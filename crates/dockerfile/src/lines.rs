@@ -79,7 +79,7 @@ static DIRECTIVE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static HEREDOC: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\d*<<(-?)\s*([^<]+)$").ok());
 
 /// Reads the lines of a Dockerfile.
-pub(crate) fn read(text: &str) -> Lines {
+pub(crate) fn parse(text: &str) -> Lines {
     let mut lines = Lines { instructions: Vec::new(), escape: '\\', syntax: None, wrong: Vec::new() };
     let text = text.trim_start_matches('\u{feff}');
     let mut source = text.lines().map(|line| line.trim_end_matches('\r')).enumerate();
@@ -304,11 +304,11 @@ fn pairs(rest: &str, escape: char) -> Vec<(String, Option<String>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::parse;
     use super::words;
 
     fn spans(text: &str) -> Vec<(String, String, usize, usize)> {
-        let instructions = read(text).instructions.into_iter();
+        let instructions = parse(text).instructions.into_iter();
         instructions
             .map(|instruction| (instruction.keyword, instruction.rest, instruction.first, instruction.last))
             .collect()
@@ -325,14 +325,14 @@ mod tests {
         ]
         .map(|(keyword, rest, first, last)| (keyword.to_owned(), rest.to_owned(), first, last));
         assert_eq!(spans(text), expected);
-        assert_eq!(read(text).syntax, Some(("docker/dockerfile:1".to_owned(), 1)));
+        assert_eq!(parse(text).syntax, Some(("docker/dockerfile:1".to_owned(), 1)));
     }
 
     #[test]
     fn the_escape_character_can_be_a_backtick() {
         assert_eq!(spans("# escape=`\r\nRUN a `\r\n b\r\nRUN c \\\r\n").len(), 2);
         assert_eq!(spans("RUN a\\\\\nRUN b").len(), 2);
-        assert_eq!(read("# escape=x\nFROM a").wrong.len(), 1);
+        assert_eq!(parse("# escape=x\nFROM a").wrong.len(), 1);
     }
 
     #[test]
@@ -345,13 +345,13 @@ mod tests {
         ] {
             assert_eq!(spans(text).len(), 2, "{text}");
         }
-        assert_eq!(read("RUN <<EOF\nx").wrong.len(), 1);
+        assert_eq!(parse("RUN <<EOF\nx").wrong.len(), 1);
         assert_eq!(spans("RUN << EOF cat\nRUN\nEOF\nRUN z").len(), 2);
     }
 
     #[test]
     fn flags_and_words_keep_to_their_quotes() {
-        let lines = read("COPY --from=a --chown=\"b c\" -- x y");
+        let lines = parse("COPY --from=a --chown=\"b c\" -- x y");
         assert_eq!(lines.instructions[0].flags, ["--from=a", "--chown=b c"]);
         assert_eq!(lines.instructions[0].rest, "x y");
         assert_eq!(words("A=1 B=\"x y\" C=\\ z", '\\'), ["A=1", "B=\"x y\"", "C=\\ z"]);

@@ -31,7 +31,7 @@ const KEYWORDS: [&str; 18] = [
 ];
 
 /// What is understood so far, and what is wrong with it.
-pub(super) struct Reader<'a> {
+pub(super) struct StageReader<'a> {
     ask: Ask<'a>,
     escape: char,
     pub(super) globals: BTreeMap<String, String>,
@@ -65,9 +65,9 @@ const FLAGS: [(&str, &[&str]); 4] = [
     ("RUN", &["device", "mount", "network", "security"]),
 ];
 
-impl<'a> Reader<'a> {
+impl<'a> StageReader<'a> {
     /// With the variables that BuildKit gives every `FROM` (`dockerfile2llb: defaultArgs`).
-    pub(super) fn new(ask: Ask<'a>, escape: char, wrong: Vec<Wrong>) -> Reader<'a> {
+    pub(super) fn new(ask: Ask<'a>, escape: char, wrong: Vec<Wrong>) -> StageReader<'a> {
         let mut parts = ask.platform.splitn(3, '/');
         let (os, arch, variant) = (
             parts.next().unwrap_or_default(),
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
             }
         }
         globals.insert("TARGETSTAGE".to_owned(), ask.target.unwrap_or("default").to_owned());
-        Reader { ask, escape, globals, arguments: Vec::new(), stages: Vec::new(), wrong }
+        StageReader { ask, escape, globals, arguments: Vec::new(), stages: Vec::new(), wrong }
     }
 
     pub(super) fn check_keywords(&mut self, instructions: &[Instruction], syntax: Option<&(String, usize)>) {

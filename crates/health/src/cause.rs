@@ -20,13 +20,13 @@ pub mod scheduling;
 pub mod signal;
 pub mod template;
 
-use signal::Signal;
+use signal::FailureKind;
 
 /// Something that keeps a pod, a claim or a controller from getting on, as it is seen now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Symptom {
     /// What it is.
-    pub signal: Signal,
+    pub signal: FailureKind,
     /// The container that it is about, if it is about one.
     pub container: Option<String>,
     /// One word, as the cluster says it: `CrashLoopBackOff`.
@@ -40,7 +40,7 @@ pub struct Symptom {
 }
 
 impl Symptom {
-    fn new(signal: Signal, reason: impl Into<String>, message: impl Into<String>) -> Symptom {
+    fn new(signal: FailureKind, reason: impl Into<String>, message: impl Into<String>) -> Symptom {
         Symptom {
             signal,
             container: None,

@@ -34,7 +34,7 @@ pub struct KubeEvent {
 
 impl KubeEvent {
     /// Reads an Event of `v1` or `events.k8s.io/v1`.
-    pub fn read(event: &Value) -> KubeEvent {
+    pub fn from_object(event: &Value) -> KubeEvent {
         let first_text = |pointers: &[&str]| {
             pointers.iter().map(|pointer| live::text(event, pointer)).find(|text| !text.is_empty())
         };
@@ -93,7 +93,7 @@ impl Snapshot {
         let mut snapshot = Snapshot::default();
         for object in unfold(objects) {
             match live::kind(object) {
-                "Event" => snapshot.heard(live::name(object), KubeEvent::read(object)),
+                "Event" => snapshot.add_event(live::name(object), KubeEvent::from_object(object)),
                 "Node" => snapshot.nodes.get_or_insert_default().push(object.clone()),
                 "StorageClass" => snapshot.classes.get_or_insert_default().push(object.clone()),
                 _ => {}
@@ -148,7 +148,7 @@ impl Snapshot {
     }
 
     /// Takes in an event, by its name.
-    pub fn heard(&mut self, name: &str, event: KubeEvent) {
+    pub fn add_event(&mut self, name: &str, event: KubeEvent) {
         self.events.entry(event.about.clone()).or_default().insert(name.to_owned(), event);
     }
 
@@ -163,7 +163,7 @@ impl Snapshot {
     pub fn replace(&mut self, group: &str, kind: &str, namespace: Option<&str>, objects: Vec<Value>) {
         if kind == "Event" {
             for event in &objects {
-                self.heard(live::name(event), KubeEvent::read(event));
+                self.add_event(live::name(event), KubeEvent::from_object(event));
             }
             return;
         }

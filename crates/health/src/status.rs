@@ -265,7 +265,7 @@ pub fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
 }
 
 fn by_its_own_rule(text: &str, object: &Value) -> HealthStatus {
-    match expression::Rule::read(text).map(|rule| rule.holds(object)) {
+    match expression::Rule::parse(text).map(|rule| rule.holds(object)) {
         Ok(Ok(true)) => HealthStatus::ready("OwnRule", format!("`{text}` holds")),
         Ok(Ok(false)) => HealthStatus::progressing("OwnRule", format!("`{text}` does not hold yet")),
         Ok(Err(why)) => HealthStatus::failed(

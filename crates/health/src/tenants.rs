@@ -11,7 +11,7 @@ const NAMED: usize = 3;
 
 /// What the pods of one node hold of one resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct Usage {
     /// All of it, in thousandths.
     pub sum: i128,
     /// Who holds most of it, largest first: `namespace/pod` and thousandths.
@@ -20,7 +20,7 @@ pub struct Held {
 
 /// What the pods of each node hold of each resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tenants(HashMap<String, HashMap<String, Held>>);
+pub struct Tenants(HashMap<String, HashMap<String, Usage>>);
 
 impl Tenants {
     /// Counts what `pods` hold.
@@ -49,7 +49,7 @@ impl Tenants {
     }
 
     /// What is held of `resource` on `node`.
-    pub fn on(&self, node: &str, resource: &str) -> Option<&Held> {
+    pub fn on(&self, node: &str, resource: &str) -> Option<&Usage> {
         self.0.get(node)?.get(resource)
     }
 }

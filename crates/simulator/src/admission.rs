@@ -16,7 +16,7 @@ use crate::defaults;
 use crate::kinds;
 use crate::memory::Memory;
 use crate::refuse;
-use crate::request::Answer;
+use crate::request::ApiResponse;
 use crate::request::Where;
 use crate::request::text;
 use serde_json::Value;
@@ -29,7 +29,7 @@ impl Memory {
         at: &Where,
         before: Option<&Value>,
         next: &mut Value,
-    ) -> Result<(), Answer> {
+    ) -> Result<(), ApiResponse> {
         if let ("status", Some(before)) = (at.subresource.as_str(), before) {
             let status = next["status"].take();
             next.clone_from(before);
@@ -98,7 +98,7 @@ impl Memory {
         }
     }
 
-    fn look_for_account(&self, at: &Where, pod: &Value) -> Result<(), Answer> {
+    fn look_for_account(&self, at: &Where, pod: &Value) -> Result<(), ApiResponse> {
         let account = text(&pod["spec"]["serviceAccountName"]);
         let key = (kinds::ACCOUNT.collection.to_owned(), at.namespace.clone(), account.clone());
         if self.objects.contains_key(&key) {

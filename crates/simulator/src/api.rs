@@ -5,7 +5,7 @@
 
 use crate::memory::Memory;
 use crate::memory::Rules;
-use crate::request::Answer;
+use crate::request::ApiResponse;
 use crate::request::Ask;
 use crate::request::Watched;
 use crate::request::Where;
@@ -19,17 +19,17 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use tokio::sync::watch;
 
-type Hook = Arc<dyn Fn(&Ask) -> Option<Answer> + Send + Sync>;
+type Hook = Arc<dyn Fn(&Ask) -> Option<ApiResponse> + Send + Sync>;
 
 /// The server. Cheap to clone; all clones are the same one.
 #[derive(Clone)]
 pub struct Api {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ServerState>>,
     news: watch::Sender<u64>,
 }
 
 #[derive(Default)]
-struct State {
+struct ServerState {
     memory: Memory,
     asked: Vec<Ask>,
     hook: Option<Hook>,
@@ -76,14 +76,14 @@ impl Api {
         }
         let object = state.memory.keep(&at, before.as_ref(), object);
         drop(state);
-        self.tell();
+        self.notify();
         object
     }
 
     /// Takes an object away as a controller would.
     pub fn take(&self, collection: &str, namespace: &str, name: &str) {
         self.lock().memory.forget(&(collection.to_owned(), namespace.to_owned(), name.to_owned()));
-        self.tell();
+        self.notify();
     }
 
     /// An object as it is now.
@@ -116,7 +116,7 @@ impl Api {
     }
 
     /// Lets `hook` answer before the server does.
-    pub fn answer_with(&self, hook: impl Fn(&Ask) -> Option<Answer> + Send + Sync + 'static) {
+    pub fn answer_with(&self, hook: impl Fn(&Ask) -> Option<ApiResponse> + Send + Sync + 'static) {
         self.lock().hook = Some(Arc::new(hook));
     }
 
@@ -127,7 +127,7 @@ impl Api {
 
     /// Answers a request, or lets the hook answer it.
     #[must_use]
-    pub fn answer(&self, ask: &Ask) -> Answer {
+    pub fn handle(&self, ask: &Ask) -> ApiResponse {
         let hook = {
             let mut state = self.lock();
             // A cluster that lives long is asked much.
@@ -140,9 +140,9 @@ impl Api {
     }
 
     /// Answers a request, whatever the hook would say.
-    pub(crate) fn answer_plainly(&self, ask: &Ask) -> Answer {
-        let answer = self.lock().memory.answer(ask);
-        self.tell();
+    pub(crate) fn answer_plainly(&self, ask: &Ask) -> ApiResponse {
+        let answer = self.lock().memory.handle(ask);
+        self.notify();
         answer
     }
 
@@ -176,16 +176,16 @@ impl Api {
     /// Works on the memory as a part of the cluster does, and tells what has changed.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Memory) -> R) -> R {
         let result = work(&mut self.lock().memory);
-        self.tell();
+        self.notify();
         result
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         let version = self.lock().memory.version;
         self.news.send_if_modified(|announced| std::mem::replace(announced, version) != version);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ServerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

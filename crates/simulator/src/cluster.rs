@@ -23,7 +23,6 @@ mod collector;
 mod ctx;
 mod daemon_set;
 mod deployment;
-mod door;
 mod ending;
 mod endpoints;
 pub mod fault;
@@ -32,6 +31,7 @@ pub mod image;
 mod ingress;
 mod job;
 mod kubelet;
+mod listener;
 mod namespace;
 mod page;
 mod program;
@@ -48,15 +48,15 @@ mod token;
 mod world;
 
 use crate::api::Api;
-use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::cluster::door::Doors;
 use crate::cluster::fault::Faults;
 use crate::cluster::image::Images;
 use crate::cluster::kubelet::Kubelet;
+use crate::cluster::listener::Doors;
 use crate::cluster::world::World;
 use crate::kinds;
 use crate::memory::Rules;
+use crate::random::Rng;
 use crate::request::text;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -127,7 +127,7 @@ impl Cluster {
     /// Starts the cluster on the current runtime.
     #[must_use]
     pub fn start(settings: Settings) -> Cluster {
-        let rules = Rules { clock: settings.clock.clone(), chance: Chance::new(settings.seed) };
+        let rules = Rules { clock: settings.clock.clone(), chance: Rng::new(settings.seed) };
         let world = World {
             api: Api::of_cluster(rules),
             settings,
@@ -154,7 +154,7 @@ impl Cluster {
     pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let world = Arc::clone(&self.inner.world);
         let mut power = world.power.subscribe();
-        let service = service_fn(move |request| serving::answer(Arc::clone(&world), request));
+        let service = service_fn(move |request| serving::handle(Arc::clone(&world), request));
         let connection =
             http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
         tokio::select! {
@@ -228,7 +228,7 @@ impl Cluster {
     /// The NodePorts and host ports that answer at the first node's address.
     #[must_use]
     pub fn open_ports(&self) -> BTreeSet<u16> {
-        self.inner.world.doors.open()
+        self.inner.world.doors.open_ports()
     }
 
     /// The ports of the node that this machine would not open, each with its reason.

@@ -13,12 +13,12 @@ pub(crate) mod store;
 
 use crate::clock::Clock;
 use crate::cluster::image::App;
-use crate::cluster::image::Found;
+use crate::cluster::image::ImageInfo;
 use crate::cluster::image::Images;
 use crate::cluster::image::Page;
 use crate::cluster::image::PullError;
-use crate::gate::Course;
-use crate::gate::Gate;
+use crate::injector::Course;
+use crate::injector::FaultInjector;
 use crate::minikube::addons;
 use crate::scenario::Party;
 use crate::scenario::Pattern;
@@ -42,7 +42,7 @@ pub(crate) struct Machine {
     pub(crate) cpus: u32,
     pub(crate) memory_mib: u64,
     pub(crate) clock: Clock,
-    pub(crate) gate: Gate,
+    pub(crate) gate: FaultInjector,
 }
 
 /// An engine. Cheap to clone; all clones are the same one.
@@ -120,7 +120,7 @@ impl Engine {
         self.sessions().clear();
     }
 
-    fn gate(&self) -> &Gate {
+    fn gate(&self) -> &FaultInjector {
         &self.0.machine.gate
     }
 
@@ -183,17 +183,17 @@ impl Engine {
 
 /// A node's engine is where its kubelet finds images.
 impl Images for Engine {
-    fn find(&self, reference: &str) -> Option<Found> {
+    fn find(&self, reference: &str) -> Option<ImageInfo> {
         let image = Engine::find(self, reference)?;
         let pages = self.0.pages.lock().unwrap_or_else(PoisonError::into_inner);
         let http = image.labels.iter().find_map(|(label, value)| pages.get(&(label.clone(), value.clone())));
         let http = http.cloned();
         let routes = reference.starts_with(addons::IMAGE);
         let app = App { http: http.unwrap_or_default(), routes, ..App::default() };
-        Some(Found { id: image.id.clone(), size: image.size(), app })
+        Some(ImageInfo { id: image.id.clone(), size: image.size(), app })
     }
 
-    fn pull(&self, reference: &str) -> Result<Found, PullError> {
+    fn pull(&self, reference: &str) -> Result<ImageInfo, PullError> {
         Engine::pull(self, reference).map_err(|_| PullError::not_found(reference))?;
         Images::find(self, reference).ok_or_else(|| PullError::not_found(reference))
     }

@@ -4,24 +4,24 @@
 mod left;
 mod pods;
 
+use crate::certificates::Seal;
 use crate::clock::Clock;
 use crate::cluster;
 use crate::cluster::Cluster;
 use crate::cluster::image::Page;
-use crate::door::Door;
 use crate::engine::Engine;
 use crate::engine::Machine;
-use crate::gate::Gate;
+use crate::injector::FaultInjector;
+use crate::listener::Door;
 use crate::minikube::Inner;
 use crate::minikube::Minikube;
-use crate::pace::Pace;
-use crate::pace::Running;
 use crate::request::Ask;
 use crate::scenario::Event;
 use crate::scenario::Scenario;
 use crate::scenario::What;
 use crate::scenario::When;
-use crate::seal::Seal;
+use crate::virtual_clock::Running;
+use crate::virtual_clock::VirtualClock;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ const REOPENS: Duration = Duration::from_millis(20);
 pub struct Settings {
     /// The profile that the node is of, once there is one.
     pub profile: String,
-    /// What follows by chance follows from it.
+    /// What follows at random follows from it.
     pub seed: u64,
     /// How many times faster than time its time goes; as fast as it can, if not given.
     pub speed: Option<f64>,
@@ -65,7 +65,7 @@ pub struct Settings {
 pub struct Host {
     folder: PathBuf,
     front: SocketAddr,
-    gate: Gate,
+    gate: FaultInjector,
     clock: Clock,
     outer: Engine,
     node: Engine,
@@ -84,8 +84,8 @@ struct Reopen {
     docker: SocketAddr,
     api: SocketAddr,
     seal: Seal,
-    pace: Pace,
-    gate: Gate,
+    pace: VirtualClock,
+    gate: FaultInjector,
     node: Engine,
     cluster: Cluster,
 }
@@ -123,9 +123,9 @@ impl Host {
     /// When a file cannot be written, or no port of this machine be opened.
     pub async fn open(folder: &Path, settings: Settings) -> io::Result<Host> {
         let Settings { profile, seed, speed, scenario, start } = settings;
-        let (clock, pace) = (Clock::starting_at(start), Pace::default());
+        let (clock, pace) = (Clock::starting_at(start), VirtualClock::default());
         let events = scenario.events.clone();
-        let gate = Gate::new(scenario);
+        let gate = FaultInjector::new(scenario);
         let machine = Machine { cpus: 8, memory_mib: 16_384, clock: clock.clone(), gate: gate.clone() };
         let (outer, node) = (Engine::new(machine.clone()), Engine::new(machine));
         let address = address();
@@ -228,7 +228,7 @@ impl Host {
 
     /// The gate through which every call goes.
     #[must_use]
-    pub fn gate(&self) -> &Gate {
+    pub fn gate(&self) -> &FaultInjector {
         &self.gate
     }
 
@@ -295,8 +295,8 @@ impl Host {
                     });
                 }
             }
-            What::Edit { path, patch } => self.ask("PATCH", path, patch.clone()),
-            What::Delete { path } => self.ask("DELETE", path, Value::Null),
+            What::Edit { path, patch } => self.request("PATCH", path, patch.clone()),
+            What::Delete { path } => self.request("DELETE", path, Value::Null),
             What::SecondRun => {}
         }
     }
@@ -320,7 +320,7 @@ impl Host {
         });
     }
 
-    fn ask(&self, method: &str, path: &str, body: Value) {
+    fn request(&self, method: &str, path: &str, body: Value) {
         let ask = Ask {
             method: method.to_owned(),
             path: path.to_owned(),
@@ -328,7 +328,7 @@ impl Host {
             content: "application/merge-patch+json".to_owned(),
             body,
         };
-        let _ = self.cluster.api().answer(&ask);
+        let _ = self.cluster.api().handle(&ask);
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Not what a request does to them (`verbs`), nor which kinds there are (`served`).
 
-use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::kinds;
+use crate::random::Rng;
 use crate::request::Watched;
 use crate::request::Where;
 use crate::request::failure;
@@ -37,7 +37,7 @@ const REMEMBERED: usize = 20_000;
 /// What a cluster with controllers goes by.
 pub(crate) struct Rules {
     pub(crate) clock: Clock,
-    pub(crate) chance: Chance,
+    pub(crate) chance: Rng,
 }
 
 /// A change of an object.

@@ -9,16 +9,16 @@ mod files;
 mod print;
 mod start;
 
+use crate::certificates::Seal;
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::engine::Engine;
-use crate::gate::Course;
-use crate::gate::Gate;
-use crate::pace::Pace;
-use crate::pace::Real;
+use crate::injector::Course;
+use crate::injector::FaultInjector;
 use crate::scenario::Does;
 use crate::scenario::Party;
-use crate::seal::Seal;
+use crate::virtual_clock::Real;
+use crate::virtual_clock::VirtualClock;
 use arguments::Arguments;
 pub use print::Print;
 use print::Printer;
@@ -64,8 +64,8 @@ pub(crate) struct Inner {
     /// The node's own address, if this machine can reach it.
     pub(crate) address: Option<IpAddr>,
     pub(crate) clock: Clock,
-    pub(crate) gate: Gate,
-    pub(crate) pace: Pace,
+    pub(crate) gate: FaultInjector,
+    pub(crate) pace: VirtualClock,
     /// What the node answers to `minikube ssh`.
     pub(crate) inside: String,
 }

@@ -1,6 +1,6 @@
 //! Refusals in the API server's words.
 
-use crate::request::Answer;
+use crate::request::ApiResponse;
 use crate::request::Where;
 use serde_json::Value;
 use serde_json::json;
@@ -30,7 +30,7 @@ impl Cause {
 }
 
 /// 422: what is written is wrong. `Deployment.apps "web" is invalid: spec.replicas: …`.
-pub(crate) fn invalid(at: &Where, kind: &str, causes: &[Cause]) -> Answer {
+pub(crate) fn invalid(at: &Where, kind: &str, causes: &[Cause]) -> ApiResponse {
     let kind_and_group = if at.group.is_empty() { kind.to_owned() } else { format!("{kind}.{}", at.group) };
     let messages: Vec<String> =
         causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
@@ -42,15 +42,15 @@ pub(crate) fn invalid(at: &Where, kind: &str, causes: &[Cause]) -> Answer {
         .collect();
     let message = format!("{kind_and_group} \"{}\" is invalid: {messages}", at.name);
     let details = json!({"name": at.name, "group": at.group, "kind": kind, "causes": causes});
-    Answer::Json(422, status(422, "Invalid", &message, &details))
+    ApiResponse::Json(422, status(422, "Invalid", &message, &details))
 }
 
 /// 403: something in the cluster does not allow it. `pods "web" is forbidden: …`.
-pub(crate) fn forbidden(at: &Where, why: &str) -> Answer {
+pub(crate) fn forbidden(at: &Where, why: &str) -> ApiResponse {
     let plural = if at.group.is_empty() { at.plural.clone() } else { format!("{}.{}", at.plural, at.group) };
     let message = format!("{plural} \"{}\" is forbidden: {why}", at.name);
     let details = json!({"name": at.name, "group": at.group, "kind": at.plural});
-    Answer::Json(403, status(403, "Forbidden", &message, &details))
+    ApiResponse::Json(403, status(403, "Forbidden", &message, &details))
 }
 
 fn status(code: u16, reason: &str, message: &str, details: &Value) -> Value {

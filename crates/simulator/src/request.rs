@@ -37,7 +37,7 @@ impl Ask {
 
 /// What the server answers.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum ApiResponse {
     /// A status code and a body.
     Json(u16, Value),
     /// A stream of events of this collection after this version.
@@ -108,10 +108,10 @@ pub(crate) fn api_version(at: &Where) -> String {
     if at.group.is_empty() { at.version.clone() } else { format!("{}/{}", at.group, at.version) }
 }
 
-pub(crate) fn not_found(at: &Where) -> Answer {
+pub(crate) fn not_found(at: &Where) -> ApiResponse {
     let kind = if at.group.is_empty() { at.plural.clone() } else { format!("{}.{}", at.plural, at.group) };
     let message = format!("{kind} \"{}\" not found", at.name);
-    Answer::Json(404, about(at, failure(404, "NotFound", &message, &Value::Null)))
+    ApiResponse::Json(404, about(at, failure(404, "NotFound", &message, &Value::Null)))
 }
 
 /// A `Status` that says which object it is about.

@@ -1,6 +1,6 @@
 //! What goes wrong in a rehearsal, as data.
 //!
-//! Not when it happens by chance: a scenario is the same each time. `docs/rehearsal.md` is the reference of the file that
+//! Not when it happens at random: a scenario is the same each time. `docs/rehearsal.md` is the reference of the file that
 //! it is written in.
 
 use crate::cluster::fault::PodFault;

@@ -1,7 +1,7 @@
 //! The memory of [`crate::api`] behind HTTP on a port of this machine, watches included.
 
 use crate::api::Api;
-use crate::request::Answer;
+use crate::request::ApiResponse;
 use crate::request::Ask;
 use crate::request::Watched;
 use futures::Stream;
@@ -116,30 +116,30 @@ where
             ask.query.insert("as".to_owned(), form.to_owned());
         }
     }
-    let mut result = api.answer(&ask);
-    if let Answer::Slow(time) = result {
+    let mut result = api.handle(&ask);
+    if let ApiResponse::Slow(time) = result {
         tokio::time::sleep(time).await;
         result = api.answer_plainly(&ask);
     }
     match result {
-        Answer::Json(code, value) => {
-            let mut response = answer(code, whole(text(&value)))?;
+        ApiResponse::Json(code, value) => {
+            let mut response = response(code, whole(text(&value)))?;
             if let Some(kind) = unusual(&value) {
                 response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
             }
             Ok(response)
         }
-        Answer::Watch(watched) => answer(200, StreamBody::new(stream(api, watched)).boxed_unsync()),
-        Answer::Cut => match api.answer_plainly(&ask) {
-            Answer::Json(code, value) => answer(code, half(&text(&value))),
+        ApiResponse::Watch(watched) => response(200, StreamBody::new(stream(api, watched)).boxed_unsync()),
+        ApiResponse::Cut => match api.answer_plainly(&ask) {
+            ApiResponse::Json(code, value) => response(code, half(&text(&value))),
             _ => Err(std::io::Error::other("hung up")),
         },
-        Answer::Later(seconds) => {
-            let mut later = answer(429, whole("Too many requests, please try again later.".to_owned()))?;
+        ApiResponse::Later(seconds) => {
+            let mut later = response(429, whole("Too many requests, please try again later.".to_owned()))?;
             later.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
             Ok(later)
         }
-        Answer::Hangup | Answer::Slow(_) => Err(std::io::Error::other("hung up")),
+        ApiResponse::Hangup | ApiResponse::Slow(_) => Err(std::io::Error::other("hung up")),
     }
 }
 
@@ -169,7 +169,7 @@ fn half(text: &str) -> Body {
     StreamBody::new(stream::iter([Ok(Frame::data(half)), Err(broken)])).boxed_unsync()
 }
 
-fn answer(code: u16, body: Body) -> std::io::Result<Response<Body>> {
+fn response(code: u16, body: Body) -> std::io::Result<Response<Body>> {
     Response::builder()
         .status(code)
         .header(http::header::CONTENT_TYPE, "application/json")

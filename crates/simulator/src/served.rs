@@ -2,7 +2,7 @@
 
 use crate::kinds;
 use crate::memory::Memory;
-use crate::request::Answer;
+use crate::request::ApiResponse;
 use crate::request::Where;
 use crate::request::text;
 use serde_json::Value;
@@ -36,7 +36,7 @@ impl Memory {
     ///
     /// With `aggregated` the groups are told with all that is in them (`apidiscovery.k8s.io/v2`), as servers since 1.27 do
     /// for those who ask so.
-    pub(crate) fn discover(&self, path: &str, aggregated: bool) -> Answer {
+    pub(crate) fn discover(&self, path: &str, aggregated: bool) -> ApiResponse {
         let path = path.trim_end_matches('/');
         let document = match path {
             "/version" => version(),
@@ -47,10 +47,10 @@ impl Memory {
             "/apis" => self.groups(),
             _ => return self.of_version(path.trim_start_matches("/apis/").trim_start_matches("/api/")),
         };
-        Answer::Json(200, document)
+        ApiResponse::Json(200, document)
     }
 
-    fn of_version(&self, desired: &str) -> Answer {
+    fn of_version(&self, desired: &str) -> ApiResponse {
         let resources: Vec<Value> = self
             .kinds()
             .filter(|kind| kind.api_version() == desired)
@@ -60,11 +60,11 @@ impl Memory {
             })
             .collect();
         if resources.is_empty() {
-            return Answer::Json(404, Value::String("404 page not found".to_owned()));
+            return ApiResponse::Json(404, Value::String("404 page not found".to_owned()));
         }
         let list = json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": desired,
             "resources": resources});
-        Answer::Json(200, list)
+        ApiResponse::Json(200, list)
     }
 
     /// Kubernetes' own kinds, and those of the CRDs.

@@ -12,7 +12,7 @@ use crate::memory::Memory;
 use crate::owner::own;
 use crate::owner::owners;
 use crate::owner::refused;
-use crate::request::Answer;
+use crate::request::ApiResponse;
 use crate::request::Ask;
 use crate::request::Watched;
 use crate::request::Where;
@@ -66,18 +66,18 @@ fn list<'a>(at: &Where, version: u64, found: impl Iterator<Item = &'a Value>, na
 
 impl Memory {
     /// Does what is asked.
-    pub(crate) fn answer(&mut self, ask: &Ask) -> Answer {
+    pub(crate) fn handle(&mut self, ask: &Ask) -> ApiResponse {
         let at = locate(&ask.path);
         if at.plural.is_empty() {
             return self.discover(&ask.path, ask.text("as") == "APIGroupDiscoveryList");
         }
         if !self.serves(&at) {
-            return Answer::Json(404, Value::String("404 page not found".to_owned()));
+            return ApiResponse::Json(404, Value::String("404 page not found".to_owned()));
         }
         let key = (at.collection.clone(), at.namespace.clone(), at.name.clone());
         let live = self.objects.get(&key).cloned();
         match (ask.method.as_str(), at.name.is_empty()) {
-            ("GET", true) if ask.flag("watch") => Answer::Watch(Watched {
+            ("GET", true) if ask.flag("watch") => ApiResponse::Watch(Watched {
                 collection: at.collection,
                 namespace: (!at.namespace.is_empty()).then_some(at.namespace),
                 labels: ask.text("labelSelector").to_owned(),
@@ -89,9 +89,9 @@ impl Memory {
                 let namespace = (!at.namespace.is_empty()).then_some(at.namespace.as_str());
                 let (labels, fields) = (ask.text("labelSelector"), ask.text("fieldSelector"));
                 let found = self.within(&at.collection, namespace, labels, fields);
-                Answer::Json(200, list(&at, self.version, found, ask.text("as") == NAMES))
+                ApiResponse::Json(200, list(&at, self.version, found, ask.text("as") == NAMES))
             }
-            ("GET", false) => live.map_or_else(|| not_found(&at), |object| Answer::Json(200, object)),
+            ("GET", false) => live.map_or_else(|| not_found(&at), |object| ApiResponse::Json(200, object)),
             ("POST", true) => self.create(&at, ask),
             ("PUT", false) => match live {
                 Some(live) => self.update(&at, ask, &live, ask.body.clone()),
@@ -117,14 +117,14 @@ impl Memory {
                 None => not_found(&at),
             },
             ("DELETE", true) if self.rules.is_some() => self.delete_all(&at, ask),
-            _ => Answer::Json(
+            _ => ApiResponse::Json(
                 405,
                 failure(405, "MethodNotAllowed", "the server does not allow this", &Value::Null),
             ),
         }
     }
 
-    fn create(&mut self, at: &Where, ask: &Ask) -> Answer {
+    fn create(&mut self, at: &Where, ask: &Ask) -> ApiResponse {
         let mut at = at.clone();
         at.name = text(&ask.body["metadata"]["name"]);
         let prefix = text(&ask.body["metadata"]["generateName"]);
@@ -147,7 +147,7 @@ impl Memory {
                 return refused;
             }
             let message = format!("{} \"{}\" already exists", at.plural, at.name);
-            return Answer::Json(409, about(&at, failure(409, "AlreadyExists", &message, &Value::Null)));
+            return ApiResponse::Json(409, about(&at, failure(409, "AlreadyExists", &message, &Value::Null)));
         }
         let mut object = ask.body.clone();
         if at.collection == "api/v1/namespaces" {
@@ -157,13 +157,13 @@ impl Memory {
         let fields = fieldset::fields(&object);
         own(&mut object, ask.text("fieldManager"), "Update", &fields, &self.stamp());
         match self.write(&at, ask, None, object) {
-            Ok(object) => Answer::Json(201, object),
+            Ok(object) => ApiResponse::Json(201, object),
             Err(refused) => refused,
         }
     }
 
     /// Why nothing can be made there.
-    fn refuse(&self, at: &Where) -> Option<Answer> {
+    fn refuse(&self, at: &Where) -> Option<ApiResponse> {
         if at.namespace.is_empty() {
             return None;
         }
@@ -171,7 +171,7 @@ impl Memory {
         match self.objects.get(&key) {
             None => {
                 let message = format!("namespaces \"{}\" not found", at.namespace);
-                Some(Answer::Json(404, failure(404, "NotFound", &message, &Value::Null)))
+                Some(ApiResponse::Json(404, failure(404, "NotFound", &message, &Value::Null)))
             }
             Some(namespace) if !namespace["metadata"]["deletionTimestamp"].is_null() => {
                 let message = format!(
@@ -179,20 +179,20 @@ impl Memory {
                     at.namespace
                 );
                 let causes = json!([{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]);
-                Some(Answer::Json(403, failure(403, "Forbidden", &message, &causes)))
+                Some(ApiResponse::Json(403, failure(403, "Forbidden", &message, &causes)))
             }
             Some(_) => None,
         }
     }
 
-    fn update(&mut self, at: &Where, ask: &Ask, live: &Value, mut next: Value) -> Answer {
+    fn update(&mut self, at: &Where, ask: &Ask, live: &Value, mut next: Value) -> ApiResponse {
         let asked = &next["metadata"]["resourceVersion"];
         if !asked.is_null() && *asked != live["metadata"]["resourceVersion"] {
             let message = format!(
                 "Operation cannot be fulfilled on {} \"{}\": the object has been modified; please apply your changes to the latest version and try again",
                 at.plural, at.name
             );
-            return Answer::Json(409, failure(409, "Conflict", &message, &Value::Null));
+            return ApiResponse::Json(409, failure(409, "Conflict", &message, &Value::Null));
         }
         if next["metadata"]["managedFields"] == live["metadata"]["managedFields"]
             || next["metadata"]["managedFields"].is_null()
@@ -208,12 +208,12 @@ impl Memory {
             own(&mut next, ask.text("fieldManager"), "Update", &changed, &self.stamp());
         }
         match self.write(at, ask, Some(live), next) {
-            Ok(object) => Answer::Json(200, object),
+            Ok(object) => ApiResponse::Json(200, object),
             Err(refused) => refused,
         }
     }
 
-    fn apply(&mut self, at: &Where, ask: &Ask, live: Option<&Value>) -> Answer {
+    fn apply(&mut self, at: &Where, ask: &Ask, live: Option<&Value>) -> ApiResponse {
         if live.is_none()
             && let Some(refused) = self.refuse(at)
         {
@@ -232,7 +232,7 @@ impl Memory {
             })
             .collect();
         if !conflicts.is_empty() && !ask.flag("force") {
-            return Answer::Json(409, refused(&conflicts));
+            return ApiResponse::Json(409, refused(&conflicts));
         }
         let before = owners(&next, |entry| entry["manager"] == manager && entry["operation"] == "Apply");
         let before = before.into_iter().flat_map(|(_, owned)| owned).collect::<BTreeSet<Path>>();
@@ -248,12 +248,12 @@ impl Memory {
         next["metadata"]["name"] = json!(at.name);
         let created = live.is_none();
         match self.write(at, ask, live, next) {
-            Ok(object) => Answer::Json(if created { 201 } else { 200 }, object),
+            Ok(object) => ApiResponse::Json(if created { 201 } else { 200 }, object),
             Err(refused) => refused,
         }
     }
 
-    fn delete(&mut self, at: &Where, ask: &Ask, live: &Value) -> Answer {
+    fn delete(&mut self, at: &Where, ask: &Ask, live: &Value) -> ApiResponse {
         let uid = &ask.body["preconditions"]["uid"];
         if !uid.is_null() && *uid != live["metadata"]["uid"] {
             let message = format!(
@@ -263,7 +263,7 @@ impl Memory {
                 text(uid),
                 text(&live["metadata"]["uid"])
             );
-            return Answer::Json(409, failure(409, "Conflict", &message, &Value::Null));
+            return ApiResponse::Json(409, failure(409, "Conflict", &message, &Value::Null));
         }
         let done = if TOLD_WHEN_GONE.contains(&at.plural.as_str()) {
             live.clone()
@@ -274,18 +274,18 @@ impl Memory {
             done
         };
         if ask.query.contains_key("dryRun") {
-            return Answer::Json(200, done);
+            return ApiResponse::Json(200, done);
         }
         if self.rules.is_some() {
             let policy = ask.body["propagationPolicy"].as_str().unwrap_or(ask.text("propagationPolicy"));
             let grace = ask.body["gracePeriodSeconds"].as_i64();
             let left = self.begin_deletion(at, live, policy, grace);
-            return Answer::Json(200, left.unwrap_or(done));
+            return ApiResponse::Json(200, left.unwrap_or(done));
         }
         if live["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty()) {
             let mut dying = live.clone();
             dying["metadata"]["deletionTimestamp"] = json!(self.stamp());
-            return Answer::Json(200, self.keep(at, Some(live), dying));
+            return ApiResponse::Json(200, self.keep(at, Some(live), dying));
         }
         if at.plural == "namespaces" {
             let inside: Vec<_> =
@@ -295,11 +295,11 @@ impl Memory {
             }
         }
         self.forget(&(at.collection.clone(), at.namespace.clone(), at.name.clone()));
-        Answer::Json(200, done)
+        ApiResponse::Json(200, done)
     }
 
     /// Deletes what a list would show.
-    fn delete_all(&mut self, at: &Where, ask: &Ask) -> Answer {
+    fn delete_all(&mut self, at: &Where, ask: &Ask) -> ApiResponse {
         let namespace = (!at.namespace.is_empty()).then_some(at.namespace.as_str());
         let (labels, fields) = (ask.text("labelSelector"), ask.text("fieldSelector"));
         let all: Vec<Value> = self.within(&at.collection, namespace, labels, fields).cloned().collect();
@@ -309,7 +309,7 @@ impl Memory {
                 (text(&object["metadata"]["namespace"]), text(&object["metadata"]["name"]));
             self.delete(&at, ask, &object);
         }
-        Answer::Json(200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
+        ApiResponse::Json(200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
     }
 
     /// Keeps it unless it is a dry run, nothing has changed, or the rules say no.
@@ -319,7 +319,7 @@ impl Memory {
         ask: &Ask,
         before: Option<&Value>,
         mut next: Value,
-    ) -> Result<Value, Answer> {
+    ) -> Result<Value, ApiResponse> {
         next["apiVersion"] = json!(api_version(at));
         if next["kind"].is_null() {
             next["kind"] = ask.body["kind"].clone();
@@ -370,9 +370,9 @@ impl Memory {
 }
 
 /// Applies a JSON patch (RFC 6902), whole or not at all.
-fn json_patched(object: &mut Value, patch: &Value) -> Result<(), Answer> {
+fn json_patched(object: &mut Value, patch: &Value) -> Result<(), ApiResponse> {
     let refused =
-        |code, reason, error: String| Answer::Json(code, failure(code, reason, &error, &Value::Null));
+        |code, reason, error: String| ApiResponse::Json(code, failure(code, reason, &error, &Value::Null));
     let patch: json_patch::Patch = serde_json::from_value(patch.clone())
         .map_err(|error| refused(400, "BadRequest", error.to_string()))?;
     json_patch::patch(object, &patch).map_err(|error| refused(422, "Invalid", error.to_string()))

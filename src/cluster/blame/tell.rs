@@ -12,7 +12,7 @@ use crate::manifest::Object;
 use health::cause::Symptom;
 use health::cause::newest;
 use health::cause::pod::is_mounted;
-use health::cause::signal::Signal;
+use health::cause::signal::FailureKind;
 use health::cause::template;
 use health::live;
 use health::snapshot::Snapshot;
@@ -20,7 +20,7 @@ use serde_json::Value;
 
 /// Everything that a finding is made of beside the symptom.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Inputs<'a> {
+pub(crate) struct CauseContext<'a> {
     /// The live object whose trouble it is.
     pub subject: &'a Value,
     /// The object as it was applied, if it was.
@@ -35,7 +35,7 @@ pub(crate) struct Inputs<'a> {
     pub profile: Option<&'a str>,
 }
 
-impl Inputs<'_> {
+impl CauseContext<'_> {
     /// What to do by a command of minikube, where the cluster is known to be one's; else `otherwise`.
     fn by_minikube(&self, advice: impl FnOnce(&str) -> String, otherwise: &str) -> String {
         self.profile.map_or_else(|| otherwise.to_owned(), advice)
@@ -59,7 +59,7 @@ pub(crate) struct Diagnosis {
 pub(crate) const TAIL: usize = 20;
 
 /// The whole finding.
-pub(crate) fn finding(symptom: &Symptom, inputs: &Inputs<'_>) -> Finding {
+pub(crate) fn finding(symptom: &Symptom, inputs: &CauseContext<'_>) -> Finding {
     let diagnosis = diagnose(symptom, inputs);
     let mut finding = code::code(symptom, inputs)
         .error(diagnosis.message)
@@ -103,7 +103,7 @@ fn core(message: &str) -> &str {
 }
 
 /// The last warnings about the pod, without those that only repeat that it is restarted.
-fn quoted<'a>(inputs: &Inputs<'a>) -> Vec<(&'a str, &'a str)> {
+fn quoted<'a>(inputs: &CauseContext<'a>) -> Vec<(&'a str, &'a str)> {
     let of = inputs.pod.unwrap_or(inputs.subject);
     let all = inputs.snapshot.events(live::uid(of));
     let mounted = is_mounted(of);
@@ -124,49 +124,55 @@ fn quoted<'a>(inputs: &Inputs<'a>) -> Vec<(&'a str, &'a str)> {
 }
 
 /// The cause, the field and the next step.
-pub(crate) fn diagnose(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+pub(crate) fn diagnose(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
     match symptom.signal {
-        Signal::ImageName
-        | Signal::ImageNever
-        | Signal::ImageGone
-        | Signal::ImageNotFound
-        | Signal::ImageDenied
-        | Signal::ImagePlatform
-        | Signal::ImageNoHost
-        | Signal::ImageUnreachable
-        | Signal::ImageLimited
-        | Signal::ImageUntrusted
-        | Signal::ImageInspect
-        | Signal::ImageSignature
-        | Signal::ImagePull => starting::image(symptom, inputs),
-        Signal::ConfigMissing | Signal::VolumeMissing => starting::missing(symptom, inputs),
-        Signal::ConfigPending
-        | Signal::RunsAsRoot
-        | Signal::Config
-        | Signal::CreatePending
-        | Signal::Create
-        | Signal::Command
-        | Signal::Start => starting::starting(symptom, inputs),
-        Signal::Crash
-        | Signal::CrashCommand
-        | Signal::OutOfMemory
-        | Signal::Completed
-        | Signal::Killed
-        | Signal::NotReady
-        | Signal::Initializing => running::running(symptom, inputs),
-        Signal::ReadinessGate | Signal::SchedulingGate => placing::gated(symptom, inputs),
-        Signal::NeverFits | Signal::Unschedulable | Signal::SchedulingPending => {
+        FailureKind::ImageName
+        | FailureKind::ImageNever
+        | FailureKind::ImageGone
+        | FailureKind::ImageNotFound
+        | FailureKind::ImageDenied
+        | FailureKind::ImagePlatform
+        | FailureKind::ImageNoHost
+        | FailureKind::ImageUnreachable
+        | FailureKind::ImageLimited
+        | FailureKind::ImageUntrusted
+        | FailureKind::ImageInspect
+        | FailureKind::ImageSignature
+        | FailureKind::ImagePull => starting::image(symptom, inputs),
+        FailureKind::ConfigMissing | FailureKind::VolumeMissing => starting::missing(symptom, inputs),
+        FailureKind::ConfigPending
+        | FailureKind::RunsAsRoot
+        | FailureKind::Config
+        | FailureKind::CreatePending
+        | FailureKind::Create
+        | FailureKind::Command
+        | FailureKind::Start => starting::starting(symptom, inputs),
+        FailureKind::Crash
+        | FailureKind::CrashCommand
+        | FailureKind::OutOfMemory
+        | FailureKind::Completed
+        | FailureKind::Killed
+        | FailureKind::NotReady
+        | FailureKind::Initializing => running::running(symptom, inputs),
+        FailureKind::ReadinessGate | FailureKind::SchedulingGate => placing::gated(symptom, inputs),
+        FailureKind::NeverFits | FailureKind::Unschedulable | FailureKind::SchedulingPending => {
             placing::unplaced(symptom, inputs)
         }
-        Signal::Mount | Signal::Attach | Signal::Sandbox | Signal::Evicted | Signal::Deadline => {
-            placing::node(symptom, inputs)
+        FailureKind::Mount
+        | FailureKind::Attach
+        | FailureKind::Sandbox
+        | FailureKind::Evicted
+        | FailureKind::Deadline => placing::node(symptom, inputs),
+        FailureKind::NoClass | FailureKind::Provisioning | FailureKind::NoProvisioner => {
+            placing::claim(symptom, inputs)
         }
-        Signal::NoClass | Signal::Provisioning | Signal::NoProvisioner => placing::claim(symptom, inputs),
-        Signal::Quota | Signal::Refused | Signal::NoServiceAccount => refused::creation(symptom, inputs),
+        FailureKind::Quota | FailureKind::Refused | FailureKind::NoServiceAccount => {
+            refused::creation(symptom, inputs)
+        }
     }
 }
 
-impl Inputs<'_> {
+impl CauseContext<'_> {
     /// What is written: the applied object, else the live one.
     fn written(&self) -> &Value {
         self.applied.map_or(self.subject, |applied| &applied.value)

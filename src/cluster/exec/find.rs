@@ -8,7 +8,7 @@ use crate::cluster::logs::pick::one::NoContainer;
 use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::run::Run;
 
@@ -43,7 +43,7 @@ fn none(asked: Asked<'_>, why: NoContainer) -> Fault {
         NoContainer::Workload(unknown) => logs::unknown("workload", &unknown),
         NoContainer::Container(unknown) => logs::unknown("container", &unknown),
         NoContainer::Ambiguous(names) => Code::ArgumentInvalid
-            .fault(Kind::Usage, "the project has several workloads, and none of them is named")
+            .fault(FaultKind::Usage, "the project has several workloads, and none of them is named")
             .hint(format!("name one of {}", names.join(", "))),
         NoContainer::NotRunning(pods) => {
             let whose = asked.name.or(asked.service).map(|name| format!(" of `{name}`")).unwrap_or_default();
@@ -51,7 +51,7 @@ fn none(asked: Asked<'_>, why: NoContainer) -> Fault {
                 asked.container.map_or_else(|| "container".to_owned(), |name| format!("container `{name}`"));
             let where_ = if pods.is_empty() { "there is no pod".to_owned() } else { pods.join(", ") };
             Code::ContainerNotRunning
-                .fault(Kind::Rollout, format!("no {container}{whose} is running ({where_})"))
+                .fault(FaultKind::Rollout, format!("no {container}{whose} is running ({where_})"))
                 .hint("`todo status` says why")
         }
     }

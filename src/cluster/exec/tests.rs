@@ -61,7 +61,7 @@ async fn server<F: Future<Output = ()> + Send>(
     (container, serving)
 }
 
-async fn say(socket: &mut Socket, channel: u8, data: &[u8]) {
+async fn send(socket: &mut Socket, channel: u8, data: &[u8]) {
     // The reader may have left.
     let _ = socket.send(Message::binary([&[channel], data].concat())).await;
 }
@@ -72,12 +72,12 @@ async fn exit(socket: &mut Socket, code: i32) {
         code => json!({"status": "Failure", "reason": "NonZeroExitCode",
                        "details": {"causes": [{"reason": "ExitCode", "message": code.to_string()}]}}),
     };
-    say(socket, 3, status.to_string().as_bytes()).await;
+    send(socket, 3, status.to_string().as_bytes()).await;
     let _ = socket.close(None).await;
 }
 
 /// The next message that is data.
-async fn heard(socket: &mut Socket) -> Option<Vec<u8>> {
+async fn receive(socket: &mut Socket) -> Option<Vec<u8>> {
     loop {
         match socket.next().await {
             Some(Ok(Message::Binary(data))) => return Some(data.to_vec()),
@@ -89,9 +89,9 @@ async fn heard(socket: &mut Socket) -> Option<Vec<u8>> {
 
 /// `cat`.
 async fn cat(mut socket: Socket) {
-    while let Some(data) = heard(&mut socket).await {
+    while let Some(data) = receive(&mut socket).await {
         match data.split_first().unwrap() {
-            (0, data) => say(&mut socket, 1, data).await,
+            (0, data) => send(&mut socket, 1, data).await,
             (255, _) => break,
             other => panic!("{other:?}"),
         }
@@ -102,9 +102,9 @@ async fn cat(mut socket: Socket) {
 #[tokio::test]
 async fn output_and_errors_are_apart_byte_for_byte_and_the_exit_code_is_the_commands() {
     let (container, request) = server("v5.channel.k8s.io", |mut socket| async move {
-        say(&mut socket, 1, b"a\0\xff\r\n").await;
-        say(&mut socket, 2, b"wrong").await;
-        say(&mut socket, 1, b"b").await;
+        send(&mut socket, 1, b"a\0\xff\r\n").await;
+        send(&mut socket, 2, b"wrong").await;
+        send(&mut socket, 1, b"b").await;
         exit(&mut socket, 42).await;
     })
     .await;
@@ -134,7 +134,7 @@ async fn a_command_that_prints_before_it_reads_does_not_hold_up_its_own_input() 
     const SIZE: usize = 32 << 20;
     let (container, _) = server("v5.channel.k8s.io", |mut socket| async move {
         for _ in 0..SIZE >> 20 {
-            say(&mut socket, 1, &vec![b'x'; 1 << 20]).await;
+            send(&mut socket, 1, &vec![b'x'; 1 << 20]).await;
         }
         cat(socket).await;
     })
@@ -149,7 +149,7 @@ async fn a_command_that_prints_before_it_reads_does_not_hold_up_its_own_input() 
 #[tokio::test]
 async fn a_connection_that_breaks_is_no_exit_code() {
     let (container, _) = server("v5.channel.k8s.io", |mut socket| async move {
-        say(&mut socket, 1, b"half").await;
+        send(&mut socket, 1, b"half").await;
         drop(socket);
     })
     .await;
@@ -165,7 +165,7 @@ async fn a_server_that_cannot_end_input_runs_only_what_ends_by_itself() {
     let input = Some(Input { reader: &b"x"[..], needs_end: true });
     assert!(matches!(container.output(&["cat"], input).await, Err(NotRun::InputCannotEnd)));
     let (container, _) = server("v4.channel.k8s.io", |mut socket| async move {
-        assert_eq!(heard(&mut socket).await.unwrap(), b"\0archive");
+        assert_eq!(receive(&mut socket).await.unwrap(), b"\0archive");
         exit(&mut socket, 0).await;
     })
     .await;
@@ -178,7 +178,7 @@ async fn what_the_docker_runtime_prints_for_a_missing_program_is_not_its_output(
     let words = "OCI runtime exec failed: exec failed: unable to start container process: exec: \"bash\": executable file not found in $PATH: unknown\r\n";
     let says = |code| {
         move |mut socket: Socket| async move {
-            say(&mut socket, 1, words.as_bytes()).await;
+            send(&mut socket, 1, words.as_bytes()).await;
             exit(&mut socket, code).await;
         }
     };
@@ -196,10 +196,10 @@ async fn what_the_docker_runtime_prints_for_a_missing_program_is_not_its_output(
 async fn a_terminal_is_told_its_size_and_each_new_one() {
     let (tell, sizes) = watch::channel(Size { width: 80, height: 24 });
     let (container, request) = server("v5.channel.k8s.io", |mut socket| async move {
-        assert_eq!(heard(&mut socket).await.unwrap(), b"\x04{\"Height\":24,\"Width\":80}");
+        assert_eq!(receive(&mut socket).await.unwrap(), b"\x04{\"Height\":24,\"Width\":80}");
         tell.send(Size { width: 60, height: 20 }).unwrap();
-        assert_eq!(heard(&mut socket).await.unwrap(), b"\x04{\"Height\":20,\"Width\":60}");
-        say(&mut socket, 1, b"$ ").await;
+        assert_eq!(receive(&mut socket).await.unwrap(), b"\x04{\"Height\":20,\"Width\":60}");
+        send(&mut socket, 1, b"$ ").await;
         exit(&mut socket, 130).await;
     })
     .await;

@@ -9,7 +9,7 @@ use crate::event::Finding;
 use crate::manifest::ObjectId;
 use crate::manifest::dump::Ending;
 use crate::manifest::dump::Part;
-use crate::manifest::dump::read;
+use crate::manifest::dump::parse;
 use crate::manifest::shared::Shared;
 use crate::manifest::yaml::documents;
 use health::live;
@@ -48,9 +48,9 @@ impl Dump {
     ///
     /// # Errors
     /// The mistakes of a text that is neither YAML nor JSON; `file` is what their places name.
-    pub fn read(text: &str, file: &Path) -> Result<(Dump, Ending), Vec<Finding>> {
+    pub fn parse(text: &str, file: &Path) -> Result<(Dump, Ending), Vec<Finding>> {
         let mut dump = Dump::default();
-        if let Ok(ending) = read(text, &mut |part| dump.take(part)) {
+        if let Ok(ending) = parse(text, &mut |part| dump.take(part)) {
             return Ok((dump, ending));
         }
         // The reader of manifests takes some texts that kubectl takes and YAML's grammar does not, and tells the place
@@ -92,7 +92,7 @@ impl Dump {
                 value.get("involvedObject").or_else(|| value.get("regarding")).unwrap_or(&Value::Null);
             let text = |field: &str| about[field].as_str().unwrap_or_default().to_owned();
             let about = About { kind: text("kind"), namespace: text("namespace"), name: text("name") };
-            self.events.push((live::name(&value).to_owned(), about, KubeEvent::read(&value)));
+            self.events.push((live::name(&value).to_owned(), about, KubeEvent::from_object(&value)));
         } else if value.is_object() {
             slim::slim(&mut value);
             self.objects.push(value);
@@ -146,7 +146,7 @@ impl Dump {
                 let key = (about.kind, about.namespace, about.name);
                 event.about = uids.get(&key).cloned().unwrap_or_default();
             }
-            snapshot.heard(&name, event);
+            snapshot.add_event(&name, event);
         }
         (objects, snapshot)
     }

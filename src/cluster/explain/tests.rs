@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// What is said of the objects of a dump: `Pod/web failed CrashLoopBackOff`.
 fn healths(text: &str) -> Vec<String> {
-    let (dump, _) = Dump::read(text, Path::new("dump.yaml")).unwrap();
+    let (dump, _) = Dump::parse(text, Path::new("dump.yaml")).unwrap();
     let explained = explain(dump, "2026-06-01T00:00:00Z".parse().unwrap());
     let healths = explained.into_iter().map(|item| item.object_health);
     healths
@@ -164,14 +164,14 @@ fn a_set_that_waits_for_a_broken_pod_of_an_older_revision_says_which() {
     let text = |management: &str| list(&[set(management), pod("db-0", of, CRASHES)]);
     assert_eq!(first(&text("OrderedReady")), "StatefulSet/db failed CrashLoopBackOff");
     assert_eq!(first(&text("Parallel")), "StatefulSet/db progressing Starting");
-    let (dump, _) = Dump::read(&text("OrderedReady"), Path::new("a")).unwrap();
+    let (dump, _) = Dump::parse(&text("OrderedReady"), Path::new("a")).unwrap();
     let explained = explain(dump, "2026-06-01T00:00:00Z".parse().unwrap());
     assert!(explained[0].help.as_ref().is_some_and(|help| help.contains("db-0")), "{explained:?}");
 }
 
 #[test]
 fn a_crash_has_its_code_and_data_and_its_log_is_not_known() {
-    let (dump, _) = Dump::read(&list(&[pod("web", "", CRASHES)]), Path::new("dump.yaml")).unwrap();
+    let (dump, _) = Dump::parse(&list(&[pod("web", "", CRASHES)]), Path::new("dump.yaml")).unwrap();
     let explained = explain(dump, "2026-06-01T00:00:00Z".parse().unwrap()).remove(0);
     assert_eq!(explained.code, Some(Code::CrashLoop));
     assert_eq!(explained.data.get("exit-code"), Some(&json!(1)));

@@ -32,7 +32,7 @@ const COPY: &str = "inventory";
 
 /// By whom, from where and when a project was deployed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deployed {
+pub struct DeploymentRecord {
     /// Made at random at the first `up`, and kept for as long as the project is in the cluster.
     pub id: String,
     /// When that was.
@@ -43,13 +43,13 @@ pub struct Deployed {
     pub origin: Origin,
 }
 
-impl Deployed {
+impl DeploymentRecord {
     /// Now, from `origin`; `before` is what was known until now.
     pub(crate) fn now(
-        before: Option<&Deployed>,
+        before: Option<&DeploymentRecord>,
         origin: &Origin,
         now: Timestamp,
-    ) -> anyhow::Result<Deployed> {
+    ) -> anyhow::Result<DeploymentRecord> {
         let (id, first) = match before {
             Some(before) => (before.id.clone(), before.first),
             None => {
@@ -58,7 +58,7 @@ impl Deployed {
                 (format!("{:016x}", u64::from_be_bytes(id)), now)
             }
         };
-        Ok(Deployed { id, first, last: now, origin: origin.clone() })
+        Ok(DeploymentRecord { id, first, last: now, origin: origin.clone() })
     }
 }
 
@@ -66,7 +66,7 @@ impl Deployed {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Beside {
     pub(crate) salt: Option<String>,
-    pub(crate) deployed: Option<Deployed>,
+    pub(crate) deployed: Option<DeploymentRecord>,
 }
 
 impl Beside {
@@ -100,7 +100,7 @@ pub(crate) fn is_salt(salt: &str) -> bool {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Copy {
     pub(crate) salt: String,
-    pub(crate) deployed: Option<Deployed>,
+    pub(crate) deployed: Option<DeploymentRecord>,
     /// What was there before the project.
     pub(crate) adopted: Vec<ObjectId>,
 }

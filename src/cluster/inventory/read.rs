@@ -44,7 +44,7 @@ impl std::error::Error for Unreadable {}
 
 /// Reads it back. Labels and annotations that are missing are written again with the next change; those of another tool
 /// say that it is that tool's now (KEP-3659).
-pub(crate) fn read(
+pub(crate) fn parse(
     secret: Value,
     project: &ProjectName,
     namespace: &Namespace,
@@ -95,11 +95,11 @@ fn unpack(data: &Value, tooling: &str) -> Result<Inventory, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::Unreadable;
-    use super::read;
+    use super::parse;
     use crate::clock::Clock;
-    use crate::cluster::inventory::Deployed;
-    use crate::cluster::inventory::Entry;
+    use crate::cluster::inventory::DeploymentRecord;
     use crate::cluster::inventory::Inventory;
+    use crate::cluster::inventory::InventoryEntry;
     use crate::cluster::kind;
     use crate::manifest::ObjectId;
     use crate::project::name::Namespace;
@@ -129,10 +129,10 @@ mod tests {
                 namespace: Some("a".into()),
                 name: name.into(),
             };
-            inventory.extend([Entry::new(id, &kind::core(kind))]);
+            inventory.extend([InventoryEntry::new(id, &kind::core(kind))]);
         }
         let origin = Origin::locate(&World::fake("/", [("A", "b")]), Path::new("/nowhere/deploy.toml"));
-        inventory.deployed = Some(Deployed::now(None, &origin, Clock::system().now()).unwrap());
+        inventory.deployed = Some(DeploymentRecord::now(None, &origin, Clock::system().now()).unwrap());
         let secret = inventory.secret(&project, &namespace, None).unwrap();
         (inventory, secret)
     }
@@ -152,7 +152,7 @@ mod tests {
             secret["metadata"]["annotations"]["applyset.kubernetes.io/contains-group-kinds"],
             "ConfigMap,Secret"
         );
-        let stored = read(secret, &project, &namespace).unwrap();
+        let stored = parse(secret, &project, &namespace).unwrap();
         assert_eq!(stored.inventory.entries, inventory.entries);
         assert_eq!(stored.inventory.deployed, inventory.deployed);
         let body = json!({"a": 1});
@@ -166,7 +166,7 @@ mod tests {
         let read = |change: &dyn Fn(&mut Value)| {
             let (_, mut secret) = stored();
             change(&mut secret);
-            match read(secret, &project, &namespace) {
+            match parse(secret, &project, &namespace) {
                 Ok(_) => "read",
                 Err(Unreadable::Damaged(_)) => "damaged",
                 Err(Unreadable::NotOurs(_)) => "not ours",
@@ -216,8 +216,8 @@ mod tests {
     fn a_list_that_has_lost_its_salt_takes_the_one_beside_it() {
         let ((project, namespace), (inventory, mut secret)) = (names(), stored());
         secret["data"]["inventory"] = packed(r#"{"schema":1,"salt":"","settled":true,"entries":[]}"#);
-        assert_eq!(read(secret.clone(), &project, &namespace).unwrap().inventory.salt(), inventory.salt());
+        assert_eq!(parse(secret.clone(), &project, &namespace).unwrap().inventory.salt(), inventory.salt());
         secret["data"]["salt"] = json!("AAAA");
-        assert!(matches!(read(secret, &project, &namespace), Err(Unreadable::Damaged(_))));
+        assert!(matches!(parse(secret, &project, &namespace), Err(Unreadable::Damaged(_))));
     }
 }

@@ -1,9 +1,9 @@
 //! The inventory written: before the first write of a run, and at its end.
 
 use crate::cluster::inventory;
-use crate::cluster::inventory::Deployed;
-use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::DeploymentRecord;
 use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::InventoryEntry;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::inventory::Stored;
 use crate::cluster::inventory::made_by_us;
@@ -27,7 +27,7 @@ use serde_json::json;
 /// The inventory of a project that has none yet. Made before anything is decided, because its salt goes into pod templates.
 pub(crate) fn empty_inventory() -> fault::Result<Inventory> {
     Inventory::new()
-        .or_fault(Code::InternalError, fault::Kind::Internal, || "cannot begin an inventory".to_owned())
+        .or_fault(Code::InternalError, fault::FaultKind::Internal, || "cannot begin an inventory".to_owned())
 }
 
 /// Writes down everything that this run may make, before it makes any of it.
@@ -47,17 +47,17 @@ pub(crate) async fn record_intended(
     let part_of = json!(target.part_of());
     inventory.extend(desired.iter().map(|desired| {
         let live = survey.live(&desired.id);
-        Entry {
+        InventoryEntry {
             uid: live.map(|live| uid_of(live).to_owned()),
             adopted: live.is_some_and(|live| live["metadata"]["labels"][PART_OF] != part_of)
                 && !made_by_us(live),
-            ..Entry::new(desired.id.clone(), &desired.kind)
+            ..InventoryEntry::new(desired.id.clone(), &desired.kind)
         }
     }));
     // Members that the list has lost are ours all the same.
-    inventory.extend(survey.members.iter().map(|(id, member)| Entry {
+    inventory.extend(survey.members.iter().map(|(id, member)| InventoryEntry {
         uid: Some(uid_of(&member.object).to_owned()),
-        ..Entry::new(id.clone(), &member.kind)
+        ..InventoryEntry::new(id.clone(), &member.kind)
     }));
     inventory.settled = false;
     inventory.charts |= charts;
@@ -81,7 +81,7 @@ pub(crate) async fn store(
     let made = |inventory: &Inventory| {
         inventory.secret(&target.project, &target.namespace, before).or_fault(
             Code::InternalError,
-            fault::Kind::Internal,
+            fault::FaultKind::Internal,
             doing,
         )
     };
@@ -89,8 +89,9 @@ pub(crate) async fn store(
     let same_place = inventory.deployed.as_ref().is_some_and(|known| known.origin == *target.origin);
     // What says the same as before keeps the time of the last change: the server writes nothing then.
     if !same_place || before.is_none_or(|before| before["data"] != secret["data"]) {
-        let deployed = Deployed::now(inventory.deployed.as_ref(), &target.origin, target.clock.now());
-        inventory.deployed = Some(deployed.or_fault(Code::InternalError, fault::Kind::Internal, doing)?);
+        let deployed = DeploymentRecord::now(inventory.deployed.as_ref(), &target.origin, target.clock.now());
+        inventory.deployed =
+            Some(deployed.or_fault(Code::InternalError, fault::FaultKind::Internal, doing)?);
         secret = made(&inventory)?;
     }
     let waiting = report_waiting(run, Step::Apply, "inventory");

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 /// The project's lock in one run. Part of the [`Target`](crate::cluster::target::Target), so every step of the run shares it.
 #[derive(Debug)]
 pub struct RunLock {
-    pub(super) held: Mutex<Option<Held>>,
+    pub(super) held: Mutex<Option<Renewal>>,
     /// How many [`scope`](super::scope)s are open.
     pub(super) scopes: AtomicUsize,
     pub(super) lost: watch::Sender<bool>,
@@ -49,7 +49,7 @@ impl RunLock {
             std::future::pending::<()>().await;
         }
         Code::LockLost
-            .fault(fault::Kind::Locked, "another run took the lock over, so this one stopped")
+            .fault(fault::FaultKind::Locked, "another run took the lock over, so this one stopped")
             .hint("wait for the other run, then run `todo up` again: what is done already stays as it is")
     }
 }
@@ -72,12 +72,12 @@ impl Drop for Opened<'_> {
 
 /// The task that renews the Lease, until it is released or dropped.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Renewal {
     pub(super) release: oneshot::Sender<()>,
     pub(super) renewal: JoinHandle<()>,
 }
 
-impl Held {
+impl Renewal {
     /// Gives it back, and waits until that is done.
     pub(super) async fn release(self) {
         drop(self.release);

@@ -11,7 +11,7 @@ use crate::cluster::inventory;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::target::Target;
 use crate::event::EventKind;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
 use crate::project::origin::Origin;
@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 
 const PODS: &str = "/api/v1/namespaces/shop/pods";
 
-fn ask() -> Ask {
+fn request() -> Ask {
     Ask { names: Vec::new(), container: None, previous: false, follow: false, lines: Some(100), since: None }
 }
 
@@ -39,7 +39,7 @@ fn stage(pods: &[(&str, &str)]) -> (FakeApi, Run, Target, mpsc::UnboundedReceive
         namespace: Some("shop".to_owned()),
         name: "web".to_owned(),
     };
-    inventory.extend([inventory::Entry::new(id, &web)]);
+    inventory.extend([inventory::InventoryEntry::new(id, &web)]);
     let secret = inventory.secret(&project, &namespace, None).unwrap();
     api.put_silently("/api/v1/namespaces/shop/secrets", secret);
     let owner = json!([{"kind": "Deployment", "name": "web", "uid": "d", "controller": true}]);
@@ -81,7 +81,7 @@ async fn the_lines_of_several_pods_come_in_the_order_of_time() {
         ("web-a", "2026-01-01T10:00:01Z one\n2026-01-01T10:00:03.5Z three\n"),
         ("web-b", "2026-01-01T10:00:02Z two\r\n2026-01-01T10:00:04Z \n"),
     ]);
-    let logs = logs(&run, &target, ask()).await.unwrap();
+    let logs = logs(&run, &target, request()).await.unwrap();
     assert!(logs.several);
     assert_eq!(read(logs).await, ["web-a: one", "web-b: two", "web-a: three", "web-b: "]);
 }
@@ -89,7 +89,7 @@ async fn the_lines_of_several_pods_come_in_the_order_of_time() {
 #[tokio::test]
 async fn a_pod_without_a_log_is_told_and_the_others_are_read() {
     let (_, run, target, mut events) = stage(&[("web-a", ""), ("web-b", "2026-01-01T10:00:02Z two\n")]);
-    assert_eq!(read(logs(&run, &target, ask()).await.unwrap()).await, ["web-b: two"]);
+    assert_eq!(read(logs(&run, &target, request()).await.unwrap()).await, ["web-b: two"]);
     let EventKind::Warned { finding } = events.recv().await.unwrap().kind else { panic!("no warning") };
     assert_eq!(finding.subject.as_deref(), Some("Pod/web-a"));
     assert!(finding.message.contains("NotFound"), "{}", finding.message);
@@ -98,20 +98,23 @@ async fn a_pod_without_a_log_is_told_and_the_others_are_read() {
 #[tokio::test]
 async fn a_name_that_nothing_has_and_a_project_that_is_not_there_are_mistakes() {
     let (_, run, target, _) = stage(&[("web-a", "")]);
-    let wrong = Ask { names: vec!["wbe".to_owned()], ..ask() };
+    let wrong = Ask { names: vec!["wbe".to_owned()], ..request() };
     let fault = logs(&run, &target, wrong).await.unwrap_err();
-    assert_eq!((fault.kind, fault.hints.as_slice()), (Kind::Usage, &["did you mean `web`?".to_owned()][..]));
-    let wrong = Ask { container: Some("x".to_owned()), ..ask() };
+    assert_eq!(
+        (fault.kind, fault.hints.as_slice()),
+        (FaultKind::Usage, &["did you mean `web`?".to_owned()][..])
+    );
+    let wrong = Ask { container: Some("x".to_owned()), ..request() };
     let fault = logs(&run, &target, wrong).await.unwrap_err();
     assert_eq!(fault.causes(), ["the project has no container `x`"]);
     let other = Target { project: ProjectName::parse("other").unwrap(), ..target };
-    assert_eq!(logs(&run, &other, ask()).await.unwrap_err().kind, Kind::Usage);
+    assert_eq!(logs(&run, &other, request()).await.unwrap_err().kind, FaultKind::Usage);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_log_that_is_followed_goes_on_in_the_pods_that_come() {
     let (api, run, target, _) = stage(&[("web-a", "2026-01-01T10:00:01Z one\n")]);
-    let mut logs = logs(&run, &target, Ask { follow: true, ..ask() }).await.unwrap();
+    let mut logs = logs(&run, &target, Ask { follow: true, ..request() }).await.unwrap();
     assert_eq!(logs.next().await.unwrap().text, "one");
     // The container starts again, and its log still begins with what was read.
     api.log("web-a", "2026-01-01T10:00:01Z one\n2026-01-01T10:00:09Z again\n");

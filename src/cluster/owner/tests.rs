@@ -1,16 +1,16 @@
 //! Whose a project is, by place and by objects, and what a refusal says.
 
 use super::Doing;
-use super::Known;
 use super::Owner;
+use super::OwnerFacts;
 use super::Wants;
 use super::another_name;
 use super::owner;
 use super::permit;
 use crate::clock::Clock;
 use crate::cluster::fake_api::FakeApi;
-use crate::cluster::inventory::Deployed;
-use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::DeploymentRecord;
+use crate::cluster::inventory::InventoryEntry;
 use crate::cluster::kind;
 use crate::cluster::target::Target;
 use crate::event::Place;
@@ -38,16 +38,16 @@ fn target(folder: &str) -> Target {
     }
 }
 
-fn deployed(folder: &str) -> Deployed {
-    Deployed::now(None, &at(folder), Clock::system().now()).unwrap()
+fn deployed(folder: &str) -> DeploymentRecord {
+    DeploymentRecord::now(None, &at(folder), Clock::system().now()).unwrap()
 }
 
-fn entries(names: &str, kept: bool) -> Vec<Entry> {
+fn entries(names: &str, kept: bool) -> Vec<InventoryEntry> {
     let entry = |name: &str| {
         let (kind, name) = name.split_once('/').unwrap();
         let namespace = (kind != "Namespace").then(|| "shop".to_owned());
         let id = ObjectId { group: String::new(), kind: kind.into(), namespace, name: name.into() };
-        Entry { kept, ..Entry::new(id, &kind::core(kind)) }
+        InventoryEntry { kept, ..InventoryEntry::new(id, &kind::core(kind)) }
     };
     names.split_whitespace().map(entry).collect()
 }
@@ -85,7 +85,7 @@ async fn whose_it_is_follows_from_the_place_and_where_that_is_in_doubt_from_the_
     let here = target("/here");
     for (from, listed, wants, expected) in table {
         let (deployed, entries) = (from.map(deployed), entries(listed, false));
-        let known = Known { deployed: deployed.as_ref(), entries: &entries, charts: false };
+        let known = OwnerFacts { deployed: deployed.as_ref(), entries: &entries, charts: false };
         let found = match owner(&here, known, wants.map(desired).as_ref()) {
             Owner::Us { record: true, .. } => record,
             Owner::Us { .. } => us,
@@ -105,7 +105,7 @@ async fn claims_that_a_stateful_set_has_made_are_wanted_with_it() {
     for (claim, expected) in [("data-db-0", true), ("data-db-x", false), ("data-web-0", false)] {
         let entries = entries(&format!("PersistentVolumeClaim/{claim}"), true);
         let deployed = deployed("/gone");
-        let known = Known { deployed: Some(&deployed), entries: &entries, charts: false };
+        let known = OwnerFacts { deployed: Some(&deployed), entries: &entries, charts: false };
         assert_eq!(matches!(owner(&here, known, Some(&desired)), Owner::Us { .. }), expected, "{claim}");
     }
 }
@@ -117,7 +117,7 @@ async fn a_refusal_names_both_places_and_the_ways_on_and_adopt_is_one() {
     let there = there.path().to_str().unwrap();
     let (here, deployed) = (target("/src/here"), deployed(there));
     let entries = entries("ConfigMap/a Secret/b", false);
-    let known = Known { deployed: Some(&deployed), entries: &entries, charts: false };
+    let known = OwnerFacts { deployed: Some(&deployed), entries: &entries, charts: false };
     for doing in [Doing::Up, Doing::Down, Doing::Using] {
         let fault = permit(&here, known, None, false, doing).unwrap_err();
         assert_eq!(fault.kind.exit_code(), 40);

@@ -34,26 +34,26 @@ const BYTES: i64 = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// An answer to something that the tracker asked for.
-pub(super) enum Answer {
+pub(super) enum Collected {
     Tail(String, Vec<String>),
     Nodes(Option<Vec<Value>>, Option<Vec<Value>>),
     Classes(Option<Vec<Value>>),
     Keys(ObjectId, Value),
 }
 
-impl Answer {
+impl Collected {
     /// Hands it on. What may not be read is as good as nothing: the tracker goes on without it.
-    pub(super) fn tell(self, tracker: &mut HealthTracker, snapshot: &mut Snapshot) {
+    pub(super) fn add_to(self, tracker: &mut HealthTracker, snapshot: &mut Snapshot) {
         match self {
-            Answer::Tail(run, lines) => tracker.tail(run, lines),
-            Answer::Nodes(nodes, pods) => {
+            Collected::Tail(run, lines) => tracker.tail(run, lines),
+            Collected::Nodes(nodes, pods) => {
                 (snapshot.nodes, snapshot.tenants) = (nodes, pods.as_ref().map(Tenants::from_pods));
                 // Who else would make a volume: the pods of minikube's addons.
                 let system = |pod: &Value| live::namespace(pod) == "kube-system";
                 pods.unwrap_or_default().into_iter().filter(system).for_each(|pod| snapshot.put(pod));
             }
-            Answer::Classes(classes) => snapshot.classes = classes,
-            Answer::Keys(id, holder) => snapshot.know(id, holder.into()),
+            Collected::Classes(classes) => snapshot.classes = classes,
+            Collected::Keys(id, holder) => snapshot.know(id, holder.into()),
         }
     }
 }
@@ -65,7 +65,7 @@ pub(super) struct Evidence {
     holders: HashSet<ObjectId>,
     nodes: bool,
     classes: bool,
-    answers: FuturesUnordered<BoxFuture<'static, Answer>>,
+    answers: FuturesUnordered<BoxFuture<'static, Collected>>,
 }
 
 impl Evidence {
@@ -87,7 +87,7 @@ impl Evidence {
             self.answers.push(
                 async move {
                     let (nodes, pods) = tokio::join!(all(&client, "", "Node"), all(&client, "", "Pod"));
-                    Answer::Nodes(nodes, pods)
+                    Collected::Nodes(nodes, pods)
                 }
                 .boxed(),
             );
@@ -95,7 +95,8 @@ impl Evidence {
         if needs.classes && !std::mem::replace(&mut self.classes, true) {
             let client = self.client.clone();
             self.answers.push(
-                async move { Answer::Classes(all(&client, "storage.k8s.io", "StorageClass").await) }.boxed(),
+                async move { Collected::Classes(all(&client, "storage.k8s.io", "StorageClass").await) }
+                    .boxed(),
             );
         }
         for id in &needs.holders {
@@ -104,7 +105,7 @@ impl Evidence {
                 self.answers.push(
                     async move {
                         let keys = keys(&client, &id).await;
-                        Answer::Keys(id, keys)
+                        Collected::Keys(id, keys)
                     }
                     .boxed(),
                 );
@@ -117,7 +118,7 @@ impl Evidence {
                     async move {
                         let lines =
                             tail(&client, &need.namespace, &need.pod, &need.container, need.previous).await;
-                        Answer::Tail(need.run, lines)
+                        Collected::Tail(need.run, lines)
                     }
                     .boxed(),
                 );
@@ -126,7 +127,7 @@ impl Evidence {
     }
 
     /// Waits for an answer; for ever if nothing is asked.
-    pub(super) async fn next(&mut self) -> Answer {
+    pub(super) async fn next(&mut self) -> Collected {
         match self.answers.next().await {
             Some(answer) => answer,
             None => std::future::pending().await,
@@ -137,7 +138,7 @@ impl Evidence {
     pub(super) async fn finish(&mut self, tracker: &mut HealthTracker, snapshot: &mut Snapshot) {
         let until = tokio::time::Instant::now() + PATIENCE;
         while let Ok(Some(answer)) = tokio::time::timeout_at(until, self.answers.next()).await {
-            answer.tell(tracker, snapshot);
+            answer.add_to(tracker, snapshot);
         }
     }
 

@@ -27,7 +27,7 @@ pub(super) struct Items {
 }
 
 impl Items {
-    pub(super) fn open(sink: &Sink, objects: &[AppliedObject]) -> Items {
+    pub(super) fn start(sink: &Sink, objects: &[AppliedObject]) -> Items {
         let items = objects.iter().filter(|object| waits(object)).map(|object| {
             let open = Some(sink.item(Step::Rollout, object.id.to_string()));
             (object.id.clone(), Item { open, shown: Default::default() })
@@ -36,7 +36,7 @@ impl Items {
     }
 
     /// Tells what is new.
-    pub(super) fn tell(&mut self, healths: &[ObjectHealth], tracker: &HealthTracker) {
+    pub(super) fn update(&mut self, healths: &[ObjectHealth], tracker: &HealthTracker) {
         for (object_health, (_, health_status)) in healths.iter().zip(tracker.health_statuses()) {
             let Some(item) = self.items.get_mut(&object_health.object) else { continue };
             if status::is_well(object_health.health, &object_health.reason) {

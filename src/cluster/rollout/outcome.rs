@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 /// Everything is healthy.
 #[derive(Debug)]
-pub struct Rolled {
+pub struct RolloutOutcome {
     /// Each object, in the order of application.
     pub healths: Vec<ObjectHealth>,
     /// What is worth knowing nevertheless; told as events already.

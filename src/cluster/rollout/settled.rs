@@ -3,11 +3,11 @@
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
 use crate::cluster::phase::owns_pods;
-use crate::cluster::rollout::outcome::Rolled;
+use crate::cluster::rollout::outcome::RolloutOutcome;
 use crate::cluster::rollout::outcome::known;
 use crate::cluster::rollout::outcome::tracker_of;
 use crate::cluster::rollout::outcome::warnings;
-use crate::cluster::rollout::watches::read;
+use crate::cluster::rollout::watches::list;
 use crate::cluster::target::Target;
 use crate::cluster::tracker::HealthTracker;
 use crate::cluster::tracker::limits::Limits;
@@ -29,11 +29,11 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Everything is healthy already, or `None`: then it has to be watched.
-pub(super) async fn look(
+pub(super) async fn inspect(
     target: &Target,
     objects: &[AppliedObject],
     limits: &Limits,
-) -> Result<Option<Rolled>> {
+) -> Result<Option<RolloutOutcome>> {
     let mut snapshot = known(objects);
     // Whoever compared them has just read them, with all that their controllers say.
     for object in objects.iter().filter(|object| waits(object)) {
@@ -54,7 +54,7 @@ pub(super) async fn look(
     if !content(&tracker) {
         return Ok(None);
     }
-    Ok(Some(Rolled { healths, warnings: warnings(&tracker, objects, &snapshot) }))
+    Ok(Some(RolloutOutcome { healths, warnings: warnings(&tracker, objects, &snapshot) }))
 }
 
 fn content(tracker: &HealthTracker) -> bool {
@@ -102,7 +102,7 @@ async fn add_pods(target: &Target, objects: &[AppliedObject], snapshot: &mut Sna
         objects.iter().filter(has_pods).filter_map(|object| object.id.namespace.as_ref()).collect();
     let mut listed = 0;
     for namespace in homes {
-        if let Ok(objects) = limit::read(read(target, &pods, Some(namespace))).await {
+        if let Ok(objects) = limit::with_timeout(list(target, &pods, Some(namespace))).await {
             snapshot.replace("", "Pod", Some(namespace), objects);
             listed += 1;
         }

@@ -6,7 +6,7 @@ use crate::cluster::applied::Applied;
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::fake_api::FakeApi;
 use crate::cluster::rollout::Limits;
-use crate::cluster::rollout::outcome::Rolled;
+use crate::cluster::rollout::outcome::RolloutOutcome;
 use crate::cluster::rollout::rollout;
 use crate::cluster::status::status;
 use crate::cluster::target::Target;
@@ -15,7 +15,7 @@ use crate::event::EventKind;
 use crate::event::Outcome;
 use crate::event::Place;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::manifest::Object;
 use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
@@ -62,7 +62,11 @@ fn harness() -> Harness {
 }
 
 impl Harness {
-    fn start(&self, applied: Applied, limits: Limits) -> tokio::task::JoinHandle<Result<Rolled, Fault>> {
+    fn start(
+        &self,
+        applied: Applied,
+        limits: Limits,
+    ) -> tokio::task::JoinHandle<Result<RolloutOutcome, Fault>> {
         let (run, target) = (self.run.clone(), self.target.clone());
         tokio::spawn(async move {
             run.or_stopped(rollout(&run, &target, &applied.objects, &limits, async {})).await
@@ -172,7 +176,7 @@ async fn an_untouched_set_that_crashes_in_between_is_not_healthy() {
         .api
         .put(PODS, pod(5, &json!({"terminated": {"exitCode": 3, "reason": "Error", "containerID": "five"}})));
     let fault = rolling.await.unwrap().unwrap_err();
-    assert_eq!(fault.kind, Kind::Rollout);
+    assert_eq!(fault.kind, FaultKind::Rollout);
     assert_eq!(fault.findings[0].subject.as_deref(), Some("Deployment/web"));
     assert_eq!(fault.findings[0].evidence, ["no database"]);
 }
@@ -241,7 +245,7 @@ async fn a_crash_is_told_with_its_place_and_its_last_lines() {
         .put(PODS, pod(2, &json!({"terminated": {"exitCode": 1, "reason": "Error", "containerID": "two"}})));
     let fault = rolling.await.unwrap().unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
-    assert_eq!((fault.kind, fault.findings.len()), (Kind::Rollout, 1));
+    assert_eq!((fault.kind, fault.findings.len()), (FaultKind::Rollout, 1));
     let finding = &fault.findings[0];
     assert_eq!(finding.subject.as_deref(), Some("Deployment/web"));
     assert_eq!(finding.message, "container `web` exited with code 1, twice so far");
@@ -257,7 +261,7 @@ async fn after_410_gone_the_list_is_read_again() {
     harness.api.watched(DEPLOYMENTS).await;
     harness.api.put_silently(DEPLOYMENTS, deployment(2, 2, 1));
     let gone = json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version", "status": "Failure"});
-    harness.api.say(DEPLOYMENTS, &json!({"type": "ERROR", "object": gone}));
+    harness.api.send_event(DEPLOYMENTS, &json!({"type": "ERROR", "object": gone}));
     rolling.await.unwrap().unwrap();
     let lists =
         harness.api.requests().iter().filter(|request| **request == format!("GET {DEPLOYMENTS}")).count();
@@ -289,7 +293,7 @@ async fn an_api_server_that_restarts_is_waited_for_and_what_it_did_not_tell_is_r
     // The watch that comes back knows nothing of what happened meanwhile: the server answers 410 to its old version.
     harness.api.watched(DEPLOYMENTS).await;
     let gone = json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version", "status": "Failure"});
-    harness.api.say(DEPLOYMENTS, &json!({"type": "ERROR", "object": gone}));
+    harness.api.send_event(DEPLOYMENTS, &json!({"type": "ERROR", "object": gone}));
     rolling.await.unwrap().unwrap();
     assert!(harness.waits_for("does not answer"), "it is told");
 }
@@ -334,7 +338,7 @@ async fn what_is_deleted_meanwhile_fails() {
     harness.api.put(DEPLOYMENTS, deployment(2, 2, 0));
     let rolling = harness.start(applied(Outcome::Changed), Limits::default());
     harness.api.watched(DEPLOYMENTS).await;
-    harness.api.say(DEPLOYMENTS, &json!({"type": "DELETED", "object": deployment(2, 2, 0)}));
+    harness.api.send_event(DEPLOYMENTS, &json!({"type": "DELETED", "object": deployment(2, 2, 0)}));
     let fault = rolling.await.unwrap().unwrap_err();
     assert_eq!(fault.findings[0].message, "another client deleted it after it was applied");
 }
@@ -358,6 +362,6 @@ async fn the_user_can_stop_the_wait() {
     harness.api.put(DEPLOYMENTS, deployment(2, 2, 0));
     let rolling = harness.start(applied(Outcome::Changed), Limits::default());
     harness.api.watched(DEPLOYMENTS).await;
-    harness.asker.ask(Kind::Interrupted);
-    assert_eq!(rolling.await.unwrap().unwrap_err().kind, Kind::Interrupted);
+    harness.asker.cancel(FaultKind::Interrupted);
+    assert_eq!(rolling.await.unwrap().unwrap_err().kind, FaultKind::Interrupted);
 }

@@ -222,7 +222,7 @@ fn take_in(message: Message, snapshot: &mut Snapshot) -> WatchEvent {
             snapshot.replace(&resource.group, &resource.kind, namespace.as_deref(), objects);
         }
         Message::Put(object) if live::kind(&object) == "Event" => {
-            snapshot.heard(live::name(&object), KubeEvent::read(&object));
+            snapshot.add_event(live::name(&object), KubeEvent::from_object(&object));
         }
         Message::Put(object) => snapshot.put(object),
         Message::Gone(id) => snapshot.remove(&id),
@@ -236,7 +236,7 @@ fn take_in(message: Message, snapshot: &mut Snapshot) -> WatchEvent {
 }
 
 /// One list, as JSON.
-pub(crate) async fn read(
+pub(crate) async fn list(
     target: &Target,
     resource: &ApiResource,
     namespace: Option<&str>,

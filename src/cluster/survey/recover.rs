@@ -6,9 +6,9 @@
 
 use crate::cluster::delete::is_controlled;
 use crate::cluster::inventory;
-use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::GENERATED;
 use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::InventoryEntry;
 use crate::cluster::inventory::MADE_BY;
 use crate::cluster::inventory::Stored;
 use crate::cluster::inventory::Unreadable;
@@ -21,8 +21,8 @@ use crate::cluster::refusal::annotation;
 use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
-use crate::cluster::survey::member::Member;
-use crate::cluster::survey::member::list;
+use crate::cluster::survey::owned::OwnedObject;
+use crate::cluster::survey::owned::list;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
@@ -51,7 +51,7 @@ pub(crate) async fn stored(
     target: &Target,
     secret: Option<Value>,
 ) -> fault::Result<Option<Stored>> {
-    let found = secret.clone().map(|secret| inventory::read(secret, &target.project, &target.namespace));
+    let found = secret.clone().map(|secret| inventory::parse(secret, &target.project, &target.namespace));
     match found {
         Some(Ok(stored)) => Ok(Some(stored)),
         Some(Err(Unreadable::Damaged(why))) => {
@@ -72,7 +72,7 @@ fn foreign(target: &Target, why: Unreadable) -> Fault {
     let (home, name) = (&target.namespace, inventory::name(&target.project));
     let newer = matches!(&why, Unreadable::NotOurs(why) if why.contains("newer"));
     let fault = Code::InventoryDamaged
-        .caused_by(fault::Kind::Apply, why)
+        .caused_by(fault::FaultKind::Apply, why)
         .context("cannot read what the project has in the cluster");
     if newer {
         return fault.hint("use that version of `todo`, or a later one");
@@ -104,7 +104,7 @@ async fn rebuilt(
     let entries = entries(&members, &copy);
     let inventory = Inventory::rebuilt(copy, entries, why).or_fault(
         Code::InternalError,
-        fault::Kind::Internal,
+        fault::FaultKind::Internal,
         || "cannot rebuild the inventory".to_owned(),
     )?;
     Ok(Stored { inventory, secret: secret.unwrap_or_default() })
@@ -112,21 +112,21 @@ async fn rebuilt(
 
 /// What is found by its label. What was there before the project is known from the newest revision; where there is none,
 /// namespaces and CRDs that `todo` has not made count as such, because with them would go what others have in them.
-fn entries(members: &BTreeMap<ObjectId, Member>, copy: &Copy) -> Vec<Entry> {
-    let is_data = |member: &Member| {
+fn entries(members: &BTreeMap<ObjectId, OwnedObject>, copy: &Copy) -> Vec<InventoryEntry> {
+    let is_data = |member: &OwnedObject| {
         matches!(member.object["kind"].as_str(), Some("PersistentVolumeClaim" | "PersistentVolume"))
             || annotation(&member.object, GENERATED).is_some()
     };
     // After `down` there is nothing else but what it has kept.
     let kept = members.values().all(is_data);
-    let entry = |(id, member): (&ObjectId, &Member)| {
+    let entry = |(id, member): (&ObjectId, &OwnedObject)| {
         let shared = matches!(id.kind.as_str(), "Namespace" | "CustomResourceDefinition");
         let unknown = copy.deployed.is_none() && shared && annotation(&member.object, MADE_BY).is_none();
-        Entry {
+        InventoryEntry {
             uid: member.object["metadata"]["uid"].as_str().map(str::to_owned),
             adopted: unknown || copy.adopted.contains(id),
             kept,
-            ..Entry::new(id.clone(), &member.kind)
+            ..InventoryEntry::new(id.clone(), &member.kind)
         }
     };
     members.iter().map(entry).collect()

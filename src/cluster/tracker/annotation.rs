@@ -25,7 +25,7 @@ pub fn check_annotations(objects: &[Object]) -> Vec<Finding> {
 
 fn rule(object: &Object) -> Option<Finding> {
     let text = object.value["metadata"]["annotations"].get(expression::ANNOTATION)?;
-    let why = Rule::read(text.as_str().unwrap_or_default()).err()?;
+    let why = Rule::parse(text.as_str().unwrap_or_default()).err()?;
     Some(invalid(object, expression::ANNOTATION, &format!("cannot be read: {why}")).help(
         "write what `kubectl wait --for` takes, or CEL such as `status.phase == 'Running'`; the README shows what is known",
     ))

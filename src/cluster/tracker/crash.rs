@@ -50,7 +50,7 @@ pub(super) struct Crashes {
 
 impl Crashes {
     /// Looks at one container's status; tells the logs that would be needed.
-    pub(super) fn look(
+    pub(super) fn observe(
         &mut self,
         pod: &Value,
         status: &Value,
@@ -194,11 +194,11 @@ mod tests {
     fn two_runs_that_end_alike_in_the_calm_repeat() {
         let pod = json!({"metadata": {"uid": "p", "name": "web-1", "namespace": "todo"}});
         let mut crashes = Crashes::default();
-        let needs = crashes.look(&pod, &status(1, 0, 1), Serve, false, NOW);
+        let needs = crashes.observe(&pod, &status(1, 0, 1), Serve, false, NOW);
         assert_eq!((needs.len(), needs[0].previous), (1, false));
         crashes.tail("docker://1".to_owned(), lines("12:00:01 pid 7: no"));
         assert!(!crashes.repeats("p", "web", 2));
-        crashes.look(&pod, &status(2, 1, 1), Serve, true, NOW);
+        crashes.observe(&pod, &status(2, 1, 1), Serve, true, NOW);
         assert!(!crashes.repeats("p", "web", 2), "the log of the second run is not known yet");
         crashes.tail("docker://2".to_owned(), lines("12:00:11 pid 19: no"));
         assert!(crashes.repeats("p", "web", 2));
@@ -210,9 +210,9 @@ mod tests {
         let pod = json!({"metadata": {"uid": "p"}});
         for (code, text, calm) in [(2, "no", true), (1, "yes", true), (1, "no", false)] {
             let mut crashes = Crashes::default();
-            crashes.look(&pod, &status(1, 0, 1), Serve, true, NOW);
+            crashes.observe(&pod, &status(1, 0, 1), Serve, true, NOW);
             crashes.tail("docker://1".to_owned(), lines("no"));
-            crashes.look(&pod, &status(2, 1, code), Serve, calm, NOW);
+            crashes.observe(&pod, &status(2, 1, code), Serve, calm, NOW);
             crashes.tail("docker://2".to_owned(), lines(text));
             assert!(!crashes.repeats("p", "web", 2), "{code} {text} {calm}");
         }
@@ -223,8 +223,8 @@ mod tests {
         let pod = json!({"metadata": {"uid": "p"},
                          "spec": {"containers": [{"name": "web", "readinessProbe": {}}]}});
         let mut crashes = Crashes::default();
-        crashes.look(&pod, &status(1, 4, 1), Serve, true, NOW);
-        crashes.look(
+        crashes.observe(&pod, &status(1, 4, 1), Serve, true, NOW);
+        crashes.observe(
             &pod,
             &json!({"name": "web", "ready": true, "restartCount": 5, "state": {"running": {}}}),
             Serve,

@@ -2,8 +2,8 @@
 
 use crate::cluster::tracker::HealthTracker;
 use crate::cluster::tracker::Key;
+use crate::cluster::tracker::Observed;
 use crate::cluster::tracker::Problem;
-use crate::cluster::tracker::Seen;
 use crate::cluster::tracker::crash::LogNeed;
 use crate::cluster::tracker::steady;
 use crate::manifest::ObjectId;
@@ -11,7 +11,7 @@ use health::cause;
 use health::cause::Symptom;
 use health::cause::newest;
 use health::cause::scheduling::Refusal;
-use health::cause::signal::Signal;
+use health::cause::signal::FailureKind;
 use health::live;
 use health::snapshot::Snapshot;
 use health::status::Health;
@@ -43,7 +43,7 @@ impl HealthTracker {
             let symptom = cause::claim::symptom(live, snapshot);
             // Whether the provisioner's pod is there.
             self.needs.nodes |= snapshot.nodes.is_none()
-                && symptom.as_ref().is_some_and(|symptom| symptom.signal == Signal::NoProvisioner);
+                && symptom.as_ref().is_some_and(|symptom| symptom.signal == FailureKind::NoProvisioner);
             return symptom
                 .map(|symptom| self.problem(symptom, live, None, now, present))
                 .into_iter()
@@ -66,7 +66,7 @@ impl HealthTracker {
             let killed = if between { cause::pod::killed(pod, snapshot) } else { Vec::new() };
             for symptom in cause::pod::symptoms(pod, snapshot).into_iter().chain(killed) {
                 let of_nodes =
-                    matches!(Refusal::read(&symptom.message), Refusal::Resources | Refusal::Labels);
+                    matches!(Refusal::parse(&symptom.message), Refusal::Resources | Refusal::Labels);
                 self.needs.nodes |= snapshot.nodes.is_none() && is_unplaced(symptom.signal) && of_nodes;
                 let holder = cause::config::holder(&symptom.message, live::namespace(pod));
                 self.needs.holders.extend(holder.filter(|holder| snapshot.get(holder).is_none()));
@@ -88,7 +88,7 @@ impl HealthTracker {
         let mut needs = Vec::new();
         for pod in newest::pods(live, snapshot) {
             for (status, purpose) in cause::pod::containers(pod) {
-                needs.extend(self.crashes.look(pod, status, purpose, calm, now));
+                needs.extend(self.crashes.observe(pod, status, purpose, calm, now));
             }
         }
         needs
@@ -111,7 +111,7 @@ impl HealthTracker {
             Some(dump) => dump.since(since(of), now),
             None => now,
         };
-        let seen = self.seen.entry(key).or_insert_with(|| Seen {
+        let seen = self.seen.entry(key).or_insert_with(|| Observed {
             since,
             reason: symptom.reason.clone(),
             times: 1,
@@ -129,17 +129,18 @@ impl HealthTracker {
     fn latch(&mut self, uid: &str, symptom: &mut Symptom) {
         let Some(container) = symptom.container.clone() else { return };
         let key = (uid.to_owned(), container);
-        if symptom.signal == Signal::OutOfMemory {
+        if symptom.signal == FailureKind::OutOfMemory {
             self.starved.insert(key);
             return;
         }
-        if symptom.signal == Signal::Crash && symptom.exit.as_ref().is_some_and(|exit| exit.code == 137) {
+        if symptom.signal == FailureKind::Crash && symptom.exit.as_ref().is_some_and(|exit| exit.code == 137)
+        {
             if self.starved.contains(&key) {
-                symptom.signal = Signal::OutOfMemory;
+                symptom.signal = FailureKind::OutOfMemory;
             }
             return;
         }
-        if symptom.signal == Signal::ImagePull && symptom.reason != "ErrImagePull" {
+        if symptom.signal == FailureKind::ImagePull && symptom.reason != "ErrImagePull" {
             if let Some((signal, message)) = self.sticky.get(&key) {
                 symptom.signal = *signal;
                 symptom.message.clone_from(message);
@@ -150,8 +151,8 @@ impl HealthTracker {
     }
 }
 
-fn is_unplaced(signal: Signal) -> bool {
-    matches!(signal, Signal::Unschedulable | Signal::NeverFits | Signal::SchedulingPending)
+fn is_unplaced(signal: FailureKind) -> bool {
+    matches!(signal, FailureKind::Unschedulable | FailureKind::NeverFits | FailureKind::SchedulingPending)
 }
 
 /// Pods that their controller has replaced stay in the list for weeks: those that are older than a pod that stays say

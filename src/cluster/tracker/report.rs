@@ -1,7 +1,7 @@
 //! What the tracker remembers → the health of each object, and findings.
 
 use crate::cluster::blame::tell;
-use crate::cluster::blame::tell::Inputs;
+use crate::cluster::blame::tell::CauseContext;
 use crate::cluster::tracker::HealthTracker;
 use crate::cluster::tracker::Problem;
 use crate::cluster::tracker::Track;
@@ -142,7 +142,7 @@ impl HealthTracker {
             && terminal.all(|problem| {
                 let pod = problem.pod.as_ref().and_then(|pod| snapshot.get(pod));
                 let claim = pod
-                    .filter(|_| Refusal::read(&problem.symptom.message) == Refusal::Volume { claim: true })
+                    .filter(|_| Refusal::parse(&problem.symptom.message) == Refusal::Volume { claim: true })
                     .and_then(|pod| scheduling::unbound(pod, snapshot));
                 claim.is_some_and(|claim| {
                     self.tracks.iter().any(|other| {
@@ -175,11 +175,11 @@ impl HealthTracker {
         problem: &'a Problem,
         live: &'a Value,
         snapshot: &'a Snapshot,
-    ) -> Inputs<'a> {
+    ) -> CauseContext<'a> {
         let pod = problem.pod.as_ref().and_then(|pod| snapshot.get(pod));
         let uid = pod.map_or("", live::uid);
         let container = problem.symptom.container.as_deref().unwrap_or_default();
-        Inputs {
+        CauseContext {
             subject: live,
             applied: Some(&track.subject.object),
             pod,

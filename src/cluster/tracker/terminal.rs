@@ -12,7 +12,7 @@ use health::cause;
 use health::cause::Symptom;
 use health::cause::grace;
 use health::cause::newest;
-use health::cause::signal::Signal;
+use health::cause::signal::FailureKind;
 use health::live;
 use health::snapshot::Snapshot;
 use health::status::Health;
@@ -49,7 +49,7 @@ impl HealthTracker {
         let others_start = starting > usize::from(track.starting());
         let others_move = moving > usize::from(track.starting() && track.moved_lately(now));
         let evicted =
-            track.problems.iter().filter(|problem| problem.symptom.signal == Signal::Evicted).count();
+            track.problems.iter().filter(|problem| problem.symptom.signal == FailureKind::Evicted).count();
         let beside = Beside { now, snapshot, others_start, others_move, evicted };
         let healths: Vec<bool> =
             track.problems.iter().map(|problem| self.is_terminal(problem, track, &beside)).collect();
@@ -91,7 +91,10 @@ impl HealthTracker {
         let mut rule = grace::grace(symptom.signal);
         let crashed = matches!(
             symptom.signal,
-            Signal::Crash | Signal::CrashCommand | Signal::OutOfMemory | Signal::Completed
+            FailureKind::Crash
+                | FailureKind::CrashCommand
+                | FailureKind::OutOfMemory
+                | FailureKind::Completed
         );
         if crashed && symptom.trying {
             return false;
@@ -99,27 +102,27 @@ impl HealthTracker {
         if self.dump.is_some() && (symptom.reason == "CrashLoopBackOff" || (crashed && restarts > 0)) {
             return true;
         }
-        let gated = matches!(symptom.signal, Signal::ReadinessGate | Signal::SchedulingGate);
+        let gated = matches!(symptom.signal, FailureKind::ReadinessGate | FailureKind::SchedulingGate);
         if self.dump.is_some() && gated {
             // What opens a gate may take any time; only a run that waits for it gives up.
             return false;
         }
         match symptom.signal {
-            Signal::Crash | Signal::Killed if beside.others_move && patience > 0.0 => {
+            FailureKind::Crash | FailureKind::Killed if beside.others_move && patience > 0.0 => {
                 rule = grace::Grace { restarts: Some(grace::CRASHES_AT_MOST), ..rule };
             }
-            Signal::ConfigMissing | Signal::VolumeMissing if self.is_coming(symptom, track) => {
+            FailureKind::ConfigMissing | FailureKind::VolumeMissing if self.is_coming(symptom, track) => {
                 rule = grace::MISSING_BUT_OURS;
             }
-            Signal::Quota if beside.others_start || frees_itself(track, snapshot) => {
+            FailureKind::Quota if beside.others_start || frees_itself(track, snapshot) => {
                 rule = grace::QUOTA_WHILE_MOVING;
             }
-            Signal::Quota | Signal::Refused | Signal::NoServiceAccount
+            FailureKind::Quota | FailureKind::Refused | FailureKind::NoServiceAccount
                 if self.was_refused_before(track, snapshot) =>
             {
                 rule = grace::REFUSED_BEFORE;
             }
-            Signal::Evicted => times = u32::try_from(beside.evicted).unwrap_or(u32::MAX),
+            FailureKind::Evicted => times = u32::try_from(beside.evicted).unwrap_or(u32::MAX),
             _ => {}
         }
         if rule.is_over(patience, elapsed, restarts, times) {
@@ -192,13 +195,13 @@ fn aggregate(track: &Track, now: Timestamp, snapshot: &Snapshot, patience: f64, 
                 problem.terminal
                     && !matches!(
                         problem.symptom.signal,
-                        Signal::Crash
-                            | Signal::CrashCommand
-                            | Signal::OutOfMemory
-                            | Signal::Completed
-                            | Signal::Killed
-                            | Signal::Evicted
-                            | Signal::Deadline
+                        FailureKind::Crash
+                            | FailureKind::CrashCommand
+                            | FailureKind::OutOfMemory
+                            | FailureKind::Completed
+                            | FailureKind::Killed
+                            | FailureKind::Evicted
+                            | FailureKind::Deadline
                     )
             });
         }

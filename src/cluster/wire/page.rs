@@ -17,20 +17,20 @@ use std::fmt;
 
 /// One page of a list.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page {
+pub(super) struct ObjectPage {
     #[serde(default)]
-    metadata: Place,
+    metadata: ListMeta,
     #[serde(default)]
     items: Option<Vec<Item>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Place {
+struct ListMeta {
     #[serde(rename = "continue", default)]
     more: Option<String>,
 }
 
-impl Page {
+impl ObjectPage {
     /// What to ask the next page with, if there is one.
     pub(super) fn more(&self) -> Option<String> {
         self.metadata.more.clone().filter(|token| !token.is_empty())
@@ -68,9 +68,9 @@ struct Metadata(Value);
 
 impl<'de> Deserialize<'de> for Metadata {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Metadata, D::Error> {
-        let read = |text: Box<RawValue>| Value::String(Box::<str>::from(text).into());
+        let items = |text: Box<RawValue>| Value::String(Box::<str>::from(text).into());
         deserializer
-            .deserialize_map(Fields { special: "managedFields", read })
+            .deserialize_map(Fields { special: "managedFields", read: items })
             .map(Value::Object)
             .map(Metadata)
     }
@@ -101,7 +101,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::Page;
+    use super::ObjectPage;
     use super::owners;
     use kube::core::ApiResource;
     use kube::core::GroupVersionKind;
@@ -110,7 +110,7 @@ mod tests {
 
     fn read(page: &Value) -> Vec<Value> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
-        serde_json::from_str::<Page>(&page.to_string()).unwrap().into_objects(&resource).collect()
+        serde_json::from_str::<ObjectPage>(&page.to_string()).unwrap().into_objects(&resource).collect()
     }
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
         ];
         for (page, next) in table {
             assert_eq!(
-                serde_json::from_str::<Page>(&page.to_string()).unwrap().more().as_deref(),
+                serde_json::from_str::<ObjectPage>(&page.to_string()).unwrap().more().as_deref(),
                 next,
                 "{page}"
             );

@@ -2,14 +2,15 @@
 
 use super::template::Template;
 use crate::project::dotenv;
-use crate::project::dotenv::Entry;
+use crate::project::dotenv::DotenvEntry;
 use std::collections::BTreeMap;
 
 /// The values of a `.env` file; `outer` are known before it, and win.
 pub(super) fn values(text: &str, outer: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let pair =
-        |entry: &Entry| (entry.key.to_string(), String::from_utf8_lossy(entry.value.expose()).into_owned());
-    let expand = |above: &[Entry], raw: &str| {
+    let pair = |entry: &DotenvEntry| {
+        (entry.key.to_string(), String::from_utf8_lossy(entry.value.expose()).into_owned())
+    };
+    let expand = |above: &[DotenvEntry], raw: &str| {
         if !raw.contains('$') {
             return raw.to_owned();
         }

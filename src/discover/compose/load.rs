@@ -5,7 +5,7 @@ use super::merge::merge;
 use super::merge::without_reset;
 use super::model::Compose;
 use super::node::Body;
-use super::node::Entry;
+use super::node::MapEntry;
 use super::node::Node;
 use super::node::Scope;
 use super::node::documents;
@@ -237,7 +237,7 @@ impl Loader<'_> {
         let names: Vec<String> = services.entries().iter().map(|entry| entry.key.clone()).collect();
         let entries = names.into_iter().zip(services.entries()).map(|(name, entry)| {
             let node = self.service(document, path, &name, &mut Vec::new());
-            Entry { node: node.unwrap_or_else(|| Rc::clone(&entry.node)), ..entry.clone() }
+            MapEntry { node: node.unwrap_or_else(|| Rc::clone(&entry.node)), ..entry.clone() }
         });
         let services = services.beside(Body::Map(entries.collect()));
         let mut whole = (**document).clone();

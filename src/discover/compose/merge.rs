@@ -1,7 +1,7 @@
 //! Two compose files, or a service and the one that it extends → one (`compose-go: override/`).
 
 use super::node::Body;
-use super::node::Entry;
+use super::node::MapEntry;
 use super::node::Node;
 use super::node::Tag;
 use super::short;
@@ -86,7 +86,7 @@ pub(super) fn merge(path: &[&str], base: &Rc<Node>, over: &Rc<Node>) -> Rc<Node>
 }
 
 fn by_key(path: &[&str], base: &Rc<Node>, over: &Rc<Node>) -> Rc<Node> {
-    let mut entries: Vec<Entry> = base.entries().to_vec();
+    let mut entries: Vec<MapEntry> = base.entries().to_vec();
     for entry in over.entries() {
         let known = entries.iter().position(|known| known.key == entry.key);
         match known {
@@ -99,7 +99,7 @@ fn by_key(path: &[&str], base: &Rc<Node>, over: &Rc<Node>) -> Rc<Node> {
                     _ => entry.place.clone(),
                 };
                 let node = merge(&path, &entries[at].node, &entry.node);
-                entries[at] = Entry { key: entry.key.clone(), place, node };
+                entries[at] = MapEntry { key: entry.key.clone(), place, node };
             }
             None => entries.push(entry.clone()),
         }
@@ -111,7 +111,7 @@ fn by_key(path: &[&str], base: &Rc<Node>, over: &Rc<Node>) -> Rc<Node> {
 pub(super) fn without_reset(node: &Rc<Node>) -> Rc<Node> {
     let Body::Map(entries) = &node.body else { return Rc::clone(node) };
     let kept = entries.iter().filter(|entry| entry.node.tag != Tag::Reset);
-    let kept = kept.map(|entry| Entry { node: without_reset(&entry.node), ..entry.clone() }).collect();
+    let kept = kept.map(|entry| MapEntry { node: without_reset(&entry.node), ..entry.clone() }).collect();
     let mut node = (**node).clone();
     node.body = Body::Map(kept);
     Rc::new(node)

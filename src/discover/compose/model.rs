@@ -41,9 +41,9 @@ pub struct Compose {
     /// Its volumes that are not plain ones: what stands behind each.
     pub volumes: BTreeMap<String, Bind>,
     /// Its secrets.
-    pub secrets: BTreeMap<String, Shared>,
+    pub secrets: BTreeMap<String, SharedFile>,
     /// Its configs.
-    pub configs: BTreeMap<String, Shared>,
+    pub configs: BTreeMap<String, SharedFile>,
     /// What `.env` gives to variables.
     pub values: BTreeMap<String, String>,
     /// Variables that nothing gives a value.
@@ -84,13 +84,13 @@ pub struct Service {
     /// Where it is written.
     pub place: Place,
     /// How its image is built.
-    pub build: Option<Build>,
+    pub build: Option<ComposeBuild>,
     /// Its image.
     pub image: Option<String>,
     /// Its ports, those of `ports` before those of `expose`.
-    pub ports: Vec<Port>,
+    pub ports: Vec<ComposePort>,
     /// Its environment, in the order of the file.
-    pub environment: Vec<Value>,
+    pub environment: Vec<ComposeValue>,
     /// Its env files.
     pub env_files: Vec<EnvFileOf>,
     /// What it starts after.
@@ -102,7 +102,7 @@ pub struct Service {
     /// Its files from top-level `configs`.
     pub configs: Vec<Mounted>,
     /// Its health check.
-    pub health: Option<Health>,
+    pub health: Option<ComposeHealth>,
     /// What is put in the place of the image's `ENTRYPOINT`.
     pub entrypoint: Option<Vec<String>>,
     /// What is put in the place of the image's `CMD`.
@@ -164,7 +164,7 @@ pub struct Untaken {
 
 /// A variable of a service; no value is the caller's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Value {
+pub struct ComposeValue {
     /// Its name.
     pub key: String,
     /// Its value with its variables.
@@ -222,7 +222,7 @@ pub enum Protocol {
 
 /// A port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Port {
+pub struct ComposePort {
     /// The port of this machine.
     pub published: Option<u16>,
     /// The port of the container.
@@ -237,7 +237,7 @@ pub struct Port {
 
 /// How an image is built.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Build {
+pub struct ComposeBuild {
     /// The context.
     pub context: String,
     /// The Dockerfile.
@@ -252,7 +252,7 @@ pub struct Build {
     pub secrets: BTreeMap<String, String>,
 }
 
-impl Build {
+impl ComposeBuild {
     /// The context as people write it.
     #[must_use]
     pub fn context_shown(&self) -> &str {
@@ -317,16 +317,16 @@ pub struct Mounted {
 
 /// A top-level secret or config.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shared {
+pub struct SharedFile {
     /// Where its content comes from.
-    pub source: Source,
+    pub source: MountSource,
     /// Where it is written.
     pub place: Place,
 }
 
 /// Where the content of a secret or config comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum MountSource {
     /// A file.
     File(String),
     /// A variable of the environment.
@@ -339,7 +339,7 @@ pub enum Source {
 
 /// A health check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Health {
+pub struct ComposeHealth {
     /// The words of its command, `CMD` or `CMD-SHELL` first; empty for that of the image.
     pub words: Vec<String>,
     /// Whether there is none, the image's included.

@@ -63,12 +63,12 @@ pub(super) enum Body {
     /// A list.
     List(Vec<Rc<Node>>),
     /// A mapping, in the order of the file.
-    Map(Vec<Entry>),
+    Map(Vec<MapEntry>),
 }
 
 /// A key and its value.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct MapEntry {
     /// The key.
     pub(super) key: String,
     /// Where the key stands.
@@ -88,7 +88,7 @@ impl Node {
     }
 
     /// The entries of a mapping; none for anything else.
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(super) fn entries(&self) -> &[MapEntry] {
         match &self.body {
             Body::Map(entries) => entries,
             _ => &[],
@@ -160,7 +160,7 @@ pub(super) fn documents(
     wrong: &mut Vec<Finding>,
 ) -> Vec<Rc<Node>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader {
+    let mut reader = NodeReader {
         file: Path::new(file),
         scope,
         wrong,
@@ -192,7 +192,7 @@ pub(super) fn documents(
     reader.read
 }
 
-struct Reader<'a> {
+struct NodeReader<'a> {
     file: &'a Path,
     scope: &'a Rc<Scope>,
     wrong: &'a mut Vec<Finding>,
@@ -212,10 +212,10 @@ struct Open {
 
 enum Collecting {
     List(Vec<Rc<Node>>),
-    Map { entries: Vec<Entry>, merged: Vec<Rc<Node>>, key: Option<(String, usize, bool)> },
+    Map { entries: Vec<MapEntry>, merged: Vec<Rc<Node>>, key: Option<(String, usize, bool)> },
 }
 
-impl Reader<'_> {
+impl NodeReader<'_> {
     fn place(&self, line: usize) -> Place {
         Place { file: self.file.to_owned(), line: line.max(1), column: 0 }
     }
@@ -309,7 +309,7 @@ impl Reader<'_> {
                         wrong =
                             Some(format!("`{name}` is written twice, first in line {}", first.place.line));
                     }
-                    entries.push(Entry { key: name, place: Place { line: at, ..place }, node });
+                    entries.push(MapEntry { key: name, place: Place { line: at, ..place }, node });
                 }
             },
         }
@@ -328,7 +328,7 @@ fn mark(tag: &str) -> Tag {
 }
 
 /// The entries of `<<` behind those of the mapping itself; the first that has a key wins.
-fn with_merged(mut entries: Vec<Entry>, merged: &[Rc<Node>]) -> Vec<Entry> {
+fn with_merged(mut entries: Vec<MapEntry>, merged: &[Rc<Node>]) -> Vec<MapEntry> {
     for node in merged {
         for entry in node.entries() {
             if !entries.iter().any(|known| known.key == entry.key) {

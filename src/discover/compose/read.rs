@@ -7,18 +7,18 @@ mod process;
 use super::model::After;
 use super::model::Bind;
 use super::model::Compose;
+use super::model::ComposePort;
+use super::model::ComposeValue;
 use super::model::Condition;
 use super::model::EnvFileOf;
+use super::model::MountSource;
 use super::model::Mounted;
-use super::model::Port;
 use super::model::Service;
-use super::model::Shared;
-use super::model::Source;
+use super::model::SharedFile;
 use super::model::Untaken;
-use super::model::Value;
 use super::model::Volume;
 use super::node::Body;
-use super::node::Entry;
+use super::node::MapEntry;
 use super::node::Node;
 use super::scalar::Scalar;
 use super::short;
@@ -93,26 +93,26 @@ fn texts(node: &Node, key: &str) -> Vec<String> {
     list.iter().flat_map(|list| list.items()).filter_map(|item| item.text()).collect()
 }
 
-fn shared(root: &Node, key: &str) -> BTreeMap<String, Shared> {
+fn shared(root: &Node, key: &str) -> BTreeMap<String, SharedFile> {
     let mut found = BTreeMap::new();
     for entry in root.get(key).map(|node| node.entries()).unwrap_or_default() {
         let node = &entry.node;
         let source = if let Some(file) = text(node, "file") {
-            Source::File(join(&node.scope.folder, &file))
+            MountSource::File(join(&node.scope.folder, &file))
         } else if let Some(name) = text(node, "environment") {
-            Source::Variable(name)
+            MountSource::Variable(name)
         } else if let Some(content) = text(node, "content") {
-            Source::Content(content)
+            MountSource::Content(content)
         } else {
-            Source::External
+            MountSource::External
         };
-        found.insert(entry.key.clone(), Shared { source, place: entry.place.clone() });
+        found.insert(entry.key.clone(), SharedFile { source, place: entry.place.clone() });
     }
     found
 }
 
 /// A top-level volume that stands for a folder of this machine, or that somebody else makes.
-fn volume(entry: &Entry, compose: &mut Compose) {
+fn volume(entry: &MapEntry, compose: &mut Compose) {
     let node = &entry.node;
     let at = || entry.place.to_string();
     let options = node.get("driver_opts");
@@ -144,7 +144,7 @@ fn volume(entry: &Entry, compose: &mut Compose) {
     }
 }
 
-fn service(entry: &Entry, compose: &mut Compose) -> Service {
+fn service(entry: &MapEntry, compose: &mut Compose) -> Service {
     let node = &entry.node;
     let mut service = Service { name: entry.key.clone(), place: entry.place.clone(), ..Service::default() };
     for entry in node.entries() {
@@ -177,7 +177,7 @@ fn service(entry: &Entry, compose: &mut Compose) -> Service {
     service.image = required(node, "image", compose);
     service.ports = list(node, "ports").iter().flat_map(|port| short::ports(port)).collect();
     let exposed = list(node, "expose").iter().flat_map(|port| short::ports(port)).collect::<Vec<_>>();
-    service.ports.extend(exposed.into_iter().map(|port| Port { published: None, ..port }));
+    service.ports.extend(exposed.into_iter().map(|port| ComposePort { published: None, ..port }));
     service.environment = environment(node, compose);
     service.env_files = env_files(node);
     service.after = after(node);
@@ -244,7 +244,7 @@ fn list(node: &Node, key: &str) -> Vec<Rc<Node>> {
     list.iter().flat_map(|list| list.items()).cloned().collect()
 }
 
-fn environment(node: &Node, compose: &mut Compose) -> Vec<Value> {
+fn environment(node: &Node, compose: &mut Compose) -> Vec<ComposeValue> {
     let Some(pairs) = node.get("environment").map(short::as_map) else { return Vec::new() };
     let mut values = Vec::new();
     for entry in pairs.entries() {
@@ -275,7 +275,7 @@ fn environment(node: &Node, compose: &mut Compose) -> Vec<Value> {
             Body::Scalar(Scalar::Number(printed, written)) if printed != written => Some(written.clone()),
             _ => None,
         };
-        values.push(Value { key: entry.key.clone(), value, converted, place: entry.place.clone() });
+        values.push(ComposeValue { key: entry.key.clone(), value, converted, place: entry.place.clone() });
     }
     values
 }
@@ -295,7 +295,7 @@ fn env_files(node: &Node) -> Vec<EnvFileOf> {
 
 fn after(node: &Node) -> Vec<After> {
     let Some(after) = node.get("depends_on").map(short::names_as_map) else { return Vec::new() };
-    let read = |entry: &Entry| After {
+    let read = |entry: &MapEntry| After {
         service: entry.key.clone(),
         condition: match text(&entry.node, "condition").as_deref() {
             Some("service_healthy") => Condition::Healthy,

@@ -1,11 +1,11 @@
 //! The short forms of a compose file: ports, volumes, command lines, times and sizes as people write them in one line.
 
 use super::Bind;
-use super::Port;
+use super::ComposePort;
 use super::Protocol;
 use super::Volume;
 use super::node::Body;
-use super::node::Entry;
+use super::node::MapEntry;
 use super::node::Node;
 use super::scalar::Scalar;
 use crate::discover::tree::join;
@@ -15,14 +15,14 @@ use std::rc::Rc;
 /// `- KEY=value` as `KEY: value`.
 pub(super) fn as_map(node: &Rc<Node>) -> Rc<Node> {
     let Body::List(items) = &node.body else { return Rc::clone(node) };
-    let mut entries: Vec<Entry> = Vec::new();
+    let mut entries: Vec<MapEntry> = Vec::new();
     for item in items {
         let Some(raw) = item.raw() else { continue };
         let (key, value) = match raw.split_once('=') {
             Some((key, value)) => (key, item.beside_text(value)),
             None => (raw.as_str(), item.beside(Body::Scalar(Scalar::Null))),
         };
-        let entry = Entry { key: key.to_owned(), place: item.place.clone(), node: value };
+        let entry = MapEntry { key: key.to_owned(), place: item.place.clone(), node: value };
         match entries.iter_mut().find(|known| known.key == key) {
             Some(known) => *known = entry,
             None => entries.push(entry),
@@ -35,7 +35,11 @@ pub(super) fn as_map(node: &Rc<Node>) -> Rc<Node> {
 pub(super) fn names_as_map(node: &Rc<Node>) -> Rc<Node> {
     let Body::List(items) = &node.body else { return Rc::clone(node) };
     let entry = |item: &Rc<Node>| {
-        Some(Entry { key: item.text()?, place: item.place.clone(), node: item.beside(Body::Map(Vec::new())) })
+        Some(MapEntry {
+            key: item.text()?,
+            place: item.place.clone(),
+            node: item.beside(Body::Map(Vec::new())),
+        })
     };
     node.beside(Body::Map(items.iter().filter_map(entry).collect()))
 }
@@ -45,7 +49,7 @@ pub(super) fn text_as_map(node: &Rc<Node>, key: &str) -> Rc<Node> {
     if !matches!(node.body, Body::Scalar(_)) {
         return Rc::clone(node);
     }
-    let entry = Entry { key: key.to_owned(), place: node.place.clone(), node: Rc::clone(node) };
+    let entry = MapEntry { key: key.to_owned(), place: node.place.clone(), node: Rc::clone(node) };
     node.beside(Body::Map(vec![entry]))
 }
 
@@ -86,12 +90,12 @@ pub(super) fn file_path(node: &Node) -> String {
 }
 
 /// `8080:80`, `127.0.0.1:8080:80/tcp`, `3000-3002`, `{published: 8080, target: 80}`.
-pub(super) fn ports(node: &Node) -> Vec<Port> {
+pub(super) fn ports(node: &Node) -> Vec<ComposePort> {
     if let Some(target) = node.get("target").and_then(|node| node.text()) {
         let field = |key: &str| node.get(key).and_then(|node| node.text());
         let Ok(target) = target.parse() else { return Vec::new() };
         let published = field("published").and_then(|port| port.split('-').next()?.parse().ok());
-        return vec![Port {
+        return vec![ComposePort {
             published,
             target,
             protocol: protocol(field("protocol").as_deref().unwrap_or("tcp")),
@@ -112,7 +116,7 @@ pub(super) fn ports(node: &Node) -> Vec<Port> {
     // `8000-8005:80` is one port of the range, `3000-3002:3000-3002` is three.
     let pairs = first.is_some_and(|(low, high)| high - low == to - from);
     (from..=to)
-        .map(|port| Port {
+        .map(|port| ComposePort {
             published: first.map(|(low, _)| if pairs { low + (port - from) } else { low }),
             target: port,
             protocol: protocol(kind),

@@ -2,9 +2,9 @@
 
 use super::Compose;
 use super::Condition;
+use super::MountSource;
 use super::Protocol;
 use super::Service;
-use super::Source;
 use super::Volume;
 use super::all;
 use crate::discover::readers;
@@ -23,7 +23,8 @@ fn one(text: &str) -> Compose {
 }
 
 fn environment(service: &Service) -> Vec<(String, Option<String>)> {
-    let pair = |value: &super::Value| (value.key.clone(), value.value.as_ref().map(super::Template::text));
+    let pair =
+        |value: &super::ComposeValue| (value.key.clone(), value.value.as_ref().map(super::Template::text));
     service.environment.iter().map(pair).collect()
 }
 
@@ -232,9 +233,9 @@ fn secrets_and_configs_have_their_sources_and_places() {
     let at: Vec<_> = service.secrets.iter().map(|secret| (secret.at.as_str(), secret.mode)).collect();
     assert_eq!(at, [("/run/secrets/s", None), ("/etc/t", Some(0o440))]);
     assert_eq!(service.configs[0].at, "/c");
-    assert_eq!(compose.secrets["s"].source, Source::File("a/s.txt".to_owned()));
-    assert_eq!(compose.secrets["t"].source, Source::Variable("T".to_owned()));
-    assert_eq!(compose.configs["c"].source, Source::Content("x$y".to_owned()));
+    assert_eq!(compose.secrets["s"].source, MountSource::File("a/s.txt".to_owned()));
+    assert_eq!(compose.secrets["t"].source, MountSource::Variable("T".to_owned()));
+    assert_eq!(compose.configs["c"].source, MountSource::Content("x$y".to_owned()));
 }
 
 #[test]

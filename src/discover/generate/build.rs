@@ -3,9 +3,9 @@
 use super::Plan;
 use super::stage;
 use super::stage::Stage;
-use crate::discover::compose::Build;
+use crate::discover::compose::ComposeBuild;
+use crate::discover::compose::MountSource;
 use crate::discover::compose::Service;
-use crate::discover::compose::Source;
 use crate::discover::compose::Volume;
 use crate::discover::context;
 use crate::discover::context::Attempt;
@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 pub(super) fn stage_of(
     plan: &Plan<'_>,
     service: &Service,
-    build: &Build,
+    build: &ComposeBuild,
     proposal: &mut Proposal,
 ) -> (Option<Stage>, Option<String>) {
     let target = build.target.clone();
@@ -76,7 +76,7 @@ pub(super) fn built(
     plan: &Plan<'_>,
     service: &Service,
     name: &str,
-    build: &Build,
+    build: &ComposeBuild,
     image: Option<&str>,
     adopted: bool,
     proposal: &mut Proposal,
@@ -126,7 +126,13 @@ pub(super) fn built(
 }
 
 /// What is to be done before the image can be built.
-fn before(plan: &Plan<'_>, service: &Service, build: &Build, dockerfile: &str, proposal: &mut Proposal) {
+fn before(
+    plan: &Plan<'_>,
+    service: &Service,
+    build: &ComposeBuild,
+    dockerfile: &str,
+    proposal: &mut Proposal,
+) {
     let tree = &plan.survey.tree;
     if build.inline.is_none() && !tree.files.contains(dockerfile) && !tree.outside.contains(dockerfile) {
         let message = format!("{} builds from `{dockerfile}`, which is not there", service.place);
@@ -156,15 +162,17 @@ fn before(plan: &Plan<'_>, service: &Service, build: &Build, dockerfile: &str, p
 /// The secrets that a build reads, from where compose has them.
 fn secrets(
     plan: &Plan<'_>,
-    build: &Build,
+    build: &ComposeBuild,
     place: &Place,
     proposal: &mut Proposal,
 ) -> BTreeMap<String, BuildSecret> {
     let mut secrets = BTreeMap::new();
     for (id, name) in &build.secrets {
         match plan.compose.secrets.get(name).map(|shared| &shared.source) {
-            Some(Source::File(path)) => drop(secrets.insert(id.clone(), BuildSecret::File(path.into()))),
-            Some(Source::Variable(name)) => drop(secrets.insert(id.clone(), BuildSecret::Env(name.clone()))),
+            Some(MountSource::File(path)) => drop(secrets.insert(id.clone(), BuildSecret::File(path.into()))),
+            Some(MountSource::Variable(name)) => {
+                drop(secrets.insert(id.clone(), BuildSecret::Env(name.clone())))
+            }
             _ => {
                 let message =
                     format!("the build reads the secret `{id}`, which compose does not define ({place})");
@@ -176,7 +184,7 @@ fn secrets(
 }
 
 /// The build arguments that hold no secret.
-fn arguments(build: &Build, place: &Place, proposal: &mut Proposal) -> BTreeMap<String, String> {
+fn arguments(build: &ComposeBuild, place: &Place, proposal: &mut Proposal) -> BTreeMap<String, String> {
     let secret = |key: &str, value: &str| is_secret(key) || looks_secret(key, value);
     let (kept, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
         build.args.clone().into_iter().partition(|(key, value)| !secret(key, value));

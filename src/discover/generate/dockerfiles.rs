@@ -1,9 +1,9 @@
 //! Dockerfiles without a compose file, as the services that one would have.
 
-use crate::discover::compose::Build;
+use crate::discover::compose::ComposeBuild;
 use crate::discover::compose::EnvFileOf;
 use crate::discover::compose::Service;
-use crate::discover::dockerfile::Found;
+use crate::discover::dockerfile::FoundDockerfile;
 use crate::discover::dockerfile::rank;
 use crate::discover::dockerfile::words;
 use crate::discover::proposal::Survey;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// A service for each Dockerfile that is meant for running.
 pub(super) fn services(survey: &Survey) -> Vec<Service> {
     // Variants of one program have its context, and the plainest counts.
-    let mut best: BTreeMap<(String, &str), &Found> = BTreeMap::new();
+    let mut best: BTreeMap<(String, &str), &FoundDockerfile> = BTreeMap::new();
     for found in survey.dockerfiles.iter().filter(|found| !found.aside && !found.outside) {
         let name = words(found, &survey.tree.name).into_iter().next().unwrap_or_default();
         let known = best.entry((name, found.context.as_str())).or_insert(found);
@@ -24,17 +24,17 @@ pub(super) fn services(survey: &Survey) -> Vec<Service> {
         }
     }
     let keys: Vec<(String, &str)> = best.keys().cloned().collect();
-    let service = |((name, context), found): ((String, &str), &Found)| {
+    let service = |((name, context), found): ((String, &str), &FoundDockerfile)| {
         let others = keys.iter().filter(|(other, at)| *other == name && *at != context).map(|(_, at)| *at);
         let others: Vec<&str> = others.collect();
         let name = told_apart(name, context, &others);
         let env = join(&found.context, ".env");
         let files = survey.env_files.iter().filter(|file| file.path == env);
         Service {
-            build: Some(Build {
+            build: Some(ComposeBuild {
                 context: found.context.clone(),
                 dockerfile: found.path.clone(),
-                ..Build::default()
+                ..ComposeBuild::default()
             }),
             env_files: files
                 .map(|file| EnvFileOf {

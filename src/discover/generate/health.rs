@@ -7,7 +7,7 @@ mod password;
 
 use super::Unit;
 use super::names::replace_host;
-use crate::discover::compose::Health;
+use crate::discover::compose::ComposeHealth;
 use crate::discover::compose::Protocol;
 use k8s_openapi::api::core::v1::ExecAction;
 use k8s_openapi::api::core::v1::HTTPGetAction;
@@ -34,10 +34,10 @@ enum Action {
 }
 
 /// The check that counts: compose's, with the image's command where compose changes only the times.
-pub(super) fn check(unit: &Unit<'_>) -> Option<Health> {
+pub(super) fn check(unit: &Unit<'_>) -> Option<ComposeHealth> {
     let image = unit.stage.as_ref().and_then(|stage| stage.health.clone());
     let check = match (&unit.service.health, image) {
-        (Some(own), Some(image)) if own.words.is_empty() && !own.disabled => Health {
+        (Some(own), Some(image)) if own.words.is_empty() && !own.disabled => ComposeHealth {
             words: image.words,
             disabled: image.disabled,
             interval: own.interval.or(image.interval),

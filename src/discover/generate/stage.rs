@@ -1,11 +1,11 @@
 //! What the stage of a Dockerfile that is built tells about its containers: ports, health check, user, command, and whether
 //! it holds the sources.
 
-use crate::discover::compose::Build;
-use crate::discover::compose::Health;
+use crate::discover::compose::ComposeBuild;
+use crate::discover::compose::ComposeHealth;
 use crate::discover::compose::Protocol;
 use crate::discover::compose::seconds;
-use crate::discover::dockerfile::Found;
+use crate::discover::dockerfile::FoundDockerfile;
 use crate::discover::tree::Tree;
 use crate::discover::tree::ends;
 use crate::discover::tree::join;
@@ -19,7 +19,7 @@ pub(super) struct Stage {
     /// Its ports, with their protocols.
     pub(super) ports: Vec<(u16, Protocol)>,
     /// Its health check.
-    pub(super) health: Option<Health>,
+    pub(super) health: Option<ComposeHealth>,
     /// Its user, where that is a number.
     pub(super) uid: Option<u32>,
     /// Whether it copies more than the lists of its dependencies.
@@ -31,7 +31,12 @@ pub(super) struct Stage {
 }
 
 /// Reads the stage that `build` makes; `target` in the place of its own. `None` where the Dockerfile cannot be read.
-pub(super) fn read(tree: &Tree, found: &Found, build: &Build, target: Option<&str>) -> Option<Stage> {
+pub(super) fn read(
+    tree: &Tree,
+    found: &FoundDockerfile,
+    build: &ComposeBuild,
+    target: Option<&str>,
+) -> Option<Stage> {
     let text = tree.text(&found.path)?;
     let ask = Ask { target, args: &build.args, platform: "linux/amd64" };
     let read = Dockerfile::parse(found.path.clone().into(), text.as_bytes().to_vec(), ask).ok()?;
@@ -77,7 +82,7 @@ fn port(word: &str) -> Option<(u16, Protocol)> {
 }
 
 /// Whether a `COPY` brings sources: the whole context, a folder or a file of code, or what another stage has made of them.
-fn copies_sources(instruction: &Instruction, tree: &Tree, build: &Build, read: &Dockerfile) -> bool {
+fn copies_sources(instruction: &Instruction, tree: &Tree, build: &ComposeBuild, read: &Dockerfile) -> bool {
     if let Some(from) = instruction.flags.iter().find_map(|flag| flag.strip_prefix("--from=")) {
         return read.stages.iter().any(|stage| stage.name.as_deref() == Some(from))
             || from.parse::<usize>().is_ok();
@@ -133,9 +138,9 @@ fn command(rest: &str) -> Vec<String> {
 }
 
 /// `HEALTHCHECK --interval=10s CMD …`.
-fn health(instruction: &Instruction) -> Health {
+fn health(instruction: &Instruction) -> ComposeHealth {
     let Some(test) = instruction.rest.trim().strip_prefix("CMD").map(str::trim) else {
-        return Health { disabled: true, ..Health::default() };
+        return ComposeHealth { disabled: true, ..ComposeHealth::default() };
     };
     let flag = |name: &str| {
         instruction
@@ -148,13 +153,13 @@ fn health(instruction: &Instruction) -> Health {
         Ok(words) => std::iter::once("CMD".to_owned()).chain(words).collect(),
         Err(_) => vec!["CMD-SHELL".to_owned(), test.to_owned()],
     };
-    Health {
+    ComposeHealth {
         words,
         interval: time("interval"),
         timeout: time("timeout"),
         start: time("start-period"),
         start_interval: time("start-interval"),
         retries: flag("retries").and_then(|count| count.parse().ok()),
-        ..Health::default()
+        ..ComposeHealth::default()
     }
 }

@@ -11,7 +11,7 @@ use super::names::object_name;
 use super::ports;
 use super::storage::is_of_the_system;
 use super::storage::storage;
-use crate::discover::compose::Build;
+use crate::discover::compose::ComposeBuild;
 use crate::discover::compose::Service;
 use crate::discover::compose::Volume;
 use crate::discover::proposal::Proposal;
@@ -64,7 +64,7 @@ pub(super) fn units<'a>(plan: &Plan<'a>, proposal: &mut Proposal) -> Vec<Unit<'a
                 let (read, target) = stage_of(plan, service, &build, proposal);
                 stage = read;
                 let image = image.as_deref().filter(|_| !adopted);
-                built(plan, service, &name, &Build { target, ..build }, image, adopted, proposal)
+                built(plan, service, &name, &ComposeBuild { target, ..build }, image, adopted, proposal)
             }
             (None, Some(image)) => {
                 let named = image.trim_end_matches(':');
@@ -141,7 +141,7 @@ fn manages_containers(plan: &Plan<'_>, service: &Service) -> Option<(String, &'s
 }
 
 /// The Dockerfile of the folder that is mounted over a stock image: the image that it makes has these sources.
-fn adopted(plan: &Plan<'_>, service: &Service) -> Result<Option<Build>, Box<Finding>> {
+fn adopted(plan: &Plan<'_>, service: &Service) -> Result<Option<ComposeBuild>, Box<Finding>> {
     const STOCK: [&str; 12] = [
         "node", "python", "php", "ruby", "golang", "rust", "maven", "gradle", "openjdk", "composer", "bun",
         "deno",
@@ -159,10 +159,10 @@ fn adopted(plan: &Plan<'_>, service: &Service) -> Result<Option<Build>, Box<Find
     let Some(bind) = sources else { return Ok(None) };
     let beside = plan.survey.dockerfiles.iter().find(|found| found.path == join(&bind.source, "Dockerfile"));
     if let Some(found) = beside {
-        return Ok(Some(Build {
+        return Ok(Some(ComposeBuild {
             context: bind.source.clone(),
             dockerfile: found.path.clone(),
-            ..Build::default()
+            ..ComposeBuild::default()
         }));
     }
     let message = format!(

@@ -10,11 +10,11 @@ mod secrets;
 use super::Plan;
 use super::Unit;
 use super::names::Names;
+use crate::discover::compose::ComposeValue;
 use crate::discover::compose::EnvFileOf;
 use crate::discover::compose::Fallback;
 use crate::discover::compose::Part;
 use crate::discover::compose::Template;
-use crate::discover::compose::Value;
 use crate::discover::compose::Variable as Composed;
 use crate::discover::keys;
 use crate::discover::keys::EnvFile;
@@ -23,7 +23,7 @@ use crate::discover::keys::is_secret;
 use crate::discover::secrecy::looks_secret;
 use crate::discover::secrecy::password;
 use crate::event::Place;
-use owners::Owner;
+use owners::PasswordOwner;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ pub(super) struct Values<'a> {
     plan: &'a Plan<'a>,
     names: &'a Names,
     env: Option<EnvFile>,
-    owners: Vec<Owner>,
+    owners: Vec<PasswordOwner>,
     used: BTreeMap<String, Key>,
     /// The literal that each key stands for, so that two values do not become one key.
     literals: BTreeMap<String, String>,
@@ -129,7 +129,12 @@ impl<'a> Values<'a> {
         all
     }
 
-    fn variable(&mut self, unit: &Unit<'_>, value: &Value, needed: &mut Vec<String>) -> Option<Variable> {
+    fn variable(
+        &mut self,
+        unit: &Unit<'_>,
+        value: &ComposeValue,
+        needed: &mut Vec<String>,
+    ) -> Option<Variable> {
         let (key, place) = (&value.key, &value.place);
         if let Some(written) = &value.converted {
             let text = value.value.as_ref().map(Template::text).unwrap_or_default();
@@ -353,13 +358,13 @@ impl<'a> Values<'a> {
         format!("{OPENED}{name}{CLOSED}")
     }
 
-    fn owner(&self, key: &str) -> Option<&Owner> {
+    fn owner(&self, key: &str) -> Option<&PasswordOwner> {
         self.owners.iter().find(|owner| owner.key == key)
     }
 
     fn key(&mut self, name: &str, place: &Place, optional: bool) -> Variable {
         let owner = self.owners.iter().find(|owner| owner.key == name);
-        let generate = owner.is_some_and(Owner::generates);
+        let generate = owner.is_some_and(PasswordOwner::generates);
         let known = owner.and_then(|owner| owner.known.clone());
         let key = self.used.entry(name.to_owned()).or_insert_with(|| Key {
             place: place.clone(),

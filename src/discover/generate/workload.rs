@@ -9,7 +9,7 @@ use super::ports::is_store;
 use super::storage::Storage;
 use super::storage::storage;
 use super::values::Values;
-use super::yaml::Written;
+use super::yaml::SerializedYaml;
 use crate::discover::compose::Condition;
 use crate::discover::compose::Protocol;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -61,9 +61,9 @@ pub(super) fn objects(
     names: &Names,
     main: bool,
     values: &mut Values<'_>,
-    written: &[(String, Vec<Written>)],
+    written: &[(String, Vec<SerializedYaml>)],
     notes: &mut Vec<(String, String)>,
-) -> Vec<Written> {
+) -> Vec<SerializedYaml> {
     let Some((unit, beside)) = pod.split_first() else { return Vec::new() };
     let mut objects = Vec::new();
     let stores = storages(plan, pod, names, values, &mut objects, notes);
@@ -84,7 +84,11 @@ pub(super) fn objects(
                 .any(|object| object.is("PersistentVolumeClaim", name))
         };
         objects.extend(
-            storage.claims.iter().filter(|name| !known(name)).map(|name| Written::new(DATA, &claim(name))),
+            storage
+                .claims
+                .iter()
+                .filter(|name| !known(name))
+                .map(|name| SerializedYaml::new(DATA, &claim(name))),
         );
     }
     let template = template(unit, more, names, &storage, kind, values, notes);
@@ -105,7 +109,7 @@ pub(super) fn objects(
             .push((message, "one replica is written; raise `replicas` if its data may be shared".to_owned()));
     }
     objects.push(match kind {
-        "Job" => Written::new(
+        "Job" => SerializedYaml::new(
             "It ends when it has done its work; what depends on it waits for that.",
             &Job {
                 metadata,
@@ -113,7 +117,7 @@ pub(super) fn objects(
                 status: None,
             },
         ),
-        "StatefulSet" => Written::new(
+        "StatefulSet" => SerializedYaml::new(
             "",
             &StatefulSet {
                 metadata,
@@ -128,7 +132,7 @@ pub(super) fn objects(
                 status: None,
             },
         ),
-        _ => Written::new(
+        _ => SerializedYaml::new(
             "",
             &Deployment {
                 metadata,
@@ -148,10 +152,10 @@ pub(super) fn objects(
         ),
     });
     if !unit.job && (unit.named || !unit.ports.is_empty()) {
-        objects.push(Written::new("", &service(&unit.name, unit, main)));
+        objects.push(SerializedYaml::new("", &service(&unit.name, unit, main)));
         for alias in names.aliases.iter().filter(|alias| alias.unit == unit.name) {
             let comment = format!("The name of `{}` that {} gives.", unit.name, alias.place);
-            objects.push(Written::new(&comment, &service(&alias.name, unit, false)));
+            objects.push(SerializedYaml::new(&comment, &service(&alias.name, unit, false)));
         }
     }
     objects
@@ -163,7 +167,7 @@ fn storages(
     pod: &[&Unit<'_>],
     names: &Names,
     values: &mut Values<'_>,
-    objects: &mut Vec<Written>,
+    objects: &mut Vec<SerializedYaml>,
     notes: &mut Vec<(String, String)>,
 ) -> Vec<Storage> {
     let mut stores: Vec<Storage> = Vec::new();
@@ -176,7 +180,7 @@ fn storages(
                 data: Some(storage.files.clone()),
                 ..ConfigMap::default()
             };
-            objects.push(Written::new("The files that compose mounts.", &map));
+            objects.push(SerializedYaml::new("The files that compose mounts.", &map));
         }
         if !stores.is_empty() {
             storage.rename(&unit.name);

@@ -7,17 +7,20 @@ use serde_json::Map;
 use serde_json::Value;
 
 /// An object and the comment above it.
-pub(super) struct Written {
+pub(super) struct SerializedYaml {
     /// The comment; empty for none.
     comment: String,
     value: Value,
 }
 
-impl Written {
+impl SerializedYaml {
     /// An object of any kind.
-    pub(super) fn new(comment: &str, object: &impl Serialize) -> Written {
+    pub(super) fn new(comment: &str, object: &impl Serialize) -> SerializedYaml {
         // The types of Kubernetes' API are plain data: they always serialise.
-        Written { comment: comment.to_owned(), value: serde_json::to_value(object).unwrap_or_default() }
+        SerializedYaml {
+            comment: comment.to_owned(),
+            value: serde_json::to_value(object).unwrap_or_default(),
+        }
     }
 
     /// Whether it is the object of this kind and name.
@@ -27,7 +30,7 @@ impl Written {
 }
 
 /// The text of a file with these objects.
-pub(super) fn file(head: &str, objects: &[Written]) -> String {
+pub(super) fn file(head: &str, objects: &[SerializedYaml]) -> String {
     let mut text = format!("# {head}\n");
     for (at, object) in objects.iter().enumerate() {
         if at > 0 {

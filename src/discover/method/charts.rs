@@ -1,7 +1,7 @@
 //! Charts as ways: those that one file installs go together, as do those that lie side by side or are halves of one application.
 
-use super::Kind;
 use super::Method;
+use super::MethodKind;
 use super::Source;
 use crate::discover::chart;
 use crate::discover::chart::Chart;
@@ -47,7 +47,7 @@ fn of_charts(tree: &Tree, evidence: &Evidence, group: Vec<&Chart>) -> Method {
     let title =
         format!("the {} {}", if group.len() == 1 { "chart" } else { "charts" }, folders.join(" and "));
     let path = if group.len() == 1 { &group[0].folder } else { parent(&group[0].folder) };
-    let mut method = Method::new(title, path, Kind::Charts);
+    let mut method = Method::new(title, path, MethodKind::Charts);
     for chart in group {
         let release = evidence.release(&chart.folder);
         let (values, left) = values(tree, chart, release);

@@ -1,10 +1,10 @@
 //! Folders of plain manifests as ways: which files are some, which folders belong together, and what is left out.
 
-use super::Kind;
 use super::Method;
+use super::MethodKind;
 use super::Source;
 use super::has_pods;
-use super::written::Written;
+use super::written::ManifestFile;
 use super::written::ids;
 use super::written::need;
 use super::written::with_needed;
@@ -47,7 +47,7 @@ pub(super) fn by_manifests(
     charts: &[Chart],
 ) -> Vec<Method> {
     let others = kustomization::files(all);
-    let mut files: Vec<Written> = Vec::new();
+    let mut files: Vec<ManifestFile> = Vec::new();
     let named: BTreeSet<&str> = evidence.applied.iter().map(|item| item.path.as_str()).collect();
     for (path, text) in &tree.texts {
         let skipped = others.contains(path) && !named.contains(path.as_str())
@@ -66,7 +66,12 @@ pub(super) fn by_manifests(
         }
         // The server gives these two to every object (`k8s.io/apimachinery: meta/v1/types.go`).
         let dumped = text.contains("resourceVersion:") && text.contains("uid:");
-        files.push(Written { path: path.clone(), objects: objects.clone(), wrong: wrong.clone(), dumped });
+        files.push(ManifestFile {
+            path: path.clone(),
+            objects: objects.clone(),
+            wrong: wrong.clone(),
+            dumped,
+        });
     }
     let mut methods: Vec<Method> = Vec::new();
     let mut rest = files;
@@ -81,11 +86,11 @@ pub(super) fn by_manifests(
             break;
         }
     }
-    let mut groups: BTreeMap<String, Vec<Written>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<ManifestFile>> = BTreeMap::new();
     for file in rest {
         groups.entry(group(parent(&file.path))).or_default().push(file);
     }
-    let mut merged: Vec<(String, Vec<Written>)> = Vec::new();
+    let mut merged: Vec<(String, Vec<ManifestFile>)> = Vec::new();
     for (folder, files) in groups {
         // `api/k8s` and `web/k8s` are two halves of one application, as are sets whose pods ask for one another's Services;
         // `k8s` and `old/k8s` are not.
@@ -113,10 +118,10 @@ pub(super) fn by_manifests(
 fn applied(
     tree: &Tree,
     evidence: &Evidence,
-    files: Vec<Written>,
+    files: Vec<ManifestFile>,
     copies: &[(String, i64)],
     methods: &mut Vec<Method>,
-) -> Vec<Written> {
+) -> Vec<ManifestFile> {
     let plain = |item: &&Applied| !item.kustomize && item.provenance.rank < Rank::Aside;
     let meant = |item: &Applied| {
         let meant = tree.meant(&item.path, item.recursive);
@@ -156,17 +161,17 @@ fn applied(
         }
         order.extend(paths);
     }
-    let (mut taken, rest): (Vec<Written>, Vec<Written>) =
+    let (mut taken, rest): (Vec<ManifestFile>, Vec<ManifestFile>) =
         files.into_iter().partition(|file| order.contains(&file.path));
     let made = |id: &ObjectId| evidence.made.iter().any(|made| made.name == id.name);
     let lacking: BTreeSet<(String, String)> = lacking(&taken);
-    let completes = |file: &Written| {
+    let completes = |file: &ManifestFile| {
         taken.iter().any(|known| parent(&known.path) == parent(&file.path))
             && ids(std::slice::from_ref(file))
                 .iter()
                 .any(|id| lacking.contains(&(id.kind.clone(), id.name.clone())) && !made(id))
     };
-    let (more, rest): (Vec<Written>, Vec<Written>) = rest.into_iter().partition(completes);
+    let (more, rest): (Vec<ManifestFile>, Vec<ManifestFile>) = rest.into_iter().partition(completes);
     taken.extend(more);
     let rest = with_needed(tree, evidence, &best, &mut taken, rest);
     let folder = common(taken.iter().map(|file| parent(&file.path)));
@@ -191,7 +196,7 @@ fn applied(
 }
 
 /// The Secrets and ConfigMaps that the pods of some files read, and that none of these files defines.
-fn lacking(files: &[Written]) -> BTreeSet<(String, String)> {
+fn lacking(files: &[ManifestFile]) -> BTreeSet<(String, String)> {
     let known: BTreeSet<(String, String)> = ids(files).into_iter().map(|id| (id.kind, id.name)).collect();
     let mut read = BTreeSet::new();
     for (_, template) in files.iter().flat_map(|file| pods::all(&file.objects)) {
@@ -215,11 +220,11 @@ fn common<'p>(mut folders: impl Iterator<Item = &'p str>) -> String {
 }
 
 /// `named`: whether something deploys these very files.
-fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool) -> Method {
+fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<ManifestFile>, named: bool) -> Method {
     files.sort_by_key(|file| {
         (file.dumped, distance(&file.path), file.path.matches('/').count(), file.path.clone())
     });
-    let mut method = Method::new(String::new(), folder, Kind::Manifests);
+    let mut method = Method::new(String::new(), folder, MethodKind::Manifests);
     let mut known: BTreeMap<ObjectId, (String, Object)> = BTreeMap::new();
     let mut kept: BTreeSet<String> = BTreeSet::new();
     let dumped = files.iter().all(|file| file.dumped);
@@ -296,7 +301,7 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool)
 }
 
 /// The folders below that of the application which are for watching or trying it, by the word that says so.
-fn about_something_else(files: &[Written], folder: &str) -> BTreeMap<String, String> {
+fn about_something_else(files: &[ManifestFile], folder: &str) -> BTreeMap<String, String> {
     const WORDS: [&str; 14] = [
         "monitoring",
         "observability",

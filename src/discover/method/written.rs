@@ -14,7 +14,7 @@ use crate::manifest::ObjectId;
 use std::collections::BTreeSet;
 
 /// A file of manifests.
-pub(super) struct Written {
+pub(super) struct ManifestFile {
     pub(super) path: String,
     pub(super) objects: Vec<Object>,
     pub(super) wrong: Vec<Finding>,
@@ -27,9 +27,9 @@ pub(super) fn with_needed(
     tree: &Tree,
     evidence: &Evidence,
     best: &Provenance,
-    taken: &mut Vec<Written>,
-    mut rest: Vec<Written>,
-) -> Vec<Written> {
+    taken: &mut Vec<ManifestFile>,
+    mut rest: Vec<ManifestFile>,
+) -> Vec<ManifestFile> {
     let copy = taken.first().and_then(|file| copy_of(&file.path));
     let near = |provenance: &Provenance| {
         provenance.rank < Rank::Aside && provenance.distance <= best.distance.max(distance(""))
@@ -37,7 +37,7 @@ pub(super) fn with_needed(
     let mut applied = evidence.applied.iter().filter(|item| !item.kustomize && near(&item.provenance));
     while let Some(one) = applied.next().filter(|_| !rest.is_empty()) {
         let paths = tree.meant(&one.path, one.recursive);
-        let (more, others): (Vec<Written>, Vec<Written>) =
+        let (more, others): (Vec<ManifestFile>, Vec<ManifestFile>) =
             rest.into_iter().partition(|file| paths.iter().any(|path| *path == file.path));
         let apart = ids(&more).is_disjoint(&ids(taken));
         rest = others;
@@ -52,14 +52,14 @@ pub(super) fn with_needed(
 }
 
 /// What tells whether sets of files are versions of one another; several may make the Namespace that they are in.
-pub(super) fn ids(files: &[Written]) -> BTreeSet<ObjectId> {
+pub(super) fn ids(files: &[ManifestFile]) -> BTreeSet<ObjectId> {
     let own = |object: &&Object| object.kind() != "Namespace";
     files.iter().flat_map(|file| &file.objects).filter(own).map(Object::id).collect()
 }
 
 /// Whether the pods of some name a Service of others.
-pub(super) fn need(some: &[Written], others: &[Written]) -> bool {
+pub(super) fn need(some: &[ManifestFile], others: &[ManifestFile]) -> bool {
     let objects =
-        |files: &'_ [Written]| files.iter().flat_map(|file| file.objects.clone()).collect::<Vec<_>>();
+        |files: &'_ [ManifestFile]| files.iter().flat_map(|file| file.objects.clone()).collect::<Vec<_>>();
     refers(&objects(some), &objects(others))
 }

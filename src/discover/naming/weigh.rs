@@ -1,17 +1,17 @@
 //! How much speaks for a Dockerfile being that of an image.
 
-use super::Inputs;
+use super::NamingInputs;
 use super::Use;
 use crate::discover::context::mounts_sources;
 use crate::discover::copies::copy_of;
 use crate::discover::dockerfile;
-use crate::discover::dockerfile::Found;
+use crate::discover::dockerfile::FoundDockerfile;
 use crate::discover::evidence::Rank;
 use crate::discover::published::is_public;
 use crate::manifest::bind::repository;
 
 /// How much speaks for it, and the heaviest of it in words. Variants of one Dockerfile differ a little.
-pub(super) fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32, String)> {
+pub(super) fn weigh(inputs: NamingInputs<'_>, one: &Use, found: &FoundDockerfile) -> Option<(u32, String)> {
     let last = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
     let short = last(&one.repository);
     let mut reasons: Vec<(u32, String)> = Vec::new();

@@ -8,8 +8,8 @@ use super::Survey;
 use crate::discover::evidence::Besides;
 use crate::discover::evidence::Rank;
 use crate::discover::evidence::Sort;
-use crate::discover::method::Kind;
 use crate::discover::method::Method;
+use crate::discover::method::MethodKind;
 use crate::discover::method::Source;
 use crate::discover::method::hosts;
 use crate::discover::method::refers;
@@ -47,7 +47,7 @@ fn deployments(survey: &Survey, method: &Method, objects: &[Object], proposal: &
     let needed = |other: &&Method| {
         let provenance = other.provenance.as_ref().filter(|provenance| provenance.rank < Rank::Aside);
         other.path != method.path
-            && other.kind < Kind::Compose
+            && other.kind < MethodKind::Compose
             && other.broken.is_empty()
             && provenance.is_some_and(|provenance| provenance.distance <= distance(""))
             && other.objects.iter().all(|object| !ids.contains(&object.id()))

@@ -10,7 +10,7 @@ use crate::manifest::Object;
 use crate::manifest::pods;
 use crate::manifest::yaml::documents;
 use crate::project::clear::Clear;
-use crate::project::clear::look;
+use crate::project::clear::detect;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub(super) fn chart_secrets(survey: &Survey, method: &Method, objects: &[Object]
     {
         let template = object.place.file.to_string_lossy().replace('\\', "/");
         for (key, value) in values(object) {
-            if !value.is_empty() && look(&key, &value) != Some(Clear::Placeholder) {
+            if !value.is_empty() && detect(&key, &value) != Some(Clear::Placeholder) {
                 continue;
             }
             let path = path_of(survey, method, &template, &key);
@@ -173,8 +173,9 @@ fn same_key(survey: &Survey, method: &Method, key: &str) -> Option<String> {
             let open = |pointer: &&String| {
                 let value = document.value.pointer(pointer).and_then(Value::as_str);
                 pointer.rsplit('/').next() == Some(key)
-                    && value
-                        .is_some_and(|value| value.is_empty() || look(key, value) == Some(Clear::Placeholder))
+                    && value.is_some_and(|value| {
+                        value.is_empty() || detect(key, value) == Some(Clear::Placeholder)
+                    })
             };
             let paths = document.places.keys().filter(open);
             found.extend(paths.map(|pointer| pointer.trim_start_matches('/').replace('/', ".")));

@@ -1,6 +1,6 @@
 //! `docker compose up`, and what is run in its services besides.
 
-use super::Reader;
+use super::ScriptReader;
 use super::known;
 use super::options::is_variable;
 use super::options::options;
@@ -46,7 +46,7 @@ const VALUED_OF_RUN: [&str; 12] = [
     "--name",
 ];
 
-impl Reader<'_> {
+impl ScriptReader<'_> {
     /// `rest` is what stands after `docker compose`.
     pub(super) fn compose(&self, rest: &[&str], evidence: &mut Evidence) {
         let verb = positional(rest, &VALUED).into_iter().find(|word| !is_variable(word));

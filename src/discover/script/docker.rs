@@ -1,11 +1,11 @@
 //! `docker build` and what is like it.
 
-use super::Reader;
+use super::ScriptReader;
 use super::known;
 use super::options::arguments;
 use super::options::options;
 use super::path;
-use crate::discover::evidence::Build;
+use crate::discover::evidence::BuildEvidence;
 use crate::discover::evidence::Evidence;
 use crate::discover::tree::join;
 use crate::manifest::bind::repository;
@@ -31,7 +31,7 @@ const VALUED: [&str; 18] = [
     "--profile",
 ];
 
-impl Reader<'_> {
+impl ScriptReader<'_> {
     /// `rest` is what stands after `build`.
     pub(super) fn build(&self, rest: &[&str], evidence: &mut Evidence) {
         let Some(written) = arguments(rest, &VALUED, 1).first().copied() else { return };
@@ -44,7 +44,7 @@ impl Reader<'_> {
         }
     }
 
-    fn built(&self, rest: &[&str], written: &str) -> Option<Build> {
+    fn built(&self, rest: &[&str], written: &str) -> Option<BuildEvidence> {
         let tags = options(rest, &["-t", "--tag"]).map(untagged);
         let names: Vec<String> = tags.filter(|name| known(name)).map(str::to_owned).collect();
         let file = options(rest, &["-f", "--file"]).next().filter(|file| known(file));
@@ -74,7 +74,15 @@ impl Reader<'_> {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
         let target = options(rest, &["--target"]).next().filter(|target| known(target)).map(str::to_owned);
-        Some(Build { names, dockerfile, context, target, args, fails: false, provenance: self.provenance() })
+        Some(BuildEvidence {
+            names,
+            dockerfile,
+            context,
+            target,
+            args,
+            fails: false,
+            provenance: self.provenance(),
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! `helm install`, `upgrade` and `template`.
 
-use super::Reader;
+use super::ScriptReader;
 use super::known;
 use super::namespace;
 use super::options::arguments;
@@ -33,7 +33,7 @@ const VALUED: [&str; 14] = [
     "--repo",
 ];
 
-impl Reader<'_> {
+impl ScriptReader<'_> {
     /// `rest` is what stands after `helm`.
     pub(super) fn helm(&self, rest: &[&str], evidence: &mut Evidence) {
         let Some(at) = rest.iter().position(|word| !is_variable(word)) else { return };

@@ -1,7 +1,7 @@
 //! `kubectl`, `kustomize`, and what is piped into them.
 
 use super::PLACE;
-use super::Reader;
+use super::ScriptReader;
 use super::known;
 use super::namespace;
 use super::options::is_variable;
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 const FILES: [&str; 4] = ["-f", "--filename", "-k", "--kustomize"];
 
-impl Reader<'_> {
+impl ScriptReader<'_> {
     /// `rest` is what stands after `kubectl`.
     pub(super) fn kubectl(&self, rest: &[&str], evidence: &mut Evidence) {
         let words = positional(

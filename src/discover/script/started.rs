@@ -1,6 +1,6 @@
 //! Which script starts which: what a script does that another one calls is a part of what that one does.
 
-use super::Reader;
+use super::ScriptReader;
 use super::path;
 use super::texts::Text;
 use crate::discover::evidence::Rank;
@@ -14,7 +14,9 @@ pub(super) fn callers(tree: &Tree, texts: &[(Text, Vec<Call>)]) -> BTreeMap<Stri
     let mut callers: BTreeMap<String, Option<String>> = BTreeMap::new();
     for (text, calls) in texts.iter().filter(|(text, _)| text.rank == Rank::Script) {
         for call in calls {
-            let Some(script) = started(&Reader::new(tree, text, calls, call, &text.path)) else { continue };
+            let Some(script) = started(&ScriptReader::new(tree, text, calls, call, &text.path)) else {
+                continue;
+            };
             let known = callers.entry(script).or_insert_with(|| Some(text.path.clone()));
             if known.as_ref() != Some(&text.path) {
                 *known = None;
@@ -37,7 +39,7 @@ pub(super) fn entry<'t>(script: &'t str, callers: &'t BTreeMap<String, String>) 
 }
 
 /// The script of the tree that a command starts: `./deploy.sh`, `sh deploy.sh`, `powershell -File deploy.ps1`.
-fn started(reader: &Reader<'_>) -> Option<String> {
+fn started(reader: &ScriptReader<'_>) -> Option<String> {
     const SHELLS: [&str; 9] =
         ["sh", "bash", "zsh", "source", ".", "pwsh", "powershell", "powershell.exe", "cmd"];
     let words = &reader.call.words;

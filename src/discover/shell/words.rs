@@ -14,7 +14,7 @@ pub(super) const BETWEEN: char = '\u{3}';
 /// The words of a command.
 pub(super) fn words(text: &str, variables: &Variables<'_>) -> Vec<String> {
     let mut reader =
-        Reader { letters: text.chars().collect(), at: 0, variables, words: Vec::new(), word: None };
+        WordReader { letters: text.chars().collect(), at: 0, variables, words: Vec::new(), word: None };
     reader.read();
     reader.words
 }
@@ -22,7 +22,7 @@ pub(super) fn words(text: &str, variables: &Variables<'_>) -> Vec<String> {
 /// One text with its variables put in, as it stands in quotes.
 pub(super) fn expand(text: &str, variables: &Variables<'_>) -> String {
     let mut reader =
-        Reader { letters: text.chars().collect(), at: 0, variables, words: Vec::new(), word: None };
+        WordReader { letters: text.chars().collect(), at: 0, variables, words: Vec::new(), word: None };
     let mut whole = String::new();
     while reader.at < reader.letters.len() {
         whole.push_str(&reader.letter_or_variable());
@@ -30,7 +30,7 @@ pub(super) fn expand(text: &str, variables: &Variables<'_>) -> String {
     whole
 }
 
-struct Reader<'a> {
+struct WordReader<'a> {
     letters: Vec<char>,
     at: usize,
     variables: &'a Variables<'a>,
@@ -38,7 +38,7 @@ struct Reader<'a> {
     word: Option<String>,
 }
 
-impl Reader<'_> {
+impl WordReader<'_> {
     fn read(&mut self) {
         let dialect = self.variables.dialect;
         while let Some(letter) = self.letters.get(self.at).copied() {

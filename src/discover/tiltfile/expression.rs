@@ -139,17 +139,17 @@ fn run(lines: &[Line], names: &mut BTreeMap<String, Value>, found: &mut Vec<Stat
 }
 
 fn evaluate(text: &str, names: &BTreeMap<String, Value>) -> Value {
-    let mut reader = Reader { rest: text, names, depth: 0 };
+    let mut reader = ExpressionReader { rest: text, names, depth: 0 };
     reader.sum()
 }
 
-struct Reader<'a> {
+struct ExpressionReader<'a> {
     rest: &'a str,
     names: &'a BTreeMap<String, Value>,
     depth: usize,
 }
 
-impl Reader<'_> {
+impl ExpressionReader<'_> {
     fn skip(&mut self) {
         self.rest = self.rest.trim_start();
     }

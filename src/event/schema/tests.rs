@@ -13,7 +13,7 @@ use crate::event::Severity;
 use crate::event::Step;
 use crate::event::Unit;
 use crate::event::samples::samples;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::json;
@@ -96,7 +96,7 @@ fn words_are_the_same() {
         ("step", words::<Step>()),
         ("outcome", words::<Outcome>()),
         ("unit", words::<Unit>()),
-        ("kind", words::<Kind>()),
+        ("kind", words::<FaultKind>()),
         ("severity", words::<Severity>()),
     ] {
         let described = schema["definitions"][name]["enum"].as_array().unwrap().iter();

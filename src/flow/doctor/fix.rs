@@ -4,7 +4,7 @@
 
 use crate::cluster::Target;
 use crate::cluster::lock;
-use crate::cluster::lock::Owner;
+use crate::cluster::lock::LockHolder;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
@@ -13,8 +13,8 @@ use crate::fault::Result;
 use crate::flow::ask;
 use crate::flow::reach;
 use crate::minikube;
+use crate::minikube::MinikubeState;
 use crate::minikube::Pause;
-use crate::minikube::State;
 use crate::project::Project;
 use crate::run::Run;
 
@@ -25,15 +25,15 @@ pub(super) enum Fix {
     /// kubectl has no current context.
     Context(String),
     /// The run that holds the project's lock has ended without giving it back.
-    Lock(Box<Target>, Owner),
+    Lock(Box<Target>, LockHolder),
 }
 
 /// All that can be put right now.
 pub(super) async fn fixes(run: &Run, project: &Project) -> Vec<Fix> {
     let mut fixes = Vec::new();
     if project.elsewhere.is_none() {
-        match minikube::look(run, &project.minikube).await {
-            Ok(State::Running(node)) => {
+        match minikube::inspect(run, &project.minikube).await {
+            Ok(MinikubeState::Running(node)) => {
                 fixes.extend(minikube::has_no_context(&run.world).then_some(Fix::Context(node.context)));
             }
             Ok(state) => fixes.extend(start(&state)),
@@ -50,11 +50,11 @@ pub(super) async fn fixes(run: &Run, project: &Project) -> Vec<Fix> {
 }
 
 /// A profile that is broken is repaired by `up`, which knows what for.
-fn start(state: &State) -> Option<Fix> {
+fn start(state: &MinikubeState) -> Option<Fix> {
     match state {
-        State::Stopped => Some(Fix::Start { paused: false }),
-        State::Paused(Pause::Container | Pause::Kubernetes) => Some(Fix::Start { paused: true }),
-        State::Absent | State::Running(_) | State::Broken(_) => None,
+        MinikubeState::Stopped => Some(Fix::Start { paused: false }),
+        MinikubeState::Paused(Pause::Container | Pause::Kubernetes) => Some(Fix::Start { paused: true }),
+        MinikubeState::Absent | MinikubeState::Running(_) | MinikubeState::Broken(_) => None,
     }
 }
 
@@ -144,20 +144,21 @@ mod tests {
     use super::Fix;
     use super::start;
     use crate::minikube::Break;
+    use crate::minikube::MinikubeState;
     use crate::minikube::Pause;
-    use crate::minikube::State;
 
     #[test]
     fn only_a_profile_that_rests_is_started() {
         let rests = |state| matches!(start(&state), Some(Fix::Start { .. }));
         assert!(
-            rests(State::Stopped)
-                && rests(State::Paused(Pause::Container))
-                && rests(State::Paused(Pause::Kubernetes))
+            rests(MinikubeState::Stopped)
+                && rests(MinikubeState::Paused(Pause::Container))
+                && rests(MinikubeState::Paused(Pause::Kubernetes))
         );
-        assert!(!rests(State::Absent), "a cluster is made by `up`");
+        assert!(!rests(MinikubeState::Absent), "a cluster is made by `up`");
         assert!(
-            !rests(State::Broken(Break::DiskFull)) && !rests(State::Broken(Break::Foreign("kim".to_owned())))
+            !rests(MinikubeState::Broken(Break::DiskFull))
+                && !rests(MinikubeState::Broken(Break::Foreign("kim".to_owned())))
         );
     }
 }

@@ -10,7 +10,7 @@ use crate::cluster::Limits;
 use crate::cluster::Target;
 use crate::cluster::hook;
 use crate::cluster::release;
-use crate::cluster::release::Record;
+use crate::cluster::release::ReleaseRecord;
 use crate::event::Code;
 use crate::fault::Result;
 use crate::manifest::Release;
@@ -19,7 +19,7 @@ use crate::manifest::hook::at;
 use crate::run::Run;
 
 /// The releases that the record has and the project has not, by their keys in the record.
-pub(super) fn gone(record: &Record, releases: &[Release]) -> Vec<String> {
+pub(super) fn gone(record: &ReleaseRecord, releases: &[Release]) -> Vec<String> {
     let desired = |known: &&String| releases.iter().any(|release| super::key(release) == **known);
     record.releases.keys().filter(|known| !desired(known)).cloned().collect()
 }
@@ -93,7 +93,7 @@ impl ReleasePlan {
     }
 
     /// What is written down of those that go and are not Helm's own.
-    fn leaving(&self) -> Record {
+    fn leaving(&self) -> ReleaseRecord {
         let mut leaving = self.record.clone();
         leaving.releases.retain(|key, one| one.helm.is_none() && self.gone.contains(key));
         leaving
@@ -105,7 +105,7 @@ mod tests {
     use crate::cluster::Limits;
     use crate::cluster::Target;
     use crate::cluster::release;
-    use crate::cluster::release::Deployed;
+    use crate::cluster::release::ReleaseEntry;
     use crate::flow::hooks::ReleasePlan;
     use crate::project::name::Namespace;
     use crate::project::name::ProjectName;
@@ -125,12 +125,12 @@ mod tests {
             "metadata": {"name": moment, "namespace": "shop", "annotations": annotations}})
     }
 
-    fn deployed(name: &str, helm: Option<u64>) -> (String, Deployed) {
+    fn deployed(name: &str, helm: Option<u64>) -> (String, ReleaseEntry) {
         let hooks = vec![hook("pre-delete"), hook("post-delete")];
         let (name, namespace) = (name.to_owned(), "shop".to_owned());
         (
             format!("shop/{name}"),
-            Deployed { name, namespace, installed: true, hooks, helm, ..Deployed::default() },
+            ReleaseEntry { name, namespace, installed: true, hooks, helm, ..ReleaseEntry::default() },
         )
     }
 
@@ -147,7 +147,7 @@ mod tests {
         let origin = Arc::new(Origin::locate(&run.world, &folder.path().join("deploy.toml")));
         let target = Target::connect(&run, &file, "mini", namespace, project, origin).await.unwrap();
         api.put("api/v1/namespaces", json!({"metadata": {"name": "shop"}}));
-        let mut record = release::read(&run, &target).await.unwrap();
+        let mut record = release::load(&run, &target).await.unwrap();
         record.releases.extend([deployed("old", None), deployed("helms", Some(3))]);
         release::write(&run, &target, &record).await.unwrap();
         let there = |name: &str| api.get("api/v1/configmaps", "shop", name).is_some();
@@ -169,7 +169,7 @@ mod tests {
                 "nothing is left of them"
             );
         }
-        let left = release::read(&run, &target).await.unwrap();
+        let left = release::load(&run, &target).await.unwrap();
         assert_eq!(left.releases.keys().collect::<Vec<_>>(), ["shop/helms"], "what Helm installed is Helm's");
         let reported = std::iter::from_fn(|| events.try_recv().ok());
         assert!(

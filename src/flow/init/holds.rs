@@ -3,8 +3,8 @@
 use super::note;
 use crate::cli::Init;
 use crate::discover::kustomization;
-use crate::discover::method::Kind as WayKind;
 use crate::discover::method::Method;
+use crate::discover::method::MethodKind as WayKind;
 use crate::discover::method::Source;
 use crate::discover::proposal::Proposal;
 use crate::discover::proposal::Survey;
@@ -15,10 +15,10 @@ use crate::discover::variant::is_far;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::exec;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::manifest;
-use crate::manifest::Written;
+use crate::manifest::LoadedManifests;
 use crate::project::SourceKind;
 use crate::project::check::check;
 use crate::run::Run;
@@ -38,7 +38,7 @@ pub(super) async fn holds<'s>(
     survey: &'s Survey,
     first: &'s Method,
     path: &Path,
-) -> Result<(&'s Method, Option<Written>, Vec<String>)> {
+) -> Result<(&'s Method, Option<LoadedManifests>, Vec<String>)> {
     let next = survey.methods.iter().filter(|method| {
         let other = method.path != first.path && method.kind < WayKind::Compose && method.broken.is_empty();
         // What is for another machine does not stand in for what was meant.
@@ -74,7 +74,7 @@ async fn rendered(
     asked: bool,
     path: &Path,
     proposal: &Proposal,
-) -> Result<std::result::Result<Option<Written>, Vec<Finding>>> {
+) -> Result<std::result::Result<Option<LoadedManifests>, Vec<Finding>>> {
     if !matches!(method.kind, WayKind::Charts | WayKind::Kustomize) {
         return Ok(Ok(None));
     }
@@ -107,7 +107,7 @@ async fn rendered(
             warn(run, written.warnings.clone());
             Ok(Ok(Some(written)))
         }
-        Err(fault) if matches!(fault.kind, Kind::Interrupted | Kind::Terminated) => Err(fault),
+        Err(fault) if matches!(fault.kind, FaultKind::Interrupted | FaultKind::Terminated) => Err(fault),
         Err(fault) => Ok(Err(fault.findings)),
     }
 }

@@ -5,8 +5,8 @@ use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
 use crate::fault::Result;
-use crate::flow::gather;
-use crate::manifest::Written;
+use crate::flow::load;
+use crate::manifest::LoadedManifests;
 use crate::project::Project;
 use crate::run::Run;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ const MOST: usize = 5;
 pub(super) async fn refused(
     run: &Run,
     project: &Arc<Project>,
-    written: Option<Written>,
+    written: Option<LoadedManifests>,
     first: &mut Vec<String>,
 ) -> Result<()> {
-    let mut mistakes = gather::mistakes(run, project, written).await?;
+    let mut mistakes = load::mistakes(run, project, written).await?;
     if !first.is_empty() {
         mistakes.retain(|mistake| !is_asked_for(mistake));
     }

@@ -4,8 +4,8 @@ use crate::cluster::synced;
 use crate::cluster::synced::NotRunning;
 use crate::cluster::synced::Running;
 use crate::flow::connected::Connected;
-use crate::flow::gather::Planned;
-use crate::flow::sync::Deployed;
+use crate::flow::load::Planned;
+use crate::flow::sync::LastDeployed;
 use crate::flow::sync::Scope;
 use crate::flow::sync::Unsynced;
 use crate::flow::sync::access::Access;
@@ -13,18 +13,18 @@ use crate::flow::sync::access::Engines;
 use crate::flow::sync::reloads::NOT_RELOADED;
 use crate::flow::sync::reloads::Reloads;
 use crate::flow::sync::reloads::restarting;
-use crate::flow::sync::write::Place;
+use crate::flow::sync::write::SyncTarget;
 use crate::flow::sync::write::Work;
 use crate::image::archive::NotWritten;
 use crate::image::archive::Observed;
 use crate::image::archive::base_config;
 use crate::image::archive::paths_of_image;
-use crate::image::sync::Decision;
 use crate::image::sync::Plan;
+use crate::image::sync::SyncDecision;
 use crate::image::sync::WriteKind;
 use crate::image::sync::decide_all;
-use crate::image::sync::facts::Facts;
 use crate::image::sync::facts::Question;
+use crate::image::sync::facts::SyncFacts;
 use crate::image::sync::process::Noticed;
 use crate::image::sync::process::Process;
 use crate::image::sync::process::noticed;
@@ -36,11 +36,11 @@ use health::live;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-pub(super) type Decisions = BTreeMap<ImageName, Decision>;
+pub(super) type Decisions = BTreeMap<ImageName, SyncDecision>;
 
 pub(super) struct Attempt<'a> {
     pub(super) to: &'a Connected<'a>,
-    pub(super) deployed: &'a mut Deployed,
+    pub(super) deployed: &'a mut LastDeployed,
     pub(super) engines: &'a Engines,
     pub(super) reloads: &'a Reloads,
     pub(super) pods: &'a [serde_json::Value],
@@ -58,7 +58,7 @@ impl Attempt<'_> {
             if asked.is_empty() {
                 return Ok(self.work(step, whole).await?);
             }
-            self.answer(asked).await?;
+            self.resolve(asked).await?;
         }
     }
 
@@ -71,7 +71,7 @@ impl Attempt<'_> {
         for image in &self.now.images {
             let name = &image.image.name;
             let plan = |decisions: &mut Decisions| match decisions.remove(name) {
-                Some(Decision::Sync(plan)) => plan,
+                Some(SyncDecision::Sync(plan)) => plan,
                 _ => Plan::default(),
             };
             let (step, whole) = (plan(&mut step), plan(&mut whole));
@@ -91,7 +91,7 @@ impl Attempt<'_> {
             let mut containers = Vec::new();
             for item in running {
                 let (access, process) = self.check(name, &item, [&step, &whole]).await?;
-                containers.push(Place { running: item, access, process });
+                containers.push(SyncTarget { running: item, access, process });
             }
             work.push(Work { name: name.clone(), root: image.context.root.clone(), step, whole, containers });
         }
@@ -163,7 +163,7 @@ impl Attempt<'_> {
         self.deployed.seen.get(&item.id).ok_or(NotWritten::Gone)
     }
 
-    async fn answer(&mut self, asked: BTreeSet<(ImageName, Question)>) -> std::result::Result<(), Unsynced> {
+    async fn resolve(&mut self, asked: BTreeSet<(ImageName, Question)>) -> std::result::Result<(), Unsynced> {
         let mut below: BTreeMap<(ImageName, String), Vec<String>> = BTreeMap::new();
         for (name, question) in asked {
             let answered = match question {
@@ -213,14 +213,14 @@ impl Attempt<'_> {
         Ok(self.seen(name, one).await?.0.clone())
     }
 
-    fn facts(&mut self, name: &ImageName) -> &mut Facts {
+    fn facts(&mut self, name: &ImageName) -> &mut SyncFacts {
         self.deployed.facts.entry(name.clone()).or_default()
     }
 }
 
 /// What the last round has left to do, and what containers lack that have nothing but their image.
 fn planned(
-    deployed: &Deployed,
+    deployed: &LastDeployed,
     now: &Planned,
 ) -> std::result::Result<(Decisions, Decisions), Option<Unsynced>> {
     let step = decide_all(&deployed.last, &now.images, &deployed.facts);
@@ -232,9 +232,12 @@ fn planned(
 }
 
 /// Whether a change of files concerns any container, as far as that is known without looking at one.
-pub(super) fn concerns(deployed: &Deployed, now: &Planned) -> std::result::Result<bool, Option<Unsynced>> {
+pub(super) fn concerns(
+    deployed: &LastDeployed,
+    now: &Planned,
+) -> std::result::Result<bool, Option<Unsynced>> {
     let (step, _) = planned(deployed, now)?;
-    Ok(step.values().any(|decision| *decision != Decision::Unused))
+    Ok(step.values().any(|decision| *decision != SyncDecision::Unused))
 }
 
 /// A path whose change the process is not known to notice. Reloaders that compare times do not see that a file is gone.
@@ -250,7 +253,7 @@ pub(super) fn unnoticed<'p>(plan: &'p Plan, process: &Process) -> Option<&'p Str
 
 pub(super) fn first_reason(decisions: &Decisions) -> Option<(&ImageName, &Reason)> {
     decisions.iter().find_map(|(name, decision)| match decision {
-        Decision::Rebuild(reason) => Some((name, reason)),
+        SyncDecision::Rebuild(reason) => Some((name, reason)),
         _ => None,
     })
 }
@@ -258,7 +261,7 @@ pub(super) fn first_reason(decisions: &Decisions) -> Option<(&ImageName, &Reason
 pub(super) fn questions(decisions: &Decisions) -> Vec<(ImageName, Question)> {
     let mut asked = Vec::new();
     for (name, decision) in decisions {
-        if let Decision::Ask(questions) = decision {
+        if let SyncDecision::Ask(questions) = decision {
             asked.extend(questions.iter().map(|question| (name.clone(), question.clone())));
         }
     }

@@ -6,11 +6,11 @@ use crate::flow::sync::attempt::first_reason;
 use crate::flow::sync::attempt::questions;
 use crate::flow::sync::attempt::unnoticed;
 use crate::flow::sync::lacks;
-use crate::flow::sync::write::Place;
+use crate::flow::sync::write::SyncTarget;
 use crate::flow::sync::write::Work;
 use crate::flow::sync::write::marks;
-use crate::image::sync::Decision;
 use crate::image::sync::Plan;
+use crate::image::sync::SyncDecision;
 use crate::image::sync::facts::Question;
 use crate::image::sync::process::Process;
 use crate::image::sync::reason::Reason;
@@ -38,7 +38,7 @@ async fn a_pod_is_marked_with_the_files_of_all_its_containers() {
                     id: format!("{pod}-{container}"),
                     is_docker: true,
                 };
-                Place { running, access: Access::nowhere(), process: Process::default() }
+                SyncTarget { running, access: Access::nowhere(), process: Process::default() }
             })
             .into(),
     };
@@ -73,12 +73,12 @@ fn a_deletion_is_noticed_only_by_what_reads_files_anew() {
 
 #[test]
 fn one_image_that_has_to_be_built_decides_for_all() {
-    let ask = Decision::Ask([Question::Accounts].into());
-    let some = BTreeMap::from([(name("api"), ask), (name("web"), Decision::Unused)]);
+    let ask = SyncDecision::Ask([Question::Accounts].into());
+    let some = BTreeMap::from([(name("api"), ask), (name("web"), SyncDecision::Unused)]);
     assert_eq!(questions(&some), [(name("api"), Question::Accounts)]);
     assert_eq!(first_reason(&some), None);
     let mut all = some;
-    all.insert(name("web"), Decision::Rebuild(Reason::Off));
+    all.insert(name("web"), SyncDecision::Rebuild(Reason::Off));
     assert_eq!(first_reason(&all), Some((&name("web"), &Reason::Off)));
     assert!(Reason::Off.is_expected(), "nothing has to be explained");
 }

@@ -36,11 +36,11 @@ pub(super) struct Work {
     pub(super) step: Plan,
     /// For new ones.
     pub(super) whole: Plan,
-    pub(super) containers: Vec<Place>,
+    pub(super) containers: Vec<SyncTarget>,
 }
 
 /// A container, how it is reached, and what runs in it.
-pub(super) struct Place {
+pub(super) struct SyncTarget {
     pub(super) running: Running,
     pub(super) access: Access,
     pub(super) process: Process,
@@ -93,7 +93,8 @@ impl Work {
         item: &OpenItem,
     ) -> std::result::Result<usize, Unsynced> {
         let failed = |error: NotWritten| Unsynced::not_written(&self.name, &error);
-        let plan = |place: &Place| if current.contains(&place.running.id) { &self.step } else { &self.whole };
+        let plan =
+            |place: &SyncTarget| if current.contains(&place.running.id) { &self.step } else { &self.whole };
         let unsure = self.containers.iter().find(|place| {
             restarting(plan(place), &place.process) && !reloads.is_known(&self.name, &place.process)
         });
@@ -147,7 +148,7 @@ fn moved(plan: &Plan) -> String {
 pub(super) fn marks(work: &[Work]) -> BTreeMap<(&str, &str), Mark> {
     let mut marks: BTreeMap<(&str, &str), Mark> = BTreeMap::new();
     for item in work {
-        for Place { running, .. } in &item.containers {
+        for SyncTarget { running, .. } in &item.containers {
             let mark = marks.entry((&running.namespace, &running.pod)).or_default();
             mark.files += item.whole.files();
             mark.set = item.whole.digest(&mark.set);

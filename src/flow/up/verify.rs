@@ -10,7 +10,7 @@ use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::Answer;
-use crate::flow::Open;
+use crate::flow::OpenUrl;
 use crate::flow::check;
 use crate::flow::connected::Connected;
 use crate::flow::hosts;
@@ -19,7 +19,7 @@ use crate::flow::releases;
 use crate::image;
 use crate::image::Built;
 use crate::manifest::Object;
-use crate::manifest::origins::Page;
+use crate::manifest::origins::OpenedPage;
 use crate::manifest::origins::unlisted;
 use crate::project::Project;
 use crate::project::name::ObjectName;
@@ -46,7 +46,7 @@ pub(in crate::flow) async fn verify(to: &Connected<'_>, healthy: Healthy, flags:
         releases::tell_notes(run, project, cluster, &releases).await;
     }
     sweep(to, &images).await;
-    Ok(answer(&verified, unwritten))
+    Ok(to_answer(&verified, unwritten))
 }
 
 /// How long the URL may take: never longer than `--timeout`, and longer than usual for who asked for more patience. Less
@@ -111,7 +111,7 @@ fn origins(run: &Run, project: &Project, verified: &[service::VerifiedUrl], obje
     let Some(first) = verified.first() else { return };
     let lasts =
         project.services.iter().any(|service| service.name == first.service && service.local_port.is_some());
-    let page = Page {
+    let page = OpenedPage {
         service: first.service.as_str(),
         url: &first.url,
         local: first.local.as_deref(),
@@ -145,7 +145,7 @@ async fn sweep(to: &Connected<'_>, built: &[Built]) {
 }
 
 /// The first URL, and what the hosts of all of them still lack.
-pub(crate) fn answer(verified: &[service::VerifiedUrl], unwritten: Option<hosts::Unwritten>) -> Answer {
+pub(crate) fn to_answer(verified: &[service::VerifiedUrl], unwritten: Option<hosts::Unwritten>) -> Answer {
     let url = verified.first().map(|first| first.url.clone());
-    url.map_or(Answer::Nothing, |url| Answer::Url(Open { url, held: None, unwritten }))
+    url.map_or(Answer::Nothing, |url| Answer::Url(OpenUrl { url, held: None, unwritten }))
 }

@@ -3,13 +3,13 @@
 use super::write::Written;
 use crate::cli;
 use crate::cluster::AppliedObject;
+use crate::cluster::finalize;
 use crate::cluster::rollout;
-use crate::cluster::settle;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Step;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::flow::back;
 use crate::flow::check;
@@ -43,7 +43,7 @@ pub(in crate::flow) async fn wait(to: &Connected<'_>, written: Written, flags: &
         Ok(healthy) => Ok(healthy),
         Err(mut fault) => {
             beside(&mut fault, &warnings);
-            if checks_skipped && fault.kind == Kind::Rollout {
+            if checks_skipped && fault.kind == FaultKind::Rollout {
                 fault = fault.findings(check::late(run, project, cluster, &objects).await);
             }
             Err(if flags.rollback { back::after(run, target, fault, &flags.wait).await } else { fault })
@@ -86,7 +86,7 @@ async fn finish(
         applied.git = git::revision(run, &project.root).await;
     }
     let charts = charts.retire(run, target, &limits, no_hooks).await?;
-    settle(run, target, applied).await?;
+    finalize(run, target, applied).await?;
     charts.finish(run, target, &limits, no_hooks, &released).await?;
     Ok(Healthy { objects: objects.to_vec(), changed, releases, images })
 }
@@ -95,7 +95,7 @@ async fn finish(
 mod tests {
     use super::beside;
     use crate::event::Code;
-    use crate::fault::Kind;
+    use crate::fault::FaultKind;
 
     #[test]
     fn what_was_told_before_stands_beside_the_crash_of_the_same_object() {
@@ -107,7 +107,7 @@ mod tests {
             crash(Code::CrashLoop, "Deployment/shop"),
             crash(Code::OutOfMemory, "Deployment/web"),
         ];
-        let mut fault = Code::NotHealthy.fault(Kind::Rollout, "failed").findings(findings);
+        let mut fault = Code::NotHealthy.fault(FaultKind::Rollout, "failed").findings(findings);
         let warnings = [
             Code::SecretValueMissing.warning("`URL` is empty").about("Deployment/web"),
             Code::ImageTagMutable.warning("it can be another").about("Deployment/web"),

@@ -1,7 +1,7 @@
 //! What a project is made of, as what is to be watched: said by the modules that read it.
 
 use crate::image::survey;
-use crate::manifest::inputs::Inputs;
+use crate::manifest::inputs::ManifestSource;
 use crate::manifest::inputs::inputs as of_manifests;
 use crate::project::Project;
 use crate::watch::Filter;
@@ -13,12 +13,12 @@ use std::sync::Arc;
 pub(super) fn inputs(project: &Project) -> Vec<Root> {
     let mut roots: Vec<Root> = project.inputs().iter().map(|file| Root::file(file)).collect();
     for image in &project.images {
-        let survey::Inputs { context, ignore, files } = survey::inputs(image);
+        let survey::ImageInputs { context, ignore, files } = survey::inputs(image);
         roots.extend(files.iter().map(|file| Root::file(file)));
         roots.push(Root::directory(&context, Arc::new(Context(ignore))));
     }
     roots.extend(of_manifests(&project.root, &project.sources).into_iter().map(|input| match &input {
-        Inputs::File(path) => Root::file(path),
+        ManifestSource::File(path) => Root::file(path),
         _ => Root::directory(input.path(), Arc::new(Manifests(input.clone()))),
     }));
     roots
@@ -44,7 +44,7 @@ impl Filter for Context {
 
 /// A directory of manifests.
 #[derive(Debug)]
-struct Manifests(Inputs);
+struct Manifests(ManifestSource);
 
 impl Filter for Manifests {
     fn keeps(&self, path: &str) -> bool {

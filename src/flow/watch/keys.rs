@@ -4,7 +4,7 @@
 use super::logs::AppLogs;
 use crate::event::EventKind;
 use crate::event::ViewKey;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::flow::open;
 use crate::run::Run;
 use crate::signal::Cancel;
@@ -46,12 +46,12 @@ impl Controls {
         // A process in the background, or one that a terminal refuses, goes on without.
         let mut keys = (world.may_ask && world.stdin_is_terminal).then(Keys::read).and_then(Result::ok);
         if keys.is_some() {
-            self.run.sink.tell(EventKind::KeysRead {});
+            self.run.sink.emit(EventKind::KeysRead {});
         }
         loop {
             tokio::select! {
                 fault = outer.stopped() => {
-                    self.quit.ask(fault.kind);
+                    self.quit.cancel(fault.kind);
                     return std::future::pending().await;
                 }
                 pressed = next(&mut keys) => match pressed {
@@ -67,22 +67,22 @@ impl Controls {
             // Both are a whole `up`: what is unchanged is found so, and stays.
             b'r' | b'f' => self.again.notify_one(),
             b'l' => self.logs.toggle(),
-            b'o' => self.open(),
+            b'o' => self.open_url(),
             b'h' | b'?' => self.view(ViewKey::Help),
             b'u' => self.view(ViewKey::Url),
             b'c' => self.view(ViewKey::Clear),
             b'q' => {
-                self.quit.ask(Kind::Interrupted);
+                self.quit.cancel(FaultKind::Interrupted);
             }
             _ => {}
         }
     }
 
     fn view(&self, key: ViewKey) {
-        self.run.sink.tell(EventKind::KeyPressed { key });
+        self.run.sink.emit(EventKind::KeyPressed { key });
     }
 
-    fn open(&self) {
+    fn open_url(&self) {
         let Some(url) = self.url.borrow().clone() else { return };
         let run = self.run.clone();
         tokio::spawn(async move {
@@ -103,7 +103,7 @@ async fn next(keys: &mut Option<Keys>) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::Controls;
-    use crate::fault::Kind;
+    use crate::fault::FaultKind;
     use crate::run::Run;
     use crate::world::World;
 
@@ -117,12 +117,12 @@ mod tests {
         controls.again.notified().await;
         assert!(controls.run().stopped().is_none());
         controls.press(b'q');
-        assert_eq!(controls.run().stopped().map(|fault| fault.kind), Some(Kind::Interrupted));
+        assert_eq!(controls.run().stopped().map(|fault| fault.kind), Some(FaultKind::Interrupted));
         assert!(run.stopped().is_none(), "what comes after the loop is not stopped");
 
         let controls = Controls::new(&run, false);
-        asker.ask(Kind::Terminated);
+        asker.cancel(FaultKind::Terminated);
         assert!(futures::poll!(std::pin::pin!(controls.obey(&run.cancel))).is_pending());
-        assert_eq!(controls.run().stopped().map(|fault| fault.kind), Some(Kind::Terminated));
+        assert_eq!(controls.run().stopped().map(|fault| fault.kind), Some(FaultKind::Terminated));
     }
 }

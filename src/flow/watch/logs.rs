@@ -96,7 +96,7 @@ async fn read(run: &Run, target: &Target) -> Result<(), Fault> {
     let (mut began, mut count) = (Instant::now(), 0);
     while let Some(Line { source, text, .. }) = logs.next().await {
         let logs::Source { pod, container, .. } = source;
-        run.sink.tell(EventKind::Printed { pod, container, line: text });
+        run.sink.emit(EventKind::Printed { pod, container, line: text });
         count += 1;
         if count == MOST {
             tokio::time::sleep_until(began + TICK).await;

@@ -10,14 +10,14 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::event::Step;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::alive::while_up;
 use crate::flow::check;
 use crate::flow::connected::Connected;
-use crate::flow::gather::Planned;
-use crate::flow::gather::gathered;
+use crate::flow::load::Planned;
+use crate::flow::load::gathered;
 use crate::flow::reach::ClusterHandle;
 use crate::flow::redaction;
 use crate::flow::sync::Lacking;
@@ -193,7 +193,9 @@ impl<'a> Rounds<'a> {
             Ok(Tried::Build(Some(Unsynced { image, why, output }))) => {
                 run.sink.warn(not_copied(&why).about(format!("image {image}")).evidence(output));
             }
-            Err(fault) if matches!(fault.kind, Kind::Interrupted | Kind::Locked) => return Err(fault),
+            Err(fault) if matches!(fault.kind, FaultKind::Interrupted | FaultKind::Locked) => {
+                return Err(fault);
+            }
             // Whatever it was, the pipeline meets it again if it lasts.
             Err(fault) => run.sink.warn(not_copied(&fault.causes().join(": "))),
         }

@@ -4,7 +4,7 @@ use crate::docker::Address;
 use crate::event::OpenItem;
 use crate::image::builder::Builder;
 use crate::image::engine::Engine;
-use crate::image::engine::Found;
+use crate::image::engine::EngineImage;
 use crate::image::graph;
 use crate::image::registry;
 use crate::image::surveyed::Surveyed;
@@ -20,13 +20,13 @@ use std::collections::BTreeSet;
 const ABSENT: &str = "absent";
 
 /// Images by reference; `None` for one that the engine does not have.
-pub(super) type There = BTreeMap<String, Option<Found>>;
+pub(super) type There = BTreeMap<String, Option<EngineImage>>;
 
 /// Questions at once. Over TLS one connection is shared: to shake hands once more takes longer than an answer.
 const AT_ONCE: usize = 8;
 
 /// Looks which of these the engine has.
-pub(super) async fn look(engine: &Engine, names: BTreeSet<&str>) -> Result<There, bollard::errors::Error> {
+pub(super) async fn inspect(engine: &Engine, names: BTreeSet<&str>) -> Result<There, bollard::errors::Error> {
     let at_once = if matches!(engine.address, Address::Tls(..)) { 1 } else { AT_ONCE };
     let found = names.into_iter().map(async |name| Ok((name.to_owned(), engine.find(name).await?)));
     futures::stream::iter(found).buffer_unordered(at_once).try_collect().await

@@ -1,7 +1,7 @@
 //! What is told of an image: why it is built, and how large it came out.
 
 use crate::image::budget;
-use crate::image::engine::Found;
+use crate::image::engine::EngineImage;
 use crate::image::last_inputs::Last;
 use dockerfile::key;
 use dockerfile::key::Inputs;
@@ -15,7 +15,7 @@ pub(super) fn why(last: Option<&Last>, inputs: &Inputs) -> Vec<String> {
 }
 
 /// What is worth showing beside a new image.
-pub(super) fn describe(found: &Found, last: Option<&Last>, sent: Option<u64>) -> String {
+pub(super) fn describe(found: &EngineImage, last: Option<&Last>, sent: Option<u64>) -> String {
     let mut text = budget::bytes(found.size);
     match last {
         Some(last) if last.id == found.id => text.push_str(", the same image as before"),

@@ -18,7 +18,7 @@ pub(super) struct Remembered(BTreeMap<ImageName, String>);
 
 impl Remembered {
     /// What is remembered of the images that the engine at `engine` built.
-    pub(super) fn read(
+    pub(super) fn load(
         world: &World,
         engine: &str,
         project: &ImageOwner,

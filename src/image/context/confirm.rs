@@ -6,13 +6,13 @@
 
 use crate::image::context::file;
 use crate::image::stat::Below;
-use crate::image::stat_cache::Known;
-use crate::image::stat_cache::Record;
+use crate::image::stat_cache::KnownFiles;
 use crate::image::stat_cache::StatCache;
+use crate::image::stat_cache::StatRecord;
 use crate::image::stat_cache::What;
 use crate::image::threads::on_each;
 use dockerfile::context::Context;
-use dockerfile::context::Entry;
+use dockerfile::context::ContextEntry;
 use dockerfile::context::EntryKind;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -30,7 +30,7 @@ pub(super) fn confirm(root: &Path, cache: &StatCache, stop: &(dyn Fn() -> bool +
     let known = cache.whole()?;
     let (next, differs) = (AtomicUsize::new(0), AtomicBool::new(false));
     // A folder that is open once a thread: they would wait for one another to count who uses it.
-    let ask = || -> Vec<(usize, Vec<Entry>)> {
+    let ask = || -> Vec<(usize, Vec<ContextEntry>)> {
         let mut confirmed = Vec::new();
         let Some(below) = Below::open(root) else {
             differs.store(true, Ordering::Relaxed);
@@ -47,7 +47,7 @@ pub(super) fn confirm(root: &Path, cache: &StatCache, stop: &(dyn Fn() -> bool +
             }
         }
     };
-    let mut confirmed: Vec<(usize, Vec<Entry>)> =
+    let mut confirmed: Vec<(usize, Vec<ContextEntry>)> =
         if known.len() < MANY { ask() } else { on_each(ask).into_iter().flatten().collect() };
     if differs.into_inner() {
         return None;
@@ -61,10 +61,10 @@ pub(super) fn confirm(root: &Path, cache: &StatCache, stop: &(dyn Fn() -> bool +
 }
 
 /// What is sent of the records from `first` on; `None` if one of them looks otherwise.
-fn batch(below: &Below, known: &Known, first: usize) -> Option<Vec<Entry>> {
+fn batch(below: &Below, known: &KnownFiles, first: usize) -> Option<Vec<ContextEntry>> {
     let mut entries = Vec::with_capacity(BATCH);
     for index in first..known.len().min(first + BATCH) {
-        let Record { path, stat, what } = known.record(index)?;
+        let StatRecord { path, stat, what } = known.record(index)?;
         if below.stat(path)? != stat {
             return None;
         }
@@ -74,7 +74,7 @@ fn batch(below: &Below, known: &Known, first: usize) -> Option<Vec<Entry>> {
             What::Folder { sent: false } => continue,
             What::Link { target } => EntryKind::Link { target: target.to_owned() },
         };
-        entries.push(Entry { path: path.to_owned(), kind });
+        entries.push(ContextEntry { path: path.to_owned(), kind });
     }
     Some(entries)
 }

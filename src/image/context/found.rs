@@ -3,20 +3,20 @@
 use crate::image::context::Problem;
 use crate::image::context::ProblemKind;
 use crate::image::stat::Stat;
-use crate::image::stat_cache::Record;
+use crate::image::stat_cache::StatRecord;
 use crate::image::stat_cache::What;
-use dockerfile::context::Entry;
+use dockerfile::context::ContextEntry;
 use dockerfile::context::EntryKind;
 use std::io;
 
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct FoundContext {
     pub(super) entries: Vec<FoundEntry>,
     pub(super) problems: Vec<Problem>,
 }
 
 pub(super) struct FoundEntry {
-    pub(super) entry: Entry,
+    pub(super) entry: ContextEntry,
     /// A folder's is from before it was listed.
     pub(super) stat: Stat,
     /// Whether it is sent; not so a folder that is ignored, but in which something may be kept.
@@ -25,28 +25,28 @@ pub(super) struct FoundEntry {
 
 impl FoundEntry {
     /// What there is to remember.
-    pub(super) fn record(&self) -> Record<'_> {
+    pub(super) fn record(&self) -> StatRecord<'_> {
         let what = match &self.entry.kind {
             EntryKind::File { executable, hash, .. } => What::File { executable: *executable, hash: *hash },
             EntryKind::Folder => What::Folder { sent: self.sent },
             EntryKind::Link { target } => What::Link { target },
         };
-        Record { path: &self.entry.path, stat: self.stat, what }
+        StatRecord { path: &self.entry.path, stat: self.stat, what }
     }
 }
 
-impl Found {
-    pub(super) fn append(&mut self, mut other: Found) {
+impl FoundContext {
+    pub(super) fn append(&mut self, mut other: FoundContext) {
         self.entries.append(&mut other.entries);
         self.problems.append(&mut other.problems);
     }
 
     pub(super) fn add(&mut self, path: String, kind: EntryKind, stat: Stat) {
-        self.entries.push(FoundEntry { entry: Entry { path, kind }, stat, sent: true });
+        self.entries.push(FoundEntry { entry: ContextEntry { path, kind }, stat, sent: true });
     }
 
     pub(super) fn add_folder(&mut self, path: String, stat: Stat, ignored: bool) {
-        let entry = Entry { path, kind: EntryKind::Folder };
+        let entry = ContextEntry { path, kind: EntryKind::Folder };
         self.entries.push(FoundEntry { entry, stat, sent: !ignored });
     }
 

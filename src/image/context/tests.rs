@@ -98,7 +98,7 @@ mod unix {
     use crate::image::context::walk::walk_at;
     use crate::image::stat::Below;
     use crate::image::stat::Stat;
-    use crate::image::stat_cache::Record;
+    use crate::image::stat_cache::StatRecord;
     use crate::image::stat_cache::What;
     use dockerfile::context::Context;
     use rustix::fs::Mode;
@@ -214,7 +214,7 @@ mod unix {
     }
 
     impl Remembering {
-        fn of(root: TempDir, rules: &str) -> Remembering {
+        fn create(root: TempDir, rules: &str) -> Remembering {
             let ignore = Ignore::parse(rules.as_bytes()).unwrap();
             Remembering { root, cache: tempfile::tempdir().unwrap(), ignore }
         }
@@ -244,11 +244,11 @@ mod unix {
 
     #[test]
     fn what_is_known_of_an_old_file_is_believed() {
-        let all = Remembering::of(files(&["a", "b"]), "");
+        let all = Remembering::create(files(&["a", "b"]), "");
         let stat = |name: &str| Stat::from_metadata(&fs::metadata(all.at(name)).unwrap());
         // Hashes that no file has show where a hash came from.
         let what = || What::File { executable: false, hash: [7; 32] };
-        let record = |path| Record { path, stat: stat(path), what: what() };
+        let record = |path| StatRecord { path, stat: stat(path), what: what() };
         all.cache().save(
             ["a", "b"].map(record).into_iter(),
             false,
@@ -274,7 +274,7 @@ mod unix {
         fs::create_dir(root.path().join("empty")).unwrap();
         symlink("src/b", root.path().join("link")).unwrap();
         fs::set_permissions(root.path().join("a"), fs::Permissions::from_mode(0o755)).unwrap();
-        Remembering::of(root, "kept\nnone\ngone\n!**/*.md\n")
+        Remembering::create(root, "kept\nnone\ngone\n!**/*.md\n")
     }
 
     #[test]
@@ -345,7 +345,7 @@ mod unix {
 
     #[test]
     fn what_goes_on_in_an_ignored_folder_is_nobodys_business() {
-        let all = Remembering::of(files(&["a", "target/x"]), "target\n");
+        let all = Remembering::create(files(&["a", "target/x"]), "target\n");
         let before = all.learn().context.entries;
         fs::write(all.at("target/new"), b"").unwrap();
         assert_eq!(all.confirm().is_some(), Below::open(all.root.path()).is_some());
@@ -354,7 +354,7 @@ mod unix {
 
     #[test]
     fn what_cannot_be_sent_is_told_each_time() {
-        let all = Remembering::of(files(&["a"]), "");
+        let all = Remembering::create(files(&["a"]), "");
         let _socket = UnixListener::bind(all.at("socket")).unwrap();
         for walked in [all.learn(), all.walk()] {
             assert_eq!(walked.problems.len(), 1);
@@ -363,7 +363,7 @@ mod unix {
 
     #[test]
     fn a_whole_is_known_only_if_all_of_it_is_old() {
-        let all = Remembering::of(files(&["a", "b/c"]), "");
+        let all = Remembering::create(files(&["a", "b/c"]), "");
         let young = Stat::from_metadata(&fs::metadata(all.at("b")).unwrap()).changed;
         // As of this moment `a` is old enough, and what was changed last is not.
         let began =

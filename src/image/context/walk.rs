@@ -6,13 +6,13 @@ use crate::image::context::ProblemKind;
 use crate::image::context::Walked;
 use crate::image::context::confirm::confirm;
 use crate::image::context::file;
-use crate::image::context::found::Found;
+use crate::image::context::found::FoundContext;
 use crate::image::context::found::FoundEntry;
 use crate::image::context::found::send_folders_of_what_is_sent;
 use crate::image::stat;
 use crate::image::stat::Stat;
-use crate::image::stat_cache::Record;
 use crate::image::stat_cache::StatCache;
+use crate::image::stat_cache::StatRecord;
 use crate::image::stat_cache::What;
 use crate::image::threads::on_each;
 use dockerfile::context::Context;
@@ -60,7 +60,7 @@ pub(super) fn walk_at(
     if let Some(stat) = itself
         && !stop()
     {
-        let itself = Record { path: "", stat, what: What::Folder { sent: false } };
+        let itself = StatRecord { path: "", stat, what: What::Folder { sent: false } };
         let records = std::iter::once(itself).chain(found.entries.iter().map(FoundEntry::record));
         cache.save(records, found.problems.is_empty(), began);
     }
@@ -69,11 +69,11 @@ pub(super) fn walk_at(
 }
 
 /// Everything in the context, in no order.
-fn listed(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() -> bool + Sync)) -> Found {
+fn listed(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() -> bool + Sync)) -> FoundContext {
     let first = Work::Folder { path: String::new(), hits: Hits::default() };
     let queue = Mutex::new(Queue { work: vec![first], busy: 0 });
     let walker = Walker { root, ignore, cache, stop, queue, wake: Condvar::new() };
-    let mut found = Found::default();
+    let mut found = FoundContext::default();
     for part in on_each(|| walker.work()) {
         found.append(part);
     }
@@ -122,8 +122,8 @@ impl Walker<'_> {
         self.wake.notify_all();
     }
 
-    fn work(&self) -> Found {
-        let mut found = Found::default();
+    fn work(&self) -> FoundContext {
+        let mut found = FoundContext::default();
         let mut buffer = Vec::new();
         loop {
             let mut queue = self.queue();
@@ -152,7 +152,7 @@ impl Walker<'_> {
         }
     }
 
-    fn read_folder(&self, folder: &str, hits: &Hits, found: &mut Found) {
+    fn read_folder(&self, folder: &str, hits: &Hits, found: &mut FoundContext) {
         let listed = match fs::read_dir(self.root.join(folder)) {
             Ok(listed) => listed,
             Err(error) => {
@@ -244,7 +244,7 @@ impl Walker<'_> {
         }
     }
 
-    fn read_link(&self, path: String, stat: Stat, found: &mut Found) {
+    fn read_link(&self, path: String, stat: Stat, found: &mut FoundContext) {
         match fs::read_link(self.root.join(&path)) {
             Err(error) => found.fail(path, error),
             Ok(target) => match target.into_os_string().into_string() {
@@ -257,7 +257,7 @@ impl Walker<'_> {
         }
     }
 
-    fn read_file(&self, path: String, buffer: &mut [u8], found: &mut Found) {
+    fn read_file(&self, path: String, buffer: &mut [u8], found: &mut FoundContext) {
         let on_disk = self.root.join(&path);
         for _ in 0..TRIES {
             match self.hash(&on_disk, buffer) {

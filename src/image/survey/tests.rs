@@ -5,7 +5,7 @@ use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::image::context::Problem;
 use crate::image::context::ProblemKind;
 use crate::image::survey::findings;
@@ -22,7 +22,7 @@ use crate::world::World;
 use dockerfile::Ask;
 use dockerfile::Dockerfile;
 use dockerfile::context::Context;
-use dockerfile::context::Entry;
+use dockerfile::context::ContextEntry;
 use dockerfile::context::EntryKind;
 use dockerfile::ignore::Ignore;
 use std::collections::BTreeMap;
@@ -48,14 +48,14 @@ pub(crate) fn image(root: &Path, name: &str) -> Image {
 }
 
 /// A file of a context that is not on disk.
-pub(crate) fn file(path: &str, content: &[u8]) -> Entry {
+pub(crate) fn file(path: &str, content: &[u8]) -> ContextEntry {
     let kind = EntryKind::File {
         size: content.len() as u64,
         executable: false,
         hash: *blake3::hash(content).as_bytes(),
         modified_secs: 0,
     };
-    Entry { path: path.to_owned(), kind }
+    ContextEntry { path: path.to_owned(), kind }
 }
 
 /// An image that was understood, with an empty context.
@@ -114,7 +114,7 @@ fn messages(findings: &[Finding]) -> Vec<String> {
 fn errors(files: &[(&str, &str)], change: impl FnOnce(&Path, &mut Image)) -> Vec<String> {
     let (_root, result) = one(files, change);
     let fault = result.unwrap_err();
-    assert_eq!(fault.kind, Kind::Usage);
+    assert_eq!(fault.kind, FaultKind::Usage);
     assert_eq!(fault.causes(), ["image web has errors"]);
     assert!(fault.findings.iter().all(|found| found.severity == Severity::Error));
     messages(&fault.findings)
@@ -330,10 +330,10 @@ fn a_run_that_was_stopped_says_so() {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), &[("web/Dockerfile", "FROM a")]);
     let (asker, cancel) = Cancel::new();
-    asker.ask(Kind::Interrupted);
+    asker.cancel(FaultKind::Interrupted);
     let run = Run { cancel, ..run(root.path()) };
     let fault = survey(&run, &project(root.path(), vec![image(root.path(), "web")])).unwrap_err();
-    assert_eq!(fault.kind, Kind::Interrupted);
+    assert_eq!(fault.kind, FaultKind::Interrupted);
 }
 
 #[test]

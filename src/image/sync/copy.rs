@@ -1,6 +1,6 @@
 //! `COPY` and `ADD`: which paths they take, and where these land.
 
-use crate::image::sync::reason::At;
+use crate::image::sync::reason::InstructionLine;
 use dockerfile::context::Context;
 use dockerfile::context::EntryKind;
 use dockerfile::glob::go_match;
@@ -10,7 +10,7 @@ use dockerfile::ignore::clean;
 #[expect(clippy::struct_excessive_bools, reason = "flags of an instruction are independent of one another")]
 #[derive(Debug, Clone)]
 pub(super) struct Copy {
-    pub(super) at: At,
+    pub(super) at: InstructionLine,
     /// Whether it is `ADD`.
     pub(super) add: bool,
     pub(super) origin: Origin,

@@ -1,21 +1,21 @@
 //! Which entries of a context differ from those of an earlier one.
 
 use dockerfile::context::Context;
-use dockerfile::context::Entry;
+use dockerfile::context::ContextEntry;
 use dockerfile::context::EntryKind;
 use dockerfile::context::compare;
 use std::cmp::Ordering;
 
 /// One path that differs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Change<'a> {
+pub(super) struct FileChange<'a> {
     pub(super) path: &'a str,
-    pub(super) difference: Difference<'a>,
+    pub(super) difference: ContextDifference<'a>,
 }
 
 /// How it differs.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Difference<'a> {
+pub(super) enum ContextDifference<'a> {
     /// It is new, or has other content or other permissions.
     Written(&'a EntryKind),
     /// It is not there any more.
@@ -25,7 +25,7 @@ pub(super) enum Difference<'a> {
 }
 
 /// The differences in the order of the contexts, in which a directory comes before what is in it. Times do not count.
-pub(super) fn between<'a>(before: &'a Context, now: &'a Context) -> Vec<Change<'a>> {
+pub(super) fn between<'a>(before: &'a Context, now: &'a Context) -> Vec<FileChange<'a>> {
     let (mut was, mut is) = (before.entries.iter().peekable(), now.entries.iter().peekable());
     let mut changes = Vec::new();
     loop {
@@ -38,19 +38,19 @@ pub(super) fn between<'a>(before: &'a Context, now: &'a Context) -> Vec<Change<'
         let old = if order == Ordering::Greater { None } else { was.next() };
         let new = if order == Ordering::Less { None } else { is.next() };
         if let Some(path) = new.or(old).map(|entry| entry.path.as_str()) {
-            changes.extend(of_one(old, new).map(|difference| Change { path, difference }));
+            changes.extend(of_one(old, new).map(|difference| FileChange { path, difference }));
         }
     }
 }
 
-fn of_one<'a>(old: Option<&'a Entry>, new: Option<&'a Entry>) -> Option<Difference<'a>> {
+fn of_one<'a>(old: Option<&'a ContextEntry>, new: Option<&'a ContextEntry>) -> Option<ContextDifference<'a>> {
     match (old.map(|old| &old.kind), new.map(|new| &new.kind)) {
-        (_, None) => Some(Difference::Removed),
-        (None, Some(new)) => Some(Difference::Written(new)),
+        (_, None) => Some(ContextDifference::Removed),
+        (None, Some(new)) => Some(ContextDifference::Written(new)),
         (Some(old), Some(new)) if std::mem::discriminant(old) != std::mem::discriminant(new) => {
-            Some(Difference::OfKind)
+            Some(ContextDifference::OfKind)
         }
-        (Some(old), Some(new)) => (!is_same(old, new)).then_some(Difference::Written(new)),
+        (Some(old), Some(new)) => (!is_same(old, new)).then_some(ContextDifference::Written(new)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// What is known so far. What is absent was not asked yet; see [`Question`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct SyncFacts {
     /// The configuration of each base image, by its reference.
     pub bases: BTreeMap<String, BaseConfig>,
     /// What a container of the image has at a path, itself if it is a link.

@@ -2,9 +2,9 @@
 
 use crate::image::sync::copy::Copy;
 use crate::image::sync::copy::Origin;
-use crate::image::sync::facts::Facts;
 use crate::image::sync::facts::Question;
-use crate::image::sync::reason::At;
+use crate::image::sync::facts::SyncFacts;
+use crate::image::sync::reason::InstructionLine;
 use crate::image::sync::reason::Reason;
 use crate::image::sync::stop::Stop;
 use dockerfile::Dockerfile;
@@ -46,7 +46,7 @@ pub(super) enum Step {
     /// `COPY` and `ADD`.
     Copy(Copy),
     /// `RUN`, with what it mounts.
-    Run { at: At, binds: Vec<Bind> },
+    Run { at: InstructionLine, binds: Vec<Bind> },
     /// A directory that is there from here on.
     Directory(String),
 }
@@ -68,7 +68,7 @@ impl Layout {
     pub(super) fn read(
         dockerfile: &Dockerfile,
         args: &BTreeMap<String, String>,
-        facts: &Facts,
+        facts: &SyncFacts,
     ) -> Result<Layout, Stop> {
         if let Some((reference, line)) = &dockerfile.syntax
             && !is_known(reference)
@@ -85,7 +85,7 @@ impl Layout {
                     Some(parent) => parent.clone(),
                     None => first(&stage.base, facts)?,
                 };
-                let mut reader = Reader { dockerfile, given: args, stage: begin };
+                let mut reader = LayoutReader { dockerfile, given: args, stage: begin };
                 for instruction in &dockerfile.instructions[stage.body.clone()] {
                     reader.instruction(instruction)?;
                 }
@@ -107,7 +107,7 @@ fn is_known(reference: &str) -> bool {
 }
 
 /// A stage before its first instruction.
-fn first(base: &str, facts: &Facts) -> Result<Stage, Stop> {
+fn first(base: &str, facts: &SyncFacts) -> Result<Stage, Stop> {
     let mut stage = Stage {
         steps: Vec::new(),
         base: None,
@@ -133,13 +133,13 @@ fn first(base: &str, facts: &Facts) -> Result<Stage, Stop> {
     Ok(stage)
 }
 
-struct Reader<'a> {
+struct LayoutReader<'a> {
     dockerfile: &'a Dockerfile,
     given: &'a BTreeMap<String, String>,
     stage: Stage,
 }
 
-impl Reader<'_> {
+impl LayoutReader<'_> {
     fn instruction(&mut self, instruction: &Instruction) -> Result<(), Reason> {
         let not_understood = || Reason::NotUnderstood(at(instruction));
         match instruction.keyword.as_str() {
@@ -330,12 +330,12 @@ fn join(directory: &str, path: &str) -> String {
 /// The longest text of an instruction that is shown.
 const SHOWN: usize = 60;
 
-fn at(instruction: &Instruction) -> At {
+fn at(instruction: &Instruction) -> InstructionLine {
     let whole = [instruction.keyword.as_str(), &instruction.flags.join(" "), &instruction.rest].join(" ");
     let mut text = whole.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = text.char_indices().nth(SHOWN) {
         text.truncate(end);
         text.push('…');
     }
-    At { line: instruction.first, text }
+    InstructionLine { line: instruction.first, text }
 }

@@ -4,14 +4,14 @@ use std::fmt;
 
 /// An instruction of the Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct At {
+pub struct InstructionLine {
     /// Its line.
     pub line: usize,
     /// It, on one line, shortened.
     pub text: String,
 }
 
-impl fmt::Display for At {
+impl fmt::Display for InstructionLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` (line {})", self.text, self.line)
     }
@@ -49,41 +49,41 @@ pub enum Reason {
         line: usize,
     },
     /// An instruction, a flag or a variable whose effect is not known.
-    NotUnderstood(At),
+    NotUnderstood(InstructionLine),
     /// The base image, or a stage of the Dockerfile, has `ONBUILD` triggers.
     OnBuild(String),
     /// A `RUN` mounts the file, and may have used it.
-    Mounted(At),
+    Mounted(InstructionLine),
     /// A `RUN` comes after the file was copied, and may have used it.
     RunFollows {
         /// What copies the file.
-        copy: At,
+        copy: InstructionLine,
         /// The first `RUN` after it.
-        run: At,
+        run: InstructionLine,
     },
     /// What is copied out of another stage may hold the file under another name.
-    ThroughStage(At),
+    ThroughStage(InstructionLine),
     /// A later instruction may put another file at the same place.
     Overwritten {
         /// What copies the file.
-        copy: At,
+        copy: InstructionLine,
         /// What comes after it.
-        by: At,
+        by: InstructionLine,
     },
     /// Where the file is copied to is not known for certain: several sources, or a symbolic link on the way.
-    Destination(At),
+    Destination(InstructionLine),
     /// A source leads through a symbolic link.
-    SourceLink(At),
+    SourceLink(InstructionLine),
     /// `ADD` unpacks a file that is an archive.
-    Add(At),
+    Add(InstructionLine),
     /// The user or group of `--chown` is not known.
-    Owner(At),
+    Owner(InstructionLine),
     /// The permissions of `--chmod` are not an octal number.
-    Mode(At),
+    Mode(InstructionLine),
     /// Without the file, another one would be at its place, or may be.
     Below(String),
     /// The file was the only one that an instruction named.
-    SourceGone(At),
+    SourceGone(InstructionLine),
     /// A file became a directory or a link, or the other way round.
     Kind(String),
     /// The place is in a volume, or is one that the container runtime fills.

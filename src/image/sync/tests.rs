@@ -4,36 +4,36 @@ use crate::image::survey::tests::file;
 use crate::image::survey::tests::surveyed;
 use crate::image::surveyed::Surveyed;
 use crate::image::sync::After;
-use crate::image::sync::Decision;
+use crate::image::sync::SyncDecision;
 use crate::image::sync::decide;
 use crate::image::sync::decide_all;
 use crate::image::sync::facts::Accounts;
 use crate::image::sync::facts::BaseConfig;
-use crate::image::sync::facts::Facts;
 use crate::image::sync::facts::PathKind;
 use crate::image::sync::facts::Question;
+use crate::image::sync::facts::SyncFacts;
 use crate::image::sync::reason::Input;
 use crate::image::sync::reason::Reason;
 use crate::project::Signal;
 use crate::project::SyncRule;
 use dockerfile::context::Context;
-use dockerfile::context::Entry;
+use dockerfile::context::ContextEntry;
 use dockerfile::context::EntryKind;
 use std::collections::BTreeMap;
 
 /// `a/b.txt` with its content, `a/` for a directory, `a -> b` for a link, `a+x` for an executable file.
-fn entry(written: &str, content: &str) -> Entry {
+fn entry(written: &str, content: &str) -> ContextEntry {
     if let Some((path, target)) = written.split_once(" -> ") {
-        return Entry { path: path.to_owned(), kind: EntryKind::Link { target: target.to_owned() } };
+        return ContextEntry { path: path.to_owned(), kind: EntryKind::Link { target: target.to_owned() } };
     }
     match (written.strip_suffix('/'), written.strip_suffix("+x")) {
-        (Some(path), _) => Entry { path: path.to_owned(), kind: EntryKind::Folder },
+        (Some(path), _) => ContextEntry { path: path.to_owned(), kind: EntryKind::Folder },
         (None, Some(path)) => {
-            let Entry { path, mut kind } = file(path, content.as_bytes());
+            let ContextEntry { path, mut kind } = file(path, content.as_bytes());
             if let EntryKind::File { executable, .. } = &mut kind {
                 *executable = true;
             }
-            Entry { path, kind }
+            ContextEntry { path, kind }
         }
         (None, None) => file(written, content.as_bytes()),
     }
@@ -41,23 +41,23 @@ fn entry(written: &str, content: &str) -> Entry {
 
 /// An image with these files and the directories around them.
 fn image(name: &str, dockerfile: &str, files: &[(&str, &str)], needs: &[&str]) -> Surveyed {
-    let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+    let mut entries: BTreeMap<String, ContextEntry> = BTreeMap::new();
     for (written, content) in files {
         let entry = entry(written, content);
         for (end, _) in entry.path.match_indices('/') {
             let path = entry.path[..end].to_owned();
-            entries.entry(path.clone()).or_insert(Entry { path, kind: EntryKind::Folder });
+            entries.entry(path.clone()).or_insert(ContextEntry { path, kind: EntryKind::Folder });
         }
         entries.insert(entry.path.clone(), entry);
     }
-    let mut entries: Vec<Entry> = entries.into_values().collect();
+    let mut entries: Vec<ContextEntry> = entries.into_values().collect();
     entries.sort_by(|one, other| dockerfile::context::compare(&one.path, &other.path));
     let mut image = surveyed(name, dockerfile, needs);
     image.context = Context { entries, ..image.context };
     image
 }
 
-fn facts() -> Facts {
+fn facts() -> SyncFacts {
     let config = |working_dir: &str| BaseConfig {
         working_dir: working_dir.to_owned(),
         env: BTreeMap::from([("BASE_HOME".to_owned(), "/base".to_owned())]),
@@ -79,7 +79,7 @@ fn facts() -> Facts {
         ("/out", PathKind::Directory),
         ("/one.txt", PathKind::File),
     ];
-    Facts {
+    SyncFacts {
         bases: [("base", ""), ("wd", "/home/me")]
             .map(|(name, dir)| (name.to_owned(), config(dir)))
             .into_iter()
@@ -114,15 +114,15 @@ fn decided(dockerfile: &str, changed: &str) -> String {
     describe(&decide(&before, &image("web", dockerfile, &files, &[]), &facts()))
 }
 
-fn describe(decision: &Decision) -> String {
+fn describe(decision: &SyncDecision) -> String {
     match decision {
-        Decision::Unused => "unused".to_owned(),
-        Decision::Ask(questions) => format!("ask {questions:?}"),
-        Decision::Rebuild(reason) => {
+        SyncDecision::Unused => "unused".to_owned(),
+        SyncDecision::Ask(questions) => format!("ask {questions:?}"),
+        SyncDecision::Rebuild(reason) => {
             let text = format!("{reason:?}");
             text.split([' ', '(', '{']).next().unwrap().to_owned()
         }
-        Decision::Sync(plan) => {
+        SyncDecision::Sync(plan) => {
             let writes = plan
                 .writes
                 .iter()
@@ -279,23 +279,23 @@ fn inputs_other_than_files_mean_a_build() {
         change(&mut now);
         decide(&before, &now, &facts())
     };
-    let changed = |input| Decision::Rebuild(Reason::Changed(input));
-    assert_eq!(inputs(&|_| {}), Decision::Unused);
+    let changed = |input| SyncDecision::Rebuild(Reason::Changed(input));
+    assert_eq!(inputs(&|_| {}), SyncDecision::Unused);
     assert_eq!(inputs(&|now| now.dockerfile.text.extend(b"CMD x")), changed(Input::Dockerfile));
     assert_eq!(
         inputs(&|now| drop(now.image.args.insert("A".to_owned(), "1".to_owned()))),
         changed(Input::Arguments)
     );
     assert_eq!(inputs(&|now| now.image.target = Some("x".to_owned())), changed(Input::Image));
-    assert_eq!(inputs(&|now| now.image.sync = None), Decision::Unused);
+    assert_eq!(inputs(&|now| now.image.sync = None), SyncDecision::Unused);
     let off = inputs(&|now| {
         now.image.sync = None;
         now.context.entries.pop();
     });
-    assert_eq!(off, Decision::Rebuild(Reason::Off));
+    assert_eq!(off, SyncDecision::Rebuild(Reason::Off));
     let rules = |text: &[u8]| dockerfile::ignore::Ignore::parse(text).unwrap();
     assert_eq!(inputs(&|now| now.ignore = rules(b"b\n")), changed(Input::IgnoreRules));
-    assert_eq!(inputs(&|now| now.ignore = rules(b"# b\n")), Decision::Unused);
+    assert_eq!(inputs(&|now| now.ignore = rules(b"# b\n")), SyncDecision::Unused);
     // A time is no content.
     let touched = inputs(&|now| {
         for entry in &mut now.context.entries {
@@ -304,7 +304,7 @@ fn inputs_other_than_files_mean_a_build() {
             }
         }
     });
-    assert_eq!(touched, Decision::Unused);
+    assert_eq!(touched, SyncDecision::Unused);
 }
 
 #[test]
@@ -313,13 +313,13 @@ fn unanswered_questions_are_asked_before_anything_is_proved() {
     let files = [("a/x", "2")];
     let (before, now) =
         (image("web", dockerfile, &[("a/x", "1")], &[]), image("web", dockerfile, &files, &[]));
-    let mut facts = Facts::default();
-    let Decision::Ask(asked) = decide(&before, &now, &facts) else { panic!("nothing is asked") };
+    let mut facts = SyncFacts::default();
+    let SyncDecision::Ask(asked) = decide(&before, &now, &facts) else { panic!("nothing is asked") };
     assert!(asked.contains(&Question::Path("/srv/www".to_owned())), "{asked:?}");
     for path in ["/srv", "/srv/www"] {
         facts.paths.insert(path.to_owned(), PathKind::Directory);
     }
-    assert_eq!(decide(&before, &now, &facts), Decision::Ask([Question::Accounts].into()));
+    assert_eq!(decide(&before, &now, &facts), SyncDecision::Ask([Question::Accounts].into()));
     facts.accounts = Some(Accounts::parse("app:x:1:2::/:\n", ""));
     assert_eq!(describe(&decide(&before, &now, &facts)), "/srv/www/x 1:2 644");
 }
@@ -339,7 +339,9 @@ fn images_that_start_from_each_other_are_built() {
     assert_eq!(by_name("lib"), "Needed");
     assert_eq!(by_name("web"), "Changed");
     assert_eq!(by_name("other"), "/app/x 0:0 644");
-    assert!(decide_all(&images("1"), &images("1"), &facts).values().all(|item| *item == Decision::Unused));
+    assert!(
+        decide_all(&images("1"), &images("1"), &facts).values().all(|item| *item == SyncDecision::Unused)
+    );
 }
 
 #[test]
@@ -348,11 +350,9 @@ fn very_many_files_are_built() {
     let names: Vec<String> = (0..2_001).map(|number| format!("f{number}")).collect();
     let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
     let empty = image("web", dockerfile, &[], &[]);
-    assert_eq!(describe(&decide(&empty, &image("web", dockerfile, &files, &[]), &facts())), "TooMuch");
-    assert!(
-        describe(&decide(&empty, &image("web", dockerfile, &files[1..], &[]), &facts()))
-            .starts_with("/app/f")
-    );
+    let result = |files| describe(&decide(&empty, &image("web", dockerfile, files, &[]), &facts()));
+    assert_eq!(result(&files), "TooMuch");
+    assert!(result(&files[1..]).starts_with("/app/f"));
 }
 
 #[test]
@@ -392,7 +392,7 @@ fn rules_of_deploy_toml_decide_before_the_dockerfile_does() {
         }
         let decision = decide(&with(BEFORE), &with(&files), &facts());
         assert_eq!(describe(&decision), expected, "{rules:?} {dockerfile} {changed}");
-        if let Decision::Sync(plan) = decision {
+        if let SyncDecision::Sync(plan) = decision {
             assert_eq!(plan.then, then, "{rules:?} {changed}");
             assert_eq!(plan.ruled.len(), 1, "{rules:?} {changed}");
         }

@@ -11,14 +11,14 @@ use crate::image::sync::copy::is_in;
 use crate::image::sync::copy::is_wild;
 use crate::image::sync::copy::taken;
 use crate::image::sync::facts::Accounts;
-use crate::image::sync::facts::Facts;
 use crate::image::sync::facts::PathKind;
 use crate::image::sync::facts::Question;
+use crate::image::sync::facts::SyncFacts;
 use crate::image::sync::facts::is_numeric;
 use crate::image::sync::layout::Layout;
 use crate::image::sync::layout::Stage;
 use crate::image::sync::layout::Step;
-use crate::image::sync::reason::At;
+use crate::image::sync::reason::InstructionLine;
 use crate::image::sync::reason::Reason;
 use crate::image::sync::stop::Stop;
 use dockerfile::context::Context;
@@ -29,7 +29,7 @@ pub(super) struct Tracer<'a> {
     pub(super) layout: &'a Layout,
     /// The context as it is now.
     pub(super) context: &'a Context,
-    pub(super) facts: &'a Facts,
+    pub(super) facts: &'a SyncFacts,
     /// Whether a `RUN` after the `COPY` does not matter, because a command is run in its place.
     pub(super) past_runs: bool,
 }
@@ -38,7 +38,7 @@ pub(super) struct Tracer<'a> {
 #[derive(Debug, Clone)]
 struct Placed {
     path: String,
-    copy: At,
+    copy: InstructionLine,
     owner: (u32, u32),
     /// Of `--chmod`.
     mode: Option<u32>,

@@ -131,11 +131,11 @@ async fn stopping_the_run_stops_the_build() {
         while !runs(&mark) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        sample.asker.ask(crate::fault::Kind::Interrupted);
+        sample.asker.cancel(crate::fault::FaultKind::Interrupted);
     };
     let making = sample.run.or_stopped(image::make(&sample.run, &sample.project, &to, &surveyed));
     let (made, ()) = tokio::join!(making, ask);
-    assert_eq!(made.unwrap_err().kind, crate::fault::Kind::Interrupted);
+    assert_eq!(made.unwrap_err().kind, crate::fault::FaultKind::Interrupted);
     let gone = async {
         while runs(&mark) {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -160,10 +160,10 @@ async fn an_image_of_the_project_can_be_the_base_of_another() {
     sample.write("base", &[("Dockerfile", &format!("FROM {base}\nRUN echo base > /base\n"))]);
     sample.write("web", &[("Dockerfile", "FROM base\nRUN grep base /base\n")]);
     let images = sample.survey(&["web", "base"]);
-    let looked = image::look(&sample.run, &sample.project, &to, &images).await.unwrap();
+    let looked = image::inspect(&sample.run, &sample.project, &to, &images).await.unwrap();
     assert!(looked.iter().all(|image| image.reference.is_none() && !image.why.is_empty()), "{looked:?}");
     let built = image::make(&sample.run, &sample.project, &to, &images).await.unwrap();
-    let looked = image::look(&sample.run, &sample.project, &to, &images).await.unwrap();
+    let looked = image::inspect(&sample.run, &sample.project, &to, &images).await.unwrap();
     for (looked, built) in looked.iter().zip(&built) {
         assert_eq!(looked.reference.as_ref(), Some(&built.reference));
     }

@@ -7,10 +7,10 @@ use crate::image::archive::base_config;
 use crate::image::archive::paths_of_image;
 use crate::image::engine::Engine;
 use crate::image::surveyed::Surveyed;
-use crate::image::sync::Decision;
+use crate::image::sync::SyncDecision;
 use crate::image::sync::decide;
-use crate::image::sync::facts::Facts;
 use crate::image::sync::facts::Question;
+use crate::image::sync::facts::SyncFacts;
 use crate::image::tests::real::engine;
 use crate::image::tests::sample::Sample;
 use bollard::models::ContainerCreateBody;
@@ -18,9 +18,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 /// Decides, answering what is asked.
-async fn decided(engine: &Engine, container: Container<'_>, before: &Surveyed, now: &Surveyed) -> Decision {
-    let mut facts = Facts::default();
-    while let Decision::Ask(questions) = decide(before, now, &facts) {
+async fn decided(
+    engine: &Engine,
+    container: Container<'_>,
+    before: &Surveyed,
+    now: &Surveyed,
+) -> SyncDecision {
+    let mut facts = SyncFacts::default();
+    while let SyncDecision::Ask(questions) = decide(before, now, &facts) {
         for question in questions {
             match question {
                 Question::Base(base) => {
@@ -108,13 +113,13 @@ async fn a_synced_container_equals_one_of_a_new_image() {
         let now = sample.survey(&[&name]).remove(0);
         let container = Container { engine: &engine, id: &old };
         let decision = decided(&engine, container, &before, &now).await;
-        let Decision::Sync(plan) = decision else { panic!("{copies}: {decision:?}") };
+        let SyncDecision::Sync(plan) = decision else { panic!("{copies}: {decision:?}") };
         container.observe().await.unwrap().check(&plan).unwrap();
         container.apply(&root, &plan, &Stamps::default()).await.unwrap();
         if number == 0 {
             fs::remove_dir_all(root.join("src/new")).unwrap();
             let later = sample.survey(&[&name]).remove(0);
-            let Decision::Sync(plan) = decided(&engine, container, &now, &later).await else { panic!() };
+            let SyncDecision::Sync(plan) = decided(&engine, container, &now, &later).await else { panic!() };
             container.apply(&root, &plan, &Stamps::default()).await.unwrap();
         }
         let now = sample.survey(&[&name]);

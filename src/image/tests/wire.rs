@@ -4,7 +4,7 @@ use crate::docker::Address;
 use crate::event::Code;
 use crate::event::EventKind;
 use crate::event::Outcome;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::image;
 use crate::image::Destination;
 use crate::image::NodeStore;
@@ -93,7 +93,7 @@ async fn a_look_changes_nothing() {
         _ => missing(),
     });
     let looked =
-        image::look(&sample.run, &sample.project, &to(&fake), &sample.survey(&["web"])).await.unwrap();
+        image::inspect(&sample.run, &sample.project, &to(&fake), &sample.survey(&["web"])).await.unwrap();
     assert_eq!((&looked[0].reference, looked[0].why.len()), (&None, 1));
     assert!(fake.asked().iter().all(|asked| asked.line.starts_with("GET ")), "{:?}", fake.lines());
 }
@@ -144,7 +144,7 @@ async fn a_build_that_fails_ends_with_its_line_and_its_output() {
     let fake = broken_builder(&sample);
     let fault =
         image::make(&sample.run, &sample.project, &to(&fake), &sample.survey(&["web"])).await.unwrap_err();
-    assert_eq!((fault.kind, fault.causes()), (Kind::Image, vec!["cannot build image `web`".to_owned()]));
+    assert_eq!((fault.kind, fault.causes()), (FaultKind::Image, vec!["cannot build image `web`".to_owned()]));
     let finding = &fault.findings[0];
     assert_eq!(finding.message, "`make` ended with exit code 2");
     assert_eq!(finding.place.as_ref().unwrap().to_string(), "web/Dockerfile:3");

@@ -5,7 +5,7 @@ use crate::image::survey::tests::surveyed;
 use crate::image::surveyed::Surveyed;
 use crate::image::warn::warnings;
 use crate::project::BuildSecret;
-use dockerfile::context::Entry;
+use dockerfile::context::ContextEntry;
 use dockerfile::context::EntryKind;
 use dockerfile::ignore::Ignore;
 
@@ -34,7 +34,7 @@ fn secrets_are_told_only_where_an_image_gets_them() {
     let with = |copy: &str| {
         let mut image = surveyed("web", &format!("{WELL}{copy}"), &[]);
         image.context.entries = vec![file(".env", b""), file("app/.env", b""), file("app/id_rsa", b"")];
-        image.context.entries.push(Entry { path: ".git".to_owned(), kind: EntryKind::Folder });
+        image.context.entries.push(ContextEntry { path: ".git".to_owned(), kind: EntryKind::Folder });
         messages(&image)
     };
     assert_eq!(with("COPY src /"), Vec::<String>::new());
@@ -113,7 +113,7 @@ fn links_out_of_the_context_and_backslashes_are_told() {
     let mut image = surveyed("web", &format!("{WELL}COPY . .\n"), &[]);
     for (path, target) in [("a/b", "../c"), ("a/out", "../../x"), ("abs", "/etc/x")] {
         let kind = EntryKind::Link { target: target.to_owned() };
-        image.context.entries.push(Entry { path: path.to_owned(), kind });
+        image.context.entries.push(ContextEntry { path: path.to_owned(), kind });
     }
     image.ignore = Ignore::parse(b"\\*\nsrc\\build\n").unwrap();
     assert_eq!(

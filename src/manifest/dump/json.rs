@@ -23,7 +23,7 @@ pub(super) struct Wrong {
 }
 
 /// Reads the values that follow one another in `text`.
-pub(super) fn read(text: &str, take: &mut dyn FnMut(Part)) -> Result<Ending, Wrong> {
+pub(super) fn parse(text: &str, take: &mut dyn FnMut(Part)) -> Result<Ending, Wrong> {
     let count = Cell::new(0);
     let mut handed_out = false;
     let mut rest = text.trim_start();

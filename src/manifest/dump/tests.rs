@@ -2,7 +2,7 @@
 
 use super::Ending;
 use super::Part;
-use super::read;
+use super::parse;
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 fn parts(text: &str) -> (Vec<String>, usize, Option<Ending>) {
     let (mut names, mut lists) = (Vec::new(), 0);
     let name = |value: &Value| value["metadata"]["name"].as_str().unwrap_or("?").to_owned();
-    let ending = read(text, &mut |part| match part {
+    let ending = parse(text, &mut |part| match part {
         Part::Item(value) | Part::Object(value) => names.push(name(&value)),
         Part::List(_) => lists += 1,
     });
@@ -58,7 +58,7 @@ fn what_was_cut_off_keeps_its_whole_entries() {
 
 #[test]
 fn what_is_neither_is_not_read() {
-    assert!(read("kind: List\nitems:\n- a: }\n- b: 1\n- c: 2\n- d: 3\n", &mut |_| {}).is_err());
+    assert!(parse("kind: List\nitems:\n- a: }\n- b: 1\n- c: 2\n- d: 3\n", &mut |_| {}).is_err());
 }
 
 #[test]
@@ -68,5 +68,5 @@ fn aliases_of_aliases_end_at_a_limit() {
         let one = format!("*a{}", level - 1);
         let _ = writeln!(text, "a{level}: &a{level} [{}]", [one.as_str(); 10].join(", "));
     }
-    assert!(read(&text, &mut |_| {}).is_err());
+    assert!(parse(&text, &mut |_| {}).is_err());
 }

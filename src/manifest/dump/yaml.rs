@@ -16,14 +16,14 @@ use std::collections::HashMap;
 pub(super) struct Wrong;
 
 /// Reads all documents of `text`.
-pub(super) fn read(text: &str, take: &mut dyn FnMut(Part)) -> Result<Ending, Wrong> {
+pub(super) fn parse(text: &str, take: &mut dyn FnMut(Part)) -> Result<Ending, Wrong> {
     let options = granit_parser::options! {
         emit_comments: false,
         emit_unresolved_aliases: true,
         simple_key_max_lookahead: 1 << 16,
     };
     let mut parser = Parser::new_from_str_with_options(text, options);
-    let mut reader = Reader {
+    let mut reader = DumpReader {
         take,
         open: Vec::new(),
         anchors: HashMap::new(),
@@ -49,7 +49,7 @@ pub(super) fn read(text: &str, take: &mut dyn FnMut(Part)) -> Result<Ending, Wro
     Ok(Ending::Whole)
 }
 
-struct Reader<'a, 'f> {
+struct DumpReader<'a, 'f> {
     take: &'a mut (dyn FnMut(Part) + 'f),
     open: Vec<Open>,
     /// What anchors stand for, and how many values that is.
@@ -77,7 +77,7 @@ enum Open {
     },
 }
 
-impl Reader<'_, '_> {
+impl DumpReader<'_, '_> {
     /// Whether the entries of a list are being read.
     fn in_items(&self) -> bool {
         matches!(self.open.first(), Some(Open::Mapping { key: Some(key), .. }) if key == "items")

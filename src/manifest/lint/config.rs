@@ -16,7 +16,7 @@ use crate::manifest::pods::Reference;
 use crate::manifest::pods::items;
 use crate::pointer::below;
 use crate::project::clear::Clear;
-use crate::project::clear::look;
+use crate::project::clear::detect;
 use nearest::nearest;
 use serde_json::Map;
 use std::collections::BTreeSet;
@@ -194,7 +194,7 @@ pub(super) fn literals(set: &Set<'_>) -> Vec<Finding> {
         for (key, value) in object.value["data"].as_object().into_iter().flatten() {
             let value = value.as_str().and_then(go_base64::decode);
             let value = value.and_then(|bytes| String::from_utf8(bytes).ok());
-            if value.is_some_and(|value| look(key, &value) == Some(Clear::Placeholder)) {
+            if value.is_some_and(|value| detect(key, &value) == Some(Clear::Placeholder)) {
                 found.push(at(object, &below("/data", key), placeholder(key)));
             }
         }
@@ -203,7 +203,7 @@ pub(super) fn literals(set: &Set<'_>) -> Vec<Finding> {
 }
 
 fn literal(name: &str, value: &str) -> Option<Finding> {
-    match look(name, value)? {
+    match detect(name, value)? {
         Clear::Placeholder => Some(placeholder(name)),
         Clear::Secret => {
             let message =

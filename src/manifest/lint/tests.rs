@@ -3,7 +3,7 @@
 
 use crate::event::Finding;
 use crate::event::Severity;
-use crate::manifest::lint::Facts;
+use crate::manifest::lint::LintFacts;
 use crate::manifest::lint::Provided;
 use crate::manifest::lint::Scope;
 use crate::manifest::lint::lint;
@@ -13,8 +13,8 @@ use crate::project::clear::is_placeholder;
 use crate::project::name::ImageName;
 
 /// What deploy.toml says in these tests.
-fn facts() -> Facts {
-    Facts {
+fn facts() -> LintFacts {
+    LintFacts {
         scope: Scope::Everything,
         namespace: "app".to_owned(),
         images: [ImageName::parse("todo-backend").unwrap()].into(),

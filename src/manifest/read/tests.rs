@@ -1,8 +1,8 @@
 //! Files, lists and mistakes, each with its place.
 
+use super::load;
 use super::objects;
 use super::parse;
-use super::read;
 use super::unite;
 use crate::event::Finding;
 use crate::event::Place;
@@ -52,7 +52,7 @@ fn folders_files_and_globs_are_read_in_order_and_once() {
         ("k8s/sub/d.yaml", &config("d")),
     ]);
     let names = |paths: &[&str]| -> Vec<String> {
-        let (objects, found) = read(root.path(), &sources(root.path(), paths));
+        let (objects, found) = load(root.path(), &sources(root.path(), paths));
         assert_eq!(found, []);
         objects.iter().map(|object| format!("{} {}", object.name(), object.place)).collect()
     };
@@ -66,7 +66,7 @@ fn a_path_that_gives_nothing_is_told_at_the_entry_that_names_it() {
     let root = tree(&[("manifests/sub/a.yaml", CONFIG), ("x.yaml", "a: \u{1}")]);
     std::fs::write(root.path().join("bytes.yaml"), b"a: 1\nb: \xff").unwrap();
     let (_, found) =
-        read(root.path(), &sources(root.path(), &["manifest", "manifests", "*.yml", "bytes.yaml"]));
+        load(root.path(), &sources(root.path(), &["manifest", "manifests", "*.yml", "bytes.yaml"]));
     assert_eq!(
         messages(&found),
         [
@@ -149,7 +149,7 @@ fn an_object_defined_twice_is_told_with_both_places() {
     let config = |name: &str, more: &str| format!("{}{more}", CONFIG.replace("NAME", name));
     let other = format!("{}---\n{}", config("b", ""), config("x", "data: {a: b}\n"));
     let root = tree(&[("a.yaml", &config("x", "")), ("b.yaml", &other)]);
-    let (mut objects, _) = read(root.path(), &sources(root.path(), &["a.yaml", "b.yaml"]));
+    let (mut objects, _) = load(root.path(), &sources(root.path(), &["a.yaml", "b.yaml"]));
     let found = unite(&mut objects, None);
     assert_eq!(
         messages(&found),

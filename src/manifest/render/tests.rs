@@ -3,7 +3,7 @@
 use super::render;
 use crate::event::Code;
 use crate::event::Place;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::manifest::Object;
 use crate::project::Chart;
 use crate::project::Mode;
@@ -62,7 +62,7 @@ async fn rendered(root: &Path, sources: &[Source]) -> Result<Vec<Object>, crate:
     match rendered.fault {
         Some(fault) => Err(fault),
         None if rendered.mistakes.is_empty() => Ok(rendered.objects),
-        None => Err(Code::ManifestsUnrenderable.fault(Kind::Usage, "").findings(rendered.mistakes)),
+        None => Err(Code::ManifestsUnrenderable.fault(FaultKind::Usage, "").findings(rendered.mistakes)),
     }
 }
 
@@ -126,7 +126,7 @@ async fn what_helm_refuses_is_told_at_the_template() {
             &format!("echo \"Error: {message}\" >&2; echo >&2; echo 'Use --debug flag' >&2; exit 1"),
         );
         let fault = rendered(root.path(), &[chart(root.path())]).await.unwrap_err();
-        assert_eq!((fault.kind, fault.findings.len()), (Kind::Usage, 1));
+        assert_eq!((fault.kind, fault.findings.len()), (FaultKind::Usage, 1));
         let finding = &fault.findings[0];
         assert_eq!(finding.place.as_ref().unwrap().to_string(), place);
         let message = message.replace('\\', "");
@@ -171,7 +171,7 @@ async fn a_missing_program_is_a_prerequisite_and_says_how_to_get_it() {
         [(chart(root.path()), "helm.sh"), (source(SourceKind::Kustomize(root.path().join("k8s"))), "kubectl")]
     {
         let fault = rendered(root.path(), &[source]).await.unwrap_err();
-        assert_eq!(fault.kind, Kind::Prerequisite);
+        assert_eq!(fault.kind, FaultKind::Prerequisite);
         assert!(fault.hints[0].contains(hint), "{:?}", fault.hints);
     }
 }

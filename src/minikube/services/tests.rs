@@ -12,7 +12,7 @@ fn printed(units: &[(&str, &str, u64)], rest: &str) -> Report {
         format!("Id={name}.service\nLoadState=loaded\nActiveState={active}\nNRestarts={restarts}\n")
     };
     let blocks: Vec<String> = units.iter().map(block).collect();
-    Report::read(&format!("{}\n{rest}", blocks.join("\n")))
+    Report::parse(&format!("{}\n{rest}", blocks.join("\n")))
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn free_space_and_the_back_off_are_read() {
     );
     assert_eq!(report.free_kib, Some(1_843_200));
     assert_eq!(report.back_off, Some(("etcd".to_owned(), "2m40s".to_owned())));
-    let nothing = Report::read("sh: systemctl: not found\n");
+    let nothing = Report::parse("sh: systemctl: not found\n");
     assert_eq!(nothing, Report::default());
     for (text, seconds) in
         [("10s", Some(10)), ("2m40s", Some(160)), ("5m0s", Some(300)), ("soon", None), ("", Some(0))]

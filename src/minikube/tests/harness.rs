@@ -5,8 +5,8 @@ use crate::docker::fake;
 use crate::event::EventKind;
 use crate::fault::Result;
 use crate::minikube;
+use crate::minikube::MinikubeState;
 use crate::minikube::Node;
-use crate::minikube::State;
 use crate::project;
 use crate::project::check::sample;
 use crate::run::Run;
@@ -104,13 +104,13 @@ impl Harness {
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         for file in ["container.json", "kubeconfig"] {
-            self.write(file, &self.read(file).replace(&self.read("api"), &port));
+            self.write(file, &self.read_file(file).replace(&self.read_file("api"), &port));
         }
     }
 
     /// A script that makes the profile run: its container, its config.json and its kubeconfig entry.
     pub(super) fn runs(&self) -> String {
-        let api = self.read("api");
+        let api = self.read_file("api");
         let port = |outside: &str| json!([{"HostIp": "127.0.0.1", "HostPort": outside}]);
         let container = json!({
             "Id": "mini", "State": {"Status": "running"},
@@ -161,15 +161,15 @@ END"
     }
 
     pub(super) fn container(&self, status: &str) {
-        self.write("container.json", &self.read("container.json").replace("running", status));
+        self.write("container.json", &self.read_file("container.json").replace("running", status));
     }
 
     pub(super) async fn ensure(&self) -> Result<Node> {
         minikube::ensure(&self.run, &self.desired).await
     }
 
-    pub(super) async fn look(&self) -> Result<State> {
-        minikube::look(&self.run, &self.desired).await
+    pub(super) async fn inspect(&self) -> Result<MinikubeState> {
+        minikube::inspect(&self.run, &self.desired).await
     }
 
     pub(super) fn calls(&self) -> Vec<String> {
@@ -194,14 +194,14 @@ END"
     }
 
     pub(super) fn kubeconfig(&self) -> String {
-        self.read("kubeconfig")
+        self.read_file("kubeconfig")
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub(super) fn read(&self, name: &str) -> String {
+    pub(super) fn read_file(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 

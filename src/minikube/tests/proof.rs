@@ -1,10 +1,10 @@
 //! What is proved to be wrong, and what is done: each kind of damage against a record of every call.
 
 use crate::event::Outcome;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::minikube;
 use crate::minikube::Break;
-use crate::minikube::State;
+use crate::minikube::MinikubeState;
 use crate::minikube::tests::harness::Harness;
 
 /// Files that are there and cannot be read, by how they are made from a shell.
@@ -30,11 +30,11 @@ async fn a_file_that_cannot_be_read_is_an_error_and_nothing_is_started_or_change
                 harness.sh(&format!("FILE=\"$HERE/{file}\"; {script}")).await;
                 let what = format!("{index}: {file} of a node that is {status}: {script}");
                 let fault = harness.ensure().await.expect_err(&what);
-                assert_eq!(fault.kind, Kind::Minikube, "{what}");
+                assert_eq!(fault.kind, FaultKind::Minikube, "{what}");
                 let causes = fault.causes().concat();
                 assert!(causes.contains(file), "{what}: {causes}");
-                let state = harness.look().await.unwrap();
-                assert!(matches!(&state, State::Broken(Break::Unreadable(_))), "{what}: {state:?}");
+                let state = harness.inspect().await.unwrap();
+                assert!(matches!(&state, MinikubeState::Broken(Break::Unreadable(_))), "{what}: {state:?}");
                 let same = minikube::refusal(&harness.desired.profile, &state).expect(&what);
                 assert_eq!((same.causes(), same.hints), (fault.causes(), fault.hints), "{what}");
                 assert!(harness.calls().is_empty(), "{what}: {:?}", harness.calls());
@@ -50,7 +50,7 @@ async fn a_file_that_cannot_be_read_is_an_error_and_nothing_is_started_or_change
 async fn a_kubeconfig_that_cannot_be_read_keeps_a_new_profile_from_being_made() {
     let harness = Harness::absent().await;
     harness.write("kubeconfig", "clusters: [");
-    assert_eq!(harness.ensure().await.unwrap_err().kind, Kind::Minikube);
+    assert_eq!(harness.ensure().await.unwrap_err().kind, FaultKind::Minikube);
     assert!(harness.calls().is_empty());
 }
 
@@ -65,8 +65,11 @@ async fn an_api_server_that_answers_is_never_started_whatever_it_answers() {
     }
     let harness = Harness::running().await;
     harness.write("status", "500");
-    let state = harness.look().await.unwrap();
-    assert!(matches!(&state, State::Broken(Break::ApiFails(why)) if why.contains("500")), "{state:?}");
+    let state = harness.inspect().await.unwrap();
+    assert!(
+        matches!(&state, MinikubeState::Broken(Break::ApiFails(why)) if why.contains("500")),
+        "{state:?}"
+    );
 }
 
 #[tokio::test]
@@ -75,10 +78,10 @@ async fn an_api_server_that_is_silent_is_down_only_if_no_kubelet_runs() {
         let harness = Harness::running().await;
         harness.write("processes", processes);
         harness.silence();
-        let state = harness.look().await.unwrap();
+        let state = harness.inspect().await.unwrap();
         match state {
-            State::Broken(Break::ApiDown(_)) => assert!(down, "{processes}"),
-            State::Broken(Break::ApiFails(_)) => assert!(!down, "{processes}"),
+            MinikubeState::Broken(Break::ApiDown(_)) => assert!(down, "{processes}"),
+            MinikubeState::Broken(Break::ApiFails(_)) => assert!(!down, "{processes}"),
             other => panic!("{other:?}"),
         }
     }
@@ -100,7 +103,7 @@ async fn certificates_that_moved_are_corrected_in_the_entry_and_nothing_is_start
     );
     let moved = right.replace(&own.display().to_string(), "/moved/.minikube/profiles/mini");
     harness.write("kubeconfig", &moved);
-    assert!(matches!(harness.look().await.unwrap(), State::Broken(Break::KubeconfigStale(_))));
+    assert!(matches!(harness.inspect().await.unwrap(), MinikubeState::Broken(Break::KubeconfigStale(_))));
     harness.on("update-context", "", 0);
     // What is behind the names here is no certificate that leads anywhere; whatever comes of it, nothing is started.
     let _ = harness.ensure().await;
@@ -108,9 +111,9 @@ async fn certificates_that_moved_are_corrected_in_the_entry_and_nothing_is_start
     assert_eq!(harness.calls(), ["update-context -p mini"]);
     // And where minikube's own are missing, no entry can be right.
     std::fs::remove_file(own.join("client.key")).unwrap();
-    let state = harness.look().await.unwrap();
+    let state = harness.inspect().await.unwrap();
     assert!(
-        matches!(&state, State::Broken(Break::Unreadable(file)) if file.why.contains("client.key")),
+        matches!(&state, MinikubeState::Broken(Break::Unreadable(file)) if file.why.contains("client.key")),
         "{state:?}"
     );
 }
@@ -141,7 +144,7 @@ async fn an_entry_of_another_cluster_is_not_overwritten() {
     for harness in [Harness::running().await, Harness::absent().await] {
         harness.write("kubeconfig", foreign);
         let fault = harness.ensure().await.unwrap_err();
-        assert_eq!(fault.kind, Kind::Minikube);
+        assert_eq!(fault.kind, FaultKind::Minikube);
         assert!(fault.causes().concat().contains("prod.example.com"), "{:?}", fault.causes());
         assert!(harness.calls().is_empty());
         assert_eq!(harness.kubeconfig(), foreign);

@@ -2,7 +2,7 @@
 
 use crate::project::ConfigSpec;
 use crate::project::SecretSpec;
-use crate::project::file::At;
+use crate::project::file::Located;
 use crate::project::file::Section;
 use crate::project::name::DataKey;
 use crate::project::name::NotAName;
@@ -41,7 +41,7 @@ pub(super) fn secret(root: &Path, name: ObjectName, section: Section<'_, '_>) ->
 
 fn keys(section: &Section<'_, '_>, key: &'static str) -> Vec<DataKey> {
     let mut keys = Vec::new();
-    for At { value: text, place } in section.texts(key) {
+    for Located { value: text, place } in section.texts(key) {
         match DataKey::parse(text) {
             Ok(name) => keys.push(name),
             Err(NotAName(must)) => section.wrong(&place, key, format_args!("has `{text}`, which {must}")),

@@ -9,7 +9,7 @@ use crate::project::From;
 use crate::project::Probe;
 use crate::project::When;
 use crate::project::check::services;
-use crate::project::file::At;
+use crate::project::file::Located;
 use crate::project::file::Section;
 use crate::project::name::DataKey;
 use crate::project::name::NotAName;
@@ -196,7 +196,11 @@ fn is_loopback(probe: &Probe) -> bool {
     host(probe).is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"))
 }
 
-fn choice<T: Copy>(section: &Section<'_, '_>, key: &'static str, choices: &[(&str, T)]) -> Option<At<T>> {
+fn choice<T: Copy>(
+    section: &Section<'_, '_>,
+    key: &'static str,
+    choices: &[(&str, T)],
+) -> Option<Located<T>> {
     let words: Vec<String> = choices.iter().map(|(word, _)| format!("`{word}`")).collect();
     let find = |text: &str| choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice);
     section.parsed(key, |text| find(text).ok_or_else(|| format!("write {}", words.join(" or "))))
@@ -211,7 +215,7 @@ mod tests {
     use crate::project::check::check;
     use std::path::Path;
 
-    fn read(lines: &str) -> Result<Check, Vec<String>> {
+    fn parse(lines: &str) -> Result<Check, Vec<String>> {
         let text = format!("[[manifests]]\npath = 'k8s'\n[[check]]\nname = 'c'\n{lines}\n");
         check(Path::new("/p/deploy.toml"), &text)
             .map(|mut project| project.checks.remove(0))
@@ -229,11 +233,11 @@ mod tests {
             ("service = 'web'\nwhen = 'change'", When::Change, From::Host),
             ("url = 'http://a/'\nwhen = 'change'", When::Change, From::Host),
         ] {
-            let check = read(lines).unwrap();
+            let check = parse(lines).unwrap();
             assert_eq!((check.when, check.from), (when, from), "{lines}");
         }
         assert!(matches!(
-            read("service = 'web'\npath = '/api'\ncontains = 'x'").unwrap().probe,
+            parse("service = 'web'\npath = '/api'\ncontains = 'x'").unwrap().probe,
             Probe::Service { path, expect, .. } if path == "/api" && expect.contains.as_deref() == Some("x")
         ));
     }
@@ -264,12 +268,12 @@ mod tests {
                 "`[check]` uses `localhost` with `from = \"cluster\"`, which is the node itself",
             ),
         ] {
-            assert_eq!(read(lines).unwrap_err(), [expected], "{lines}");
+            assert_eq!(parse(lines).unwrap_err(), [expected], "{lines}");
         }
-        assert!(read("url = \"http://a/\\nurl = b\"").is_err(), "a line of its own");
+        assert!(parse("url = \"http://a/\\nurl = b\"").is_err(), "a line of its own");
         // What stands there may be a password, so it is not repeated.
         for url in ["http://me:hunter2@a/", "http://me:hunter 2@a/", "http://me:hunter2@/"] {
-            let expected = read(&format!("url = '{url}'")).unwrap_err();
+            let expected = parse(&format!("url = '{url}'")).unwrap_err();
             assert_eq!(expected, ["`[check]` has a user in its `url`"], "{url}");
         }
     }

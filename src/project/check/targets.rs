@@ -1,10 +1,10 @@
 //! `[target.NAME]`: a cluster that is not our minikube, and the registry that its nodes pull from.
 
 use crate::project::OtherCluster;
-use crate::project::file::At;
+use crate::project::file::Located;
 use crate::project::file::Section;
 
-pub(super) fn target((name, section): (At<&str>, Section<'_, '_>)) -> Option<(String, OtherCluster)> {
+pub(super) fn target((name, section): (Located<&str>, Section<'_, '_>)) -> Option<(String, OtherCluster)> {
     let context = section.text("context").map(|at| at.value.to_owned());
     if context.is_none() {
         section.lacks("names no context", "add `context = \"…\"`, a name from `kubectl config get-contexts`");

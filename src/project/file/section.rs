@@ -1,6 +1,6 @@
 //! The questions that can be asked of a table.
 
-use super::At;
+use super::Located;
 use super::Reading;
 use super::Scalar;
 use crate::event::Code;
@@ -41,7 +41,7 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// A text.
-    pub fn text(&self, key: &'static str) -> Option<At<&'r str>> {
+    pub fn text(&self, key: &'static str) -> Option<Located<&'r str>> {
         self.typed(key, "a string", DeValue::as_str)
     }
 
@@ -50,10 +50,10 @@ impl<'r, 'a> Section<'r, 'a> {
         &self,
         key: &'static str,
         parse: impl FnOnce(&'r str) -> Result<T, E>,
-    ) -> Option<At<T>> {
-        let At { value: text, place } = self.text(key)?;
+    ) -> Option<Located<T>> {
+        let Located { value: text, place } = self.text(key)?;
         match parse(text) {
-            Ok(value) => Some(At { value, place }),
+            Ok(value) => Some(Located { value, place }),
             Err(why) => {
                 self.wrong(&place, key, format_args!("is `{text}`: {why}"));
                 None
@@ -62,10 +62,10 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// A whole number in `range`.
-    pub fn integer(&self, key: &'static str, range: RangeInclusive<u32>) -> Option<At<u32>> {
+    pub fn integer(&self, key: &'static str, range: RangeInclusive<u32>) -> Option<Located<u32>> {
         let found = self.whole(key)?;
         match u32::try_from(found.value).ok().filter(|number| range.contains(number)) {
-            Some(value) => Some(At { value, place: found.place }),
+            Some(value) => Some(Located { value, place: found.place }),
             None => {
                 let (from, to) = (range.start(), range.end());
                 let wanted =
@@ -77,12 +77,12 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// A whole number.
-    pub fn whole(&self, key: &'static str) -> Option<At<i64>> {
+    pub fn whole(&self, key: &'static str) -> Option<Located<i64>> {
         self.typed(key, "a whole number", whole)
     }
 
     /// A number, whole or not.
-    pub fn number(&self, key: &'static str) -> Option<At<f64>> {
+    pub fn number(&self, key: &'static str) -> Option<Located<f64>> {
         self.typed(key, "a number", |value| match value {
             DeValue::Float(number) => number.as_str().parse().ok(),
             value => whole(value).and_then(|number| number.to_string().parse().ok()),
@@ -95,13 +95,13 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// A list of texts.
-    pub fn texts(&self, key: &'static str) -> Vec<At<&'r str>> {
+    pub fn texts(&self, key: &'static str) -> Vec<Located<&'r str>> {
         let Some(list) = self.typed(key, "a list of strings", DeValue::as_array) else { return Vec::new() };
         let mut texts = Vec::new();
         for item in list.value {
             let place = self.reading.place(&item.span());
             match item.get_ref().as_str() {
-                Some(value) => texts.push(At { value, place }),
+                Some(value) => texts.push(Located { value, place }),
                 None => self.wrong(&place, key, "must be a list of strings"),
             }
         }
@@ -109,12 +109,12 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// The key and the values of a table of texts, such as `args`.
-    pub fn pairs(&self, key: &'static str) -> Vec<(At<&'r str>, At<&'r str>)> {
+    pub fn pairs(&self, key: &'static str) -> Vec<(Located<&'r str>, Located<&'r str>)> {
         let mut pairs = Vec::new();
         for (name, value) in self.entries(key) {
             let place = self.reading.place(&value.span());
             match value.get_ref().as_str() {
-                Some(text) => pairs.push((name, At { value: text, place })),
+                Some(text) => pairs.push((name, Located { value: text, place })),
                 None => self.wrong(&place, &format!("{key}.{}", name.value), "must be a string"),
             }
         }
@@ -122,12 +122,12 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// The key and the values of a table of whole numbers, such as `generate`.
-    pub fn numbers(&self, key: &'static str) -> Vec<(At<&'r str>, At<i64>)> {
+    pub fn numbers(&self, key: &'static str) -> Vec<(Located<&'r str>, Located<i64>)> {
         let mut numbers = Vec::new();
         for (name, value) in self.entries(key) {
             let place = self.reading.place(&value.span());
             match whole(value.get_ref()) {
-                Some(value) => numbers.push((name, At { value, place })),
+                Some(value) => numbers.push((name, Located { value, place })),
                 None => self.wrong(&place, &format!("{key}.{}", name.value), "must be a whole number"),
             }
         }
@@ -135,7 +135,7 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// The key and the values of a table of single values, such as `set`: a text, or a number or truth value as text.
-    pub fn scalars(&self, key: &'static str) -> Vec<(At<&'r str>, At<Scalar>)> {
+    pub fn scalars(&self, key: &'static str) -> Vec<(Located<&'r str>, Located<Scalar>)> {
         let mut scalars = Vec::new();
         for (name, value) in self.entries(key) {
             let place = self.reading.place(&value.span());
@@ -146,7 +146,7 @@ impl<'r, 'a> Section<'r, 'a> {
                 value => whole(value).map(|number| Scalar::Plain(number.to_string())),
             };
             match read {
-                Some(value) => scalars.push((name, At { value, place })),
+                Some(value) => scalars.push((name, Located { value, place })),
                 None => {
                     let key = format!("{key}.{}", name.value);
                     self.wrong(&place, &key, "must be a string, a number, true or false");
@@ -157,7 +157,7 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// A table whose keys are nobody's business here.
-    pub fn table(&self, key: &'static str) -> Option<At<&'r DeTable<'a>>> {
+    pub fn table(&self, key: &'static str) -> Option<Located<&'r DeTable<'a>>> {
         self.typed(key, "a table", DeValue::as_table)
     }
 
@@ -170,12 +170,12 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// The tables `[key.NAME]`, in the order of the file.
-    pub fn named(&self, key: &'static str) -> Vec<(At<&'r str>, Section<'r, 'a>)> {
+    pub fn named(&self, key: &'static str) -> Vec<(Located<&'r str>, Section<'r, 'a>)> {
         self.section(key).all()
     }
 
     /// The tables in this one, by name, in the order of the file.
-    pub fn all(self) -> Vec<(At<&'r str>, Section<'r, 'a>)> {
+    pub fn all(self) -> Vec<(Located<&'r str>, Section<'r, 'a>)> {
         let mut sections = Vec::new();
         for (name, value) in self.table.map(|table| self.ordered(table)).unwrap_or_default() {
             let path = self.path(name.value);
@@ -263,15 +263,15 @@ impl<'r, 'a> Section<'r, 'a> {
         self.table?.iter().find(|(written, _)| written.get_ref().as_ref() == key)
     }
 
-    fn entries(&self, key: &'static str) -> Vec<(At<&'r str>, &'r Spanned<DeValue<'a>>)> {
+    fn entries(&self, key: &'static str) -> Vec<(Located<&'r str>, &'r Spanned<DeValue<'a>>)> {
         self.table(key).map(|table| self.ordered(table.value)).unwrap_or_default()
     }
 
-    fn ordered(&self, table: &'r DeTable<'a>) -> Vec<(At<&'r str>, &'r Spanned<DeValue<'a>>)> {
+    fn ordered(&self, table: &'r DeTable<'a>) -> Vec<(Located<&'r str>, &'r Spanned<DeValue<'a>>)> {
         let mut entries: Vec<_> = table
             .iter()
             .map(|(name, value)| {
-                (At { value: name.get_ref().as_ref(), place: self.reading.place(&name.span()) }, value)
+                (Located { value: name.get_ref().as_ref(), place: self.reading.place(&name.span()) }, value)
             })
             .collect();
         entries.sort_by(|a, b| a.0.place.cmp(&b.0.place));
@@ -283,12 +283,12 @@ impl<'r, 'a> Section<'r, 'a> {
         key: &'static str,
         wanted: &str,
         read: impl FnOnce(&'r DeValue<'a>) -> Option<T>,
-    ) -> Option<At<T>> {
+    ) -> Option<Located<T>> {
         self.asked.borrow_mut().push(key);
         let (_, found) = self.find(key)?;
         let place = self.reading.place(&found.span());
         match read(found.get_ref()) {
-            Some(value) => Some(At { value, place }),
+            Some(value) => Some(Located { value, place }),
             None => {
                 self.wrong(
                     &place,

@@ -20,12 +20,12 @@ pub fn known(world: &World, project: &Project) -> Vec<Secret> {
         }
         let listed = spec.keys.iter().chain(&spec.optional).filter(|_| spec.from_env);
         found.extend(listed.filter_map(|key| world.var(key.as_str())).map(Secret::new));
-        found.extend(spec.files.values().filter_map(|path| read(path)).map(Secret::new));
+        found.extend(spec.files.values().filter_map(|path| read_file(path)).map(Secret::new));
     }
     for secret in project.images.iter().flat_map(|image| image.secrets.values()) {
         match secret {
             BuildSecret::Env(name) => found.extend(world.var(name).map(Secret::new)),
-            BuildSecret::File(path) => found.extend(read(path).map(Secret::new)),
+            BuildSecret::File(path) => found.extend(read_file(path).map(Secret::new)),
         }
     }
     found
@@ -40,6 +40,6 @@ fn env_file(bytes: &[u8]) -> Vec<Secret> {
     values.map(|(_, value)| Secret::new(value.trim().trim_matches(['"', '\'']))).collect()
 }
 
-fn read(path: &Path) -> Option<Vec<u8>> {
+fn read_file(path: &Path) -> Option<Vec<u8>> {
     file::read(path, file::VALUE).ok()
 }

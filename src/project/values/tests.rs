@@ -1,8 +1,8 @@
 //! Where the values of secrets come from, and what is missing.
 
-use super::Known;
+use super::KnownValues;
 use super::Values;
-use super::read;
+use super::load;
 use crate::event::Finding;
 use crate::project::check::check;
 use crate::world::World;
@@ -11,11 +11,11 @@ use std::path::Path;
 fn values(folder: &Path, section: &str, environment: &[(&str, &str)]) -> Result<Values, Vec<Finding>> {
     let text = format!("[[manifests]]\npath = 'k8s'\n{section}");
     let project = check(&folder.join("deploy.toml"), &text).unwrap();
-    let known = Known {
+    let known = KnownValues {
         needed: &|secret, key| vec![format!("{secret}/{key} is needed")],
         placeholder: |value| value == b"changeme",
     };
-    read(&World::fake(folder, environment.iter().copied()), &project, &known)
+    load(&World::fake(folder, environment.iter().copied()), &project, &known)
 }
 
 fn places(values: &Values) -> Vec<String> {

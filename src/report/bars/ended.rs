@@ -3,20 +3,20 @@
 use super::line;
 use crate::event::Code;
 use crate::event::Finding;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::report::fault;
-use crate::report::fault::Page;
+use crate::report::fault::FaultStyle;
 use crate::report::fold::RunState;
-use crate::report::style::Sign;
+use crate::report::style::Symbol;
 use crate::report::style::TerminalCaps;
 use crate::report::words;
 
 /// The steps that failed, and why.
 pub(super) fn failure(
     run_state: &RunState,
-    page: Page<'_>,
+    page: FaultStyle<'_>,
     width: usize,
-    (kind, reason): (Kind, Code),
+    (kind, reason): (FaultKind, Code),
     causes: &[String],
     findings: &[Finding],
     hints: &[String],
@@ -29,14 +29,14 @@ pub(super) fn failure(
     lines
 }
 
-fn failed_lines(run_state: &RunState, kind: Kind, caps: TerminalCaps, width: usize) -> Vec<String> {
+fn failed_lines(run_state: &RunState, kind: FaultKind, caps: TerminalCaps, width: usize) -> Vec<String> {
     run_state
         .failed()
         .map(|(step, end)| {
             let stopped = words::failed(kind);
             let counts = run_state.newest(step).map(words::counts).unwrap_or_default();
             let text = if counts.is_empty() || stopped != "failed" { stopped } else { &counts };
-            line(Sign::Bad, step, text, end.took_ms, caps, width)
+            line(Symbol::Bad, step, text, end.took_ms, caps, width)
         })
         .collect()
 }

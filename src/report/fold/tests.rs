@@ -10,7 +10,7 @@ use crate::event::Step;
 fn after(kinds: impl IntoIterator<Item = EventKind>) -> RunState {
     let mut run_state = RunState::default();
     for (at_ms, kind) in (0..).step_by(100).zip(kinds) {
-        run_state.tell(&Event { at_ms, kind });
+        run_state.apply(&Event { at_ms, kind });
     }
     run_state
 }
@@ -45,7 +45,7 @@ fn a_warning_is_told_once_and_a_reason_only_when_it_changes() {
     };
     let news: Vec<bool> = [warned.clone(), warned, waiting("0 of 2"), waiting("0 of 2"), waiting("1 of 2")]
         .into_iter()
-        .map(|kind| run_state.tell(&Event { at_ms: 5, kind }))
+        .map(|kind| run_state.apply(&Event { at_ms: 5, kind }))
         .collect();
     assert_eq!(news, [true, false, true, false, true]);
     assert_eq!(run_state.warnings.len(), 1);

@@ -5,7 +5,7 @@ use super::Screen;
 use super::start;
 use super::wanted;
 use crate::event::Sink;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::report::ci::Ci;
 use crate::report::style::TerminalCaps;
 use crate::world::World;
@@ -79,7 +79,7 @@ fn what_is_no_filter_is_a_mistake_and_an_empty_one_is_none() {
     };
     for value in ["verbose", "kube=debug", "todo=loud", "debug,=,", "todology=debug"] {
         let fault = ended(value).unwrap_err();
-        assert!(fault.kind == Kind::Usage && !fault.hints.is_empty(), "{value}");
+        assert!(fault.kind == FaultKind::Usage && !fault.hints.is_empty(), "{value}");
     }
     assert!(ended("").is_ok());
     for value in ["off", "DEBUG", "trace,todo::docker=info"] {

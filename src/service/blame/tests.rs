@@ -1,6 +1,6 @@
 //! Tables: what happened, what the cluster knows → what to do.
 
-use super::Inputs;
+use super::ServiceContext;
 use super::Unreachable;
 use super::finding;
 use crate::event::Code;
@@ -11,7 +11,7 @@ use crate::project::name::ObjectName;
 use crate::service::backend::Backends;
 use crate::service::candidate::Candidate;
 use crate::service::candidate::Port;
-use crate::service::http::Answer;
+use crate::service::http::HttpAnswer;
 use crate::service::http::NoAnswer;
 use crate::service::http::Question;
 use serde_json::json;
@@ -50,7 +50,7 @@ fn objects() -> Vec<Object> {
     vec![Object { value: value.into(), place: at(1), places }]
 }
 
-fn render(trouble: &Unreachable, inputs: &Inputs) -> String {
+fn render(trouble: &Unreachable, inputs: &ServiceContext) -> String {
     let question = Question {
         connect: "192.168.49.2:30080".to_owned(),
         authority: "192.168.49.2:30080".to_owned(),
@@ -58,7 +58,7 @@ fn render(trouble: &Unreachable, inputs: &Inputs) -> String {
         path: "/".to_owned(),
     };
     let found = finding(&candidate(), &question, trouble, inputs, &objects());
-    let page = crate::report::fault::Page {
+    let page = crate::report::fault::FaultStyle {
         caps: crate::report::style::TerminalCaps::BARE,
         width: None,
         source: None,
@@ -67,7 +67,7 @@ fn render(trouble: &Unreachable, inputs: &Inputs) -> String {
 }
 
 fn answer(status: u16, body: &str, location: Option<&str>) -> Unreachable {
-    let answer = Answer {
+    let answer = HttpAnswer {
         status,
         body: body.to_owned(),
         location: location.map(str::to_owned),
@@ -76,8 +76,11 @@ fn answer(status: u16, body: &str, location: Option<&str>) -> Unreachable {
     Unreachable::Wrong(answer, format!("answers {status} instead of 200"))
 }
 
-fn backends(ready: usize, unready: usize) -> Inputs {
-    Inputs { backends: Some(Backends { ready, unready, pods: Vec::new() }), ..Inputs::default() }
+fn backends(ready: usize, unready: usize) -> ServiceContext {
+    ServiceContext {
+        backends: Some(Backends { ready, unready, pods: Vec::new() }),
+        ..ServiceContext::default()
+    }
 }
 
 #[test]
@@ -86,13 +89,13 @@ fn a_selector_that_selects_nothing_is_shown_beside_the_labels_there_are() {
         "app": "web", "tier": "frontend", "pod-template-hash": "abc",
     }}}))
     .unwrap();
-    let inputs = Inputs { pods: vec![pod], ..backends(0, 0) };
+    let inputs = ServiceContext { pods: vec![pod], ..backends(0, 0) };
     insta::assert_snapshot!(render(&Unreachable::None(NoAnswer::Refused), &inputs));
 }
 
 #[test]
 fn a_port_that_nobody_listens_on_is_told_by_its_target_port() {
-    let inputs = Inputs { forward: Some("connection refused".to_owned()), ..backends(1, 0) };
+    let inputs = ServiceContext { forward: Some("connection refused".to_owned()), ..backends(1, 0) };
     insta::assert_snapshot!(render(&Unreachable::None(NoAnswer::Refused), &inputs));
 }
 
@@ -122,7 +125,7 @@ fn what_is_not_http_is_said() {
 fn advised(none: NoAnswer, address: &str, tls: bool, forward: Option<&str>) -> String {
     let at = format!("{address}:30080");
     let question = Question { connect: at.clone(), authority: at, tls, path: "/".to_owned() };
-    let inputs = Inputs { forward: forward.map(str::to_owned), ..backends(1, 0) };
+    let inputs = ServiceContext { forward: forward.map(str::to_owned), ..backends(1, 0) };
     finding(&candidate(), &question, &Unreachable::None(none), &inputs, &objects()).help.unwrap()
 }
 
@@ -153,8 +156,8 @@ fn what_does_not_answer_alike_has_a_code_of_its_own() {
     let pod = |labels: serde_json::Value| {
         serde_json::from_value(json!({"metadata": {"name": "web-1", "labels": labels}})).unwrap()
     };
-    let chosen = Inputs { pods: vec![pod(json!({"app": "web", "tier": "front"}))], ..backends(0, 0) };
-    let other = Inputs { pods: vec![pod(json!({"app": "shop"}))], ..backends(0, 0) };
+    let chosen = ServiceContext { pods: vec![pod(json!({"app": "web", "tier": "front"}))], ..backends(0, 0) };
+    let other = ServiceContext { pods: vec![pod(json!({"app": "shop"}))], ..backends(0, 0) };
     let refused = || Unreachable::None(NoAnswer::Refused);
     let garbled = Unreachable::None(NoAnswer::Garbled("invalid HTTP version parsed".to_owned()));
     let mut searching = candidate();

@@ -2,10 +2,10 @@
 
 use super::Candidate;
 use super::Live;
-use super::Reach;
+use super::NodeNetwork;
 use super::Route;
 use super::candidates;
-use super::front::literal;
+use super::ingress_route::literal;
 use super::node_ports;
 use crate::event::Place;
 use crate::manifest::Object;
@@ -53,16 +53,16 @@ fn declared(name: &str) -> project::Service {
     }
 }
 
-fn reach() -> Reach {
-    Reach {
+fn reach() -> NodeNetwork {
+    NodeNetwork {
         address: Some([192, 168, 49, 2].into()),
         published: [(30080, ([0, 0, 0, 0], 8000).into())].into(),
-        ..Reach::default()
+        ..NodeNetwork::default()
     }
 }
 
 /// The URLs of a candidate's ways; a forward is `forward`.
-fn urls(candidate: &Candidate, reach: &Reach) -> Vec<String> {
+fn urls(candidate: &Candidate, reach: &NodeNetwork) -> Vec<String> {
     let held = |route: &Route| if *route == Route::Controller { "controller" } else { "forward" }.to_owned();
     let url = |route: &Route| route.question().map_or_else(|| held(route), super::Question::url);
     candidate.routes(reach).iter().map(url).collect()
@@ -145,8 +145,8 @@ fn the_ways_begin_with_what_lasts_and_end_with_a_forward() {
         urls(&candidate, &reach()),
         ["http://127.0.0.1:8000/", "http://192.168.49.2:30080/", "forward"]
     );
-    assert_eq!(urls(&candidate, &Reach::default()), ["forward"]);
-    let v6 = Reach { address: Some("fd00::2".parse().unwrap()), ..Reach::default() };
+    assert_eq!(urls(&candidate, &NodeNetwork::default()), ["forward"]);
+    let v6 = NodeNetwork { address: Some("fd00::2".parse().unwrap()), ..NodeNetwork::default() };
     assert_eq!(urls(&candidate, &v6), ["http://[fd00::2]:30080/", "forward"]);
 }
 

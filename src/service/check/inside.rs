@@ -4,8 +4,8 @@
 //! by standard input, because a host that a Secret names must be in nobody's arguments; and it sends back words of ours,
 //! because those of bash and curl repeat the host.
 
-use crate::service::http::Answer;
 use crate::service::http::BODY;
+use crate::service::http::HttpAnswer;
 use crate::service::http::NoAnswer;
 use std::fmt::Write;
 use std::time::Duration;
@@ -49,7 +49,7 @@ pub(super) fn connect(host: &str, port: u16, limit: Duration) -> String {
 }
 
 /// What the answer of either script says. `began` is when it was asked.
-pub(super) fn answer(printed: &str, limit: Duration, began: Instant) -> Result<Answer, NoAnswer> {
+pub(super) fn parse(printed: &str, limit: Duration, began: Instant) -> Result<HttpAnswer, NoAnswer> {
     let lost = || NoAnswer::Unreachable("the node reported no result".to_owned());
     let start = printed
         .find("curl ")
@@ -62,7 +62,7 @@ pub(super) fn answer(printed: &str, limit: Duration, began: Instant) -> Result<A
     let status = words.next().and_then(|status| status.parse().ok()).filter(|status| *status >= 100);
     let whole = words.next().and_then(|size| size.parse::<usize>().ok()).unwrap_or_default();
     let location = words.next().filter(|location| !location.is_empty()).map(str::to_owned);
-    let answer = |status| Answer {
+    let answer = |status| HttpAnswer {
         status,
         body: body.strip_suffix('\n').unwrap_or(body).to_owned(),
         location,
@@ -91,9 +91,9 @@ pub(super) fn answer(printed: &str, limit: Duration, began: Instant) -> Result<A
 
 #[cfg(test)]
 mod tests {
-    use super::answer;
     use super::connect;
     use super::get;
+    use super::parse;
     use crate::service::http::NoAnswer;
     use std::time::Duration;
     use tokio::time::Instant;
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_the_node_says_is_told_apart() {
-        let answer = |printed: &str| answer(printed, LIMIT, Instant::now());
+        let answer = |printed: &str| parse(printed, LIMIT, Instant::now());
         let right = answer("curl 0 200 14 \n{\"models\":[]}\n").unwrap();
         assert_eq!((right.status, right.body.as_str()), (200, "{\"models\":[]}"));
         assert_eq!(right.location, None);
@@ -154,7 +154,7 @@ mod tests {
                 .unwrap();
             bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
             let printed = bash.wait_with_output().unwrap().stdout;
-            answer(&String::from_utf8(printed).unwrap(), LIMIT, Instant::now())
+            parse(&String::from_utf8(printed).unwrap(), LIMIT, Instant::now())
         };
         let open = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = open.local_addr().unwrap().port();

@@ -2,7 +2,7 @@
 
 use super::CheckProblem;
 use super::CheckRunner;
-use super::Cluster;
+use super::CheckTarget;
 use super::PACE;
 use super::Tried;
 use super::answered;
@@ -22,7 +22,7 @@ use kube::api::ListParams;
 
 /// Where a Service is asked.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Front {
+pub(super) enum Entrance {
     /// Where people open it: behind its Ingress, if it has one.
     AsPeopleDo,
     /// Itself, as pods ask it, at this port.
@@ -52,7 +52,7 @@ impl CheckRunner<'_, '_> {
     pub(super) async fn service(
         &self,
         name: &ObjectName,
-        front: Front,
+        front: Entrance,
         path: &str,
         expect: &Expect,
     ) -> Tried {
@@ -63,7 +63,7 @@ impl CheckRunner<'_, '_> {
             Ok(candidate) => candidate,
             Err(why) => return Tried::Failed(CheckProblem::Unasked(why)),
         };
-        if let Front::Itself(Some(port)) = front
+        if let Entrance::Itself(Some(port)) = front
             && port != candidate.port.number
         {
             let why =
@@ -83,21 +83,23 @@ impl CheckRunner<'_, '_> {
 
     async fn candidate(
         &self,
-        cluster: &Cluster<'_>,
+        cluster: &CheckTarget<'_>,
         name: &ObjectName,
-        front: Front,
+        front: Entrance,
         path: &str,
         expect: &Expect,
     ) -> Result<Candidate, String> {
         let all = ListParams::default();
         let services = Api::namespaced(cluster.client.clone(), cluster.namespace.as_str());
         let ingresses = Api::namespaced(cluster.client.clone(), cluster.namespace.as_str());
-        let (services, ingresses) =
-            tokio::try_join!(limit::read(services.list(&all)), limit::read(ingresses.list(&all)))
-                .map_err(|error| backend::words(&error))?;
+        let (services, ingresses) = tokio::try_join!(
+            limit::with_timeout(services.list(&all)),
+            limit::with_timeout(ingresses.list(&all))
+        )
+        .map_err(|error| backend::words(&error))?;
         let mut live = Live { services: services.items, ingresses: ingresses.items };
         let mut objects = self.objects.to_vec();
-        if matches!(front, Front::Itself(_)) {
+        if matches!(front, Entrance::Itself(_)) {
             live.ingresses.clear();
             objects.retain(|object| object.kind() != "Ingress");
         }

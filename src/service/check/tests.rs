@@ -1,8 +1,8 @@
 //! Checks against programs, nodes and clusters that answer, refuse, and come up late.
 
+use super::CheckResult;
 use super::CheckRunner;
-use super::Checked;
-use super::Cluster;
+use super::CheckTarget;
 use super::Inside;
 use crate::event::Event;
 use crate::event::EventKind;
@@ -18,7 +18,7 @@ use crate::project::When;
 use crate::project::name::DataKey;
 use crate::project::name::ObjectName;
 use crate::project::secret::Secret;
-use crate::service::Reach;
+use crate::service::NodeNetwork;
 use crate::service::fake;
 use crate::service::tests::client;
 use crate::service::tests::namespace;
@@ -53,10 +53,10 @@ async fn asked(
     check: &Check,
     value: Option<&str>,
     inside: Option<&Inside<'_>>,
-    cluster: Option<Cluster<'_>>,
+    cluster: Option<CheckTarget<'_>>,
     objects: &[Object],
     patient: bool,
-) -> (Checked, Vec<Event>) {
+) -> (CheckResult, Vec<Event>) {
     let (run, mut events) = run();
     let secret = |_: &ObjectName, _: &DataKey| value.map(|value| Secret::new(value.to_owned()));
     let asker = CheckRunner { run: &run, cluster, inside, objects, secret: &secret, patient };
@@ -65,7 +65,7 @@ async fn asked(
     (checked, reported)
 }
 
-async fn once(check: &Check) -> Checked {
+async fn once(check: &Check) -> CheckResult {
     asked(check, None, None, None, &[], false).await.0
 }
 
@@ -183,7 +183,7 @@ async fn a_service_is_asked_the_way_it_is_opened() {
     })
     .await;
     let (client, namespace) = (client(api), namespace());
-    let reach = Reach { published: [(30080, page)].into(), ..Reach::default() };
+    let reach = NodeNetwork { published: [(30080, page)].into(), ..NodeNetwork::default() };
     let through = |name: &str, path: &str| {
         let expect = Expect { status: None, contains: None };
         let name = ObjectName::parse(name).unwrap();
@@ -199,7 +199,7 @@ async fn a_service_is_asked_the_way_it_is_opened() {
         (by_name("http://web.todo.svc.cluster.local/api/tasks"), "answers 200"),
         (by_name("http://web:81/"), "cannot be checked: the Service `web` is asked at port 80, not at 81"),
     ] {
-        let cluster = Cluster { client: &client, namespace: &namespace, reach: &reach };
+        let cluster = CheckTarget { client: &client, namespace: &namespace, reach: &reach };
         let (checked, _) = asked(&check, None, None, Some(cluster), &objects(), false).await;
         assert_eq!(checked.answer, answer, "{check:?}");
     }

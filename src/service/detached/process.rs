@@ -1,6 +1,6 @@
 //! The process of a detached forward: it listens, says so in its record, and ends when that is removed.
 
-use super::Record;
+use super::ForwardRecord;
 use super::Spec;
 use super::record::SCHEMA;
 use super::store::Store;
@@ -10,7 +10,7 @@ use super::watch::PACE;
 use super::watch::Watched;
 use super::watch::watch;
 use crate::event::Code;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::run::Run;
@@ -43,19 +43,20 @@ pub async fn serve(
 ) -> Result<()> {
     let key = spec.key();
     let doing = || format!("cannot use the folder {}", store.folder().display());
-    let Some(claim) = store.claim(&key).or_fault(Code::PortForwardFailed, Kind::Service, doing)? else {
+    let Some(claim) = store.claim(&key).or_fault(Code::PortForwardFailed, FaultKind::Service, doing)? else {
         return Ok(());
     };
-    let client =
-        connect().await.map_err(|error| Code::ClusterUnreachable.fault(Kind::Minikube, error.to_string()))?;
+    let client = connect()
+        .await
+        .map_err(|error| Code::ClusterUnreachable.fault(FaultKind::Minikube, error.to_string()))?;
     // The port of the one before, so that the URL stays the same.
     let before = claim.before.as_ref().map(|before| before.address.port());
     let name = spec.port_name.as_deref();
     let forward = Forward::open_again(&client, &spec.namespace, &spec.service, name, spec.local_port, before);
     let forward = forward
         .await
-        .or_fault(Code::PortForwardFailed, Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
-    let record = Record {
+        .or_fault(Code::PortForwardFailed, FaultKind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
+    let record = ForwardRecord {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
@@ -65,7 +66,7 @@ pub async fn serve(
         trouble: None,
         ended: None,
     };
-    store.write(&record).or_fault(Code::PortForwardFailed, Kind::Service, doing)?;
+    store.write(&record).or_fault(Code::PortForwardFailed, FaultKind::Service, doing)?;
     note(
         run,
         store,
@@ -89,7 +90,7 @@ pub async fn serve(
     note(run, store, &key, ended.as_deref().unwrap_or("asked to end"));
     // A record that says why it ended stays for `status`.
     let keep = ended.is_some() && store.update(&key, |record| record.ended = ended).unwrap_or(false);
-    store.release(&key, claim, keep).or_fault(Code::PortForwardFailed, Kind::Service, doing)
+    store.release(&key, claim, keep).or_fault(Code::PortForwardFailed, FaultKind::Service, doing)
 }
 
 /// Ends when the record is removed; until then it says why connections fail.

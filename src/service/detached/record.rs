@@ -13,7 +13,7 @@ pub const SCHEMA: u32 = 1;
 
 /// The project whose forwards they are, and its cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
+pub struct ForwardOwner {
     /// The project's name.
     pub project: ProjectName,
     /// Where its objects are.
@@ -28,11 +28,11 @@ pub struct Owner {
     pub cluster: Option<String>,
 }
 
-impl Owner {
+impl ForwardOwner {
     /// Whether both mean the same project in the same cluster: by the cluster's UID where both know it, or as the same
     /// context of the same file, which may be another cluster by now.
     #[must_use]
-    pub fn is(&self, other: &Owner) -> bool {
+    pub fn is(&self, other: &ForwardOwner) -> bool {
         let same_uid = self.cluster.is_some() && self.cluster == other.cluster;
         let same_context = self.context == other.context && self.kubeconfig == other.kubeconfig;
         self.project == other.project && self.home == other.home && (same_uid || same_context)
@@ -43,7 +43,7 @@ impl Owner {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// Whose it is.
-    pub owner: Owner,
+    pub owner: ForwardOwner,
     /// The Service of the project's namespace that people open; when that is gone, the forward ends.
     pub opens: ObjectName,
     /// The namespace of the Service that it leads to: another one for the controller of an Ingress.
@@ -80,7 +80,7 @@ impl Spec {
     /// Whether a process that was started for `other` does what this one asks for. Who asked does not matter.
     #[must_use]
     pub fn is_met_by(&self, other: &Spec) -> bool {
-        let route = |owner: &Owner| {
+        let route = |owner: &ForwardOwner| {
             (owner.kubeconfig.clone(), owner.context.clone(), owner.minikube, owner.cluster.clone())
         };
         route(&self.owner) == route(&other.owner)
@@ -91,7 +91,7 @@ impl Spec {
 
 /// A forward that runs, or did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct ForwardRecord {
     /// [`SCHEMA`].
     pub schema: u32,
     /// The version of `todo` that runs it.
@@ -110,7 +110,7 @@ pub struct Record {
     pub ended: Option<String>,
 }
 
-impl Record {
+impl ForwardRecord {
     /// Its URL, or only its address where none has answered.
     #[must_use]
     pub fn url(&self) -> String {
@@ -126,16 +126,16 @@ impl Record {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::Owner;
-    use super::Record;
+    use super::ForwardOwner;
+    use super::ForwardRecord;
     use super::SCHEMA;
     use super::Spec;
     use crate::project::name::Namespace;
     use crate::project::name::ObjectName;
     use crate::project::name::ProjectName;
 
-    pub(in crate::service) fn owner() -> Owner {
-        Owner {
+    pub(in crate::service) fn owner() -> ForwardOwner {
+        ForwardOwner {
             project: ProjectName::parse("shop").unwrap(),
             home: Namespace::parse("shop").unwrap(),
             kubeconfig: "/home/kim/.kube/config".into(),
@@ -159,10 +159,19 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::service) fn record(spec: Spec, port: u16) -> Record {
+    pub(in crate::service) fn record(spec: Spec, port: u16) -> ForwardRecord {
         let address = ([127, 0, 0, 1], port).into();
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Record { schema: SCHEMA, version, pid: 7, address, spec, url: None, trouble: None, ended: None }
+        ForwardRecord {
+            schema: SCHEMA,
+            version,
+            pid: 7,
+            address,
+            spec,
+            url: None,
+            trouble: None,
+            ended: None,
+        }
     }
 
     #[test]
@@ -171,10 +180,10 @@ pub(super) mod tests {
         let same = [
             Spec { by_up: false, ..spec() },
             Spec { port_name: None, ..spec() },
-            Spec { owner: Owner { context: "renamed".to_owned(), ..owner() }, ..spec() },
+            Spec { owner: ForwardOwner { context: "renamed".to_owned(), ..owner() }, ..spec() },
         ];
         let other = [
-            Spec { owner: Owner { cluster: Some("uid-2".to_owned()), ..owner() }, ..spec() },
+            Spec { owner: ForwardOwner { cluster: Some("uid-2".to_owned()), ..owner() }, ..spec() },
             Spec { namespace: Namespace::parse("other").unwrap(), ..spec() },
             Spec { service: ObjectName::parse("api").unwrap(), ..spec() },
             Spec { port: 8080, ..spec() },
@@ -187,20 +196,20 @@ pub(super) mod tests {
 
     #[test]
     fn an_owner_is_known_by_the_cluster_or_by_its_context() {
-        let elsewhere = Owner { kubeconfig: "/tmp/config".into(), ..owner() };
+        let elsewhere = ForwardOwner { kubeconfig: "/tmp/config".into(), ..owner() };
         assert!(owner().is(&elsewhere), "the same cluster by another file");
-        assert!(owner().is(&Owner { cluster: Some("uid-2".to_owned()), ..owner() }), "made again");
-        assert!(owner().is(&Owner { cluster: None, ..owner() }), "it cannot be asked");
-        assert!(!owner().is(&Owner { cluster: None, ..elsewhere }));
-        assert!(!owner().is(&Owner { home: Namespace::parse("other").unwrap(), ..owner() }));
-        assert!(!owner().is(&Owner { project: ProjectName::parse("other").unwrap(), ..owner() }));
+        assert!(owner().is(&ForwardOwner { cluster: Some("uid-2".to_owned()), ..owner() }), "made again");
+        assert!(owner().is(&ForwardOwner { cluster: None, ..owner() }), "it cannot be asked");
+        assert!(!owner().is(&ForwardOwner { cluster: None, ..elsewhere }));
+        assert!(!owner().is(&ForwardOwner { home: Namespace::parse("other").unwrap(), ..owner() }));
+        assert!(!owner().is(&ForwardOwner { project: ProjectName::parse("other").unwrap(), ..owner() }));
     }
 
     #[test]
     fn a_forward_is_reused_for_what_it_was_made_for() {
         assert!(spec().is_met_by(&Spec { by_up: false, ..spec() }));
         assert!(!spec().is_met_by(&Spec { port_name: None, ..spec() }));
-        let other = Owner { cluster: Some("uid-2".to_owned()), ..owner() };
+        let other = ForwardOwner { cluster: Some("uid-2".to_owned()), ..owner() };
         assert!(!spec().is_met_by(&Spec { owner: other, ..spec() }));
     }
 
@@ -208,7 +217,7 @@ pub(super) mod tests {
     fn urls_and_addresses() {
         let url = "http://127.0.0.1:30081/".to_owned();
         assert_eq!(record(spec(), 30081).url(), "127.0.0.1:30081");
-        assert_eq!(super::Record { url: Some(url.clone()), ..record(spec(), 30081) }.url(), url);
+        assert_eq!(super::ForwardRecord { url: Some(url.clone()), ..record(spec(), 30081) }.url(), url);
         assert_eq!(record(spec(), 30081).missed(), Some(30080));
         assert_eq!(record(spec(), 30080).missed(), None);
     }

@@ -1,11 +1,11 @@
 //! The side of the run that wants a forward: one that runs is used, else a process is started, which is found by its
 //! record. Of two runs that start one at once, one process gets the lock, the other ends, and both runs find the first.
 
-use super::Record;
+use super::ForwardRecord;
 use super::Spec;
 use super::record::SCHEMA;
-use super::store::Entry;
 use super::store::Store;
+use super::store::StoreEntry;
 use crate::exec::Background;
 use crate::exec::Call;
 use crate::file;
@@ -34,7 +34,7 @@ pub const COMMAND: &str = "forward-process";
 pub struct Detached {
     store: Store,
     key: String,
-    record: Record,
+    record: ForwardRecord,
     reused: bool,
 }
 
@@ -72,8 +72,8 @@ impl Detached {
     /// Why its last connection did not reach a pod.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        match self.store.look(&self.key) {
-            Ok(Entry::Running(record)) => record.trouble,
+        match self.store.inspect(&self.key) {
+            Ok(StoreEntry::Running(record)) => record.trouble,
             _ => None,
         }
     }
@@ -111,8 +111,8 @@ pub async fn open(run: &Run, spec: &Spec) -> io::Result<Detached> {
     let deadline = Instant::now() + STARTING;
     let mut started: Option<Background> = None;
     loop {
-        match store.look(&key)? {
-            Entry::Running(record) if suits(&record, spec) => {
+        match store.inspect(&key)? {
+            StoreEntry::Running(record) if suits(&record, spec) => {
                 let reused = started.as_ref().is_none_or(|process| process.id() != record.pid);
                 // The port that was taken once may be free by now.
                 if !reused || record.missed().is_none_or(|port| !is_free(port)) {
@@ -120,9 +120,9 @@ pub async fn open(run: &Run, spec: &Spec) -> io::Result<Detached> {
                 }
                 store.end(&key).await?;
             }
-            Entry::Running(_) => store.end(&key).await?,
-            Entry::Held => {}
-            Entry::Free(_) => match started.as_mut().map(Background::ended) {
+            StoreEntry::Running(_) => store.end(&key).await?,
+            StoreEntry::Held => {}
+            StoreEntry::Free(_) => match started.as_mut().map(Background::ended) {
                 None => started = Some(start(run, &store, &key, spec)?),
                 Some(None) => {}
                 // It left the lock to another one, which has ended since.
@@ -158,12 +158,12 @@ fn last_line(store: &Store, key: &str) -> String {
     lines[lines.len().saturating_sub(TAIL)..].join("; ")
 }
 
-fn suits(record: &Record, spec: &Spec) -> bool {
+fn suits(record: &ForwardRecord, spec: &Spec) -> bool {
     let same_program = record.schema == SCHEMA && record.version == env!("CARGO_PKG_VERSION");
     same_program && spec.is_met_by(&record.spec)
 }
 
-fn is_of_another_cluster(record: &Record, spec: &Spec) -> bool {
+fn is_of_another_cluster(record: &ForwardRecord, spec: &Spec) -> bool {
     let (old, new) = (&record.spec.owner.cluster, &spec.owner.cluster);
     matches!((old, new), (Some(old), Some(new)) if old != new)
 }
@@ -176,8 +176,8 @@ fn is_free(port: u16) -> bool {
 mod tests {
     use super::is_of_another_cluster;
     use super::suits;
-    use crate::service::detached::Owner;
-    use crate::service::detached::Record;
+    use crate::service::detached::ForwardOwner;
+    use crate::service::detached::ForwardRecord;
     use crate::service::detached::record::tests::owner;
     use crate::service::detached::record::tests::record;
     use crate::service::detached::record::tests::spec;
@@ -186,10 +186,10 @@ mod tests {
     fn a_process_of_another_version_or_cluster_is_replaced() {
         let running = record(spec(), 30080);
         assert!(suits(&running, &spec()));
-        assert!(!suits(&Record { version: "0.0.1".to_owned(), ..running.clone() }, &spec()));
-        assert!(!suits(&Record { schema: 2, ..running.clone() }, &spec()));
+        assert!(!suits(&ForwardRecord { version: "0.0.1".to_owned(), ..running.clone() }, &spec()));
+        assert!(!suits(&ForwardRecord { schema: 2, ..running.clone() }, &spec()));
         let mut again = spec();
-        again.owner = Owner { cluster: Some("uid-2".to_owned()), ..owner() };
+        again.owner = ForwardOwner { cluster: Some("uid-2".to_owned()), ..owner() };
         assert!(is_of_another_cluster(&running, &again));
         again.owner.cluster = None;
         assert!(!is_of_another_cluster(&running, &again));

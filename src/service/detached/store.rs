@@ -3,8 +3,8 @@
 //! Every look and every change happens under the folder's own lock, for a moment, so that nobody who only looks whether a
 //! lock is free keeps a process that has just been started from taking it, and files are removed while nobody opens them.
 
-use super::Owner;
-use super::Record;
+use super::ForwardOwner;
+use super::ForwardRecord;
 use crate::file;
 use crate::replace::private_folder;
 use crate::replace::replace;
@@ -41,13 +41,13 @@ pub struct Store {
 
 /// What is known of one forward.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(super) enum StoreEntry {
     /// Its process runs, and says where.
-    Running(Box<Record>),
+    Running(Box<ForwardRecord>),
     /// A process holds the lock, and has not said where it listens yet, or is about to end.
     Held,
     /// Nobody holds the lock. The record of one that was ended from outside, or has ended by itself, may be left.
-    Free(Option<Box<Record>>),
+    Free(Option<Box<ForwardRecord>>),
 }
 
 /// A forward that has a record.
@@ -58,7 +58,7 @@ pub struct Listed {
     /// Whether its process runs.
     pub running: bool,
     /// What it says of itself.
-    pub record: Record,
+    pub record: ForwardRecord,
 }
 
 /// A lock that is held for as long as this lives.
@@ -66,7 +66,7 @@ pub struct Listed {
 pub(super) struct Claim {
     _lock: File,
     /// What the one before has left.
-    pub(super) before: Option<Box<Record>>,
+    pub(super) before: Option<Box<ForwardRecord>>,
 }
 
 impl Store {
@@ -88,7 +88,7 @@ impl Store {
     }
 
     /// What `owner` has in it, in the order of the addresses.
-    pub fn list(&self, owner: &Owner) -> io::Result<Vec<Listed>> {
+    pub fn list(&self, owner: &ForwardOwner) -> io::Result<Vec<Listed>> {
         let names = match fs::read_dir(&self.folder) {
             Ok(entries) => entries.flatten().map(|entry| entry.path()),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -104,9 +104,9 @@ impl Store {
         let mut found = Vec::new();
         for key in keys {
             let (running, record) = match self.entry(&key)? {
-                Entry::Running(record) => (true, record),
-                Entry::Free(Some(record)) => (false, record),
-                Entry::Held | Entry::Free(None) => continue,
+                StoreEntry::Running(record) => (true, record),
+                StoreEntry::Free(Some(record)) => (false, record),
+                StoreEntry::Held | StoreEntry::Free(None) => continue,
             };
             if record.spec.owner.is(owner) {
                 found.push(Listed { key, running, record: *record });
@@ -117,7 +117,7 @@ impl Store {
     }
 
     /// What is known of one.
-    pub(super) fn look(&self, key: &str) -> io::Result<Entry> {
+    pub(super) fn inspect(&self, key: &str) -> io::Result<StoreEntry> {
         let _folder = self.guard()?;
         self.entry(key)
     }
@@ -133,9 +133,9 @@ impl Store {
                 let _folder = self.guard()?;
                 match self.entry(key)? {
                     // The record is what its process watches.
-                    Entry::Running(_) => remove(&self.file(key, RECORD))?,
-                    Entry::Free(_) => return self.clean(key),
-                    Entry::Held => {}
+                    StoreEntry::Running(_) => remove(&self.file(key, RECORD))?,
+                    StoreEntry::Free(_) => return self.clean(key),
+                    StoreEntry::Held => {}
                 }
             }
             if Instant::now() > deadline {
@@ -186,13 +186,13 @@ impl Store {
     }
 
     /// Writes the record of a forward whose lock this process holds.
-    pub(super) fn write(&self, record: &Record) -> io::Result<()> {
+    pub(super) fn write(&self, record: &ForwardRecord) -> io::Result<()> {
         let _folder = self.guard()?;
         replace(&self.file(&record.spec.key(), RECORD), &serde_json::to_vec(record)?, None)
     }
 
     /// Changes a record while it is there; one that was asked to end is not brought back. Returns whether it is there.
-    pub(super) fn update(&self, key: &str, change: impl FnOnce(&mut Record)) -> io::Result<bool> {
+    pub(super) fn update(&self, key: &str, change: impl FnOnce(&mut ForwardRecord)) -> io::Result<bool> {
         let _folder = self.guard()?;
         let Some(mut record) = self.record(key) else { return Ok(self.has_record(key)) };
         change(&mut record);
@@ -212,7 +212,7 @@ impl Store {
         if keep { Ok(()) } else { self.clean(key) }
     }
 
-    fn entry(&self, key: &str) -> io::Result<Entry> {
+    fn entry(&self, key: &str) -> io::Result<StoreEntry> {
         let record = self.record(key);
         let held = match File::options().read(true).write(true).open(self.file(key, LOCK)) {
             Ok(lock) => match lock.try_lock() {
@@ -224,14 +224,14 @@ impl Store {
             Err(error) => return Err(error),
         };
         Ok(match (held, record) {
-            (true, Some(record)) => Entry::Running(record),
-            (true, None) => Entry::Held,
-            (false, record) => Entry::Free(record),
+            (true, Some(record)) => StoreEntry::Running(record),
+            (true, None) => StoreEntry::Held,
+            (false, record) => StoreEntry::Free(record),
         })
     }
 
     /// The record, if it can be read; one of another version may not be.
-    fn record(&self, key: &str) -> Option<Box<Record>> {
+    fn record(&self, key: &str) -> Option<Box<ForwardRecord>> {
         serde_json::from_slice(&file::read(&self.file(key, RECORD), file::TEXT).ok()?).ok()
     }
 
@@ -277,10 +277,10 @@ fn remove(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::Entry;
     use super::Store;
+    use super::StoreEntry;
     use crate::project::name::ProjectName;
-    use crate::service::detached::Owner;
+    use crate::service::detached::ForwardOwner;
     use crate::service::detached::Spec;
     use crate::service::detached::record::tests::owner;
     use crate::service::detached::record::tests::record;
@@ -306,20 +306,20 @@ mod tests {
     fn a_lock_and_not_a_record_says_that_one_runs() {
         let (_folder, store) = store();
         let (record, key) = (record(spec(), 30080), spec().key());
-        assert_eq!(store.look(&key).unwrap(), Entry::Free(None));
+        assert_eq!(store.inspect(&key).unwrap(), StoreEntry::Free(None));
         let claim = store.claim(&key).unwrap().unwrap();
-        assert_eq!(store.look(&key).unwrap(), Entry::Held);
+        assert_eq!(store.inspect(&key).unwrap(), StoreEntry::Held);
         assert!(store.claim(&key).unwrap().is_none(), "never two");
         store.write(&record).unwrap();
-        assert_eq!(store.look(&key).unwrap(), Entry::Running(Box::new(record.clone())));
+        assert_eq!(store.inspect(&key).unwrap(), StoreEntry::Running(Box::new(record.clone())));
         // As the system does when the process is killed.
         drop(claim);
-        assert_eq!(store.look(&key).unwrap(), Entry::Free(Some(Box::new(record.clone()))));
+        assert_eq!(store.inspect(&key).unwrap(), StoreEntry::Free(Some(Box::new(record.clone()))));
         let next = store.claim(&key).unwrap().unwrap();
         assert_eq!(next.before, Some(Box::new(record)));
         assert_eq!(
-            store.look(&key).unwrap(),
-            Entry::Held,
+            store.inspect(&key).unwrap(),
+            StoreEntry::Held,
             "what the last one said does not hold for the next"
         );
     }
@@ -340,7 +340,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_owners_are_listed_and_what_is_dead_is_removed() {
         let (_folder, store) = store();
-        let theirs = Owner { project: ProjectName::parse("other").unwrap(), ..owner() };
+        let theirs = ForwardOwner { project: ProjectName::parse("other").unwrap(), ..owner() };
         let other = Spec { owner: theirs.clone(), port: 81, ..spec() };
         for (spec, port) in [(spec(), 30080), (other.clone(), 30081)] {
             let claim = store.claim(&spec.key()).unwrap().unwrap();

@@ -50,7 +50,7 @@ impl fmt::Display for NotConnected {
 
 /// What a look has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Seen {
+enum ServiceState {
     There,
     Gone(Gone),
     Unreachable(String),
@@ -101,12 +101,12 @@ struct Since {
 }
 
 impl Since {
-    fn see(&mut self, seen: Seen, now: Instant, pace: Pace) -> Option<Gone> {
+    fn see(&mut self, seen: ServiceState, now: Instant, pace: Pace) -> Option<Gone> {
         match seen {
-            Seen::There => *self = Since::default(),
+            ServiceState::There => *self = Since::default(),
             // No cluster becomes another one and then itself again.
-            Seen::Gone(Gone::Cluster) => return Some(Gone::Cluster),
-            Seen::Gone(gone) => {
+            ServiceState::Gone(Gone::Cluster) => return Some(Gone::Cluster),
+            ServiceState::Gone(gone) => {
                 self.unreachable = None;
                 match &self.gone {
                     Some((since, before)) if *before == gone => {
@@ -115,7 +115,7 @@ impl Since {
                     _ => self.gone = Some((now, gone)),
                 }
             }
-            Seen::Unreachable(why) => {
+            ServiceState::Unreachable(why) => {
                 let since = *self.unreachable.get_or_insert(now);
                 if now - since >= pace.unreachable {
                     return Some(Gone::Unreachable(pace.unreachable, why));
@@ -139,22 +139,22 @@ pub async fn watch(
     let mut is_known = false;
     loop {
         let seen = match &client {
-            Some(client) => look(client, watched, &mut is_known).await,
+            Some(client) => inspect(client, watched, &mut is_known).await,
             None => match connect().await {
                 Ok(new) => {
                     is_known = false;
-                    let seen = look(&new, watched, &mut is_known).await;
-                    if seen == Seen::There {
+                    let seen = inspect(&new, watched, &mut is_known).await;
+                    if seen == ServiceState::There {
                         forward.use_client(new.clone());
                     }
                     client = Some(new);
                     seen
                 }
-                Err(NotConnected::NoContext) => Seen::Gone(Gone::Context),
-                Err(NotConnected::Unusable(why)) => Seen::Unreachable(why),
+                Err(NotConnected::NoContext) => ServiceState::Gone(Gone::Context),
+                Err(NotConnected::Unusable(why)) => ServiceState::Unreachable(why),
             },
         };
-        if matches!(seen, Seen::Unreachable(_)) {
+        if matches!(seen, ServiceState::Unreachable(_)) {
             client = None;
         }
         if let Some(gone) = since.see(seen, Instant::now(), pace) {
@@ -169,30 +169,30 @@ pub async fn watch(
 }
 
 /// One look. That it is the same cluster is asked once for each client: a connection leads to one API server.
-async fn look(client: &Client, watched: &Watched, is_known: &mut bool) -> Seen {
+async fn inspect(client: &Client, watched: &Watched, is_known: &mut bool) -> ServiceState {
     if !*is_known && let Some(wanted) = &watched.cluster {
         match cluster_uid(client).await {
-            Ok(Some(uid)) if uid != *wanted => return Seen::Gone(Gone::Cluster),
+            Ok(Some(uid)) if uid != *wanted => return ServiceState::Gone(Gone::Cluster),
             Ok(_) => *is_known = true,
-            Err(error) => return Seen::Unreachable(backend::words(&error)),
+            Err(error) => return ServiceState::Unreachable(backend::words(&error)),
         }
     }
     for (namespace, name) in &watched.services {
         let services: Api<v1::Service> = Api::namespaced(client.clone(), namespace.as_str());
-        match limit::read(services.get_opt(name.as_str())).await {
+        match limit::with_timeout(services.get_opt(name.as_str())).await {
             Ok(Some(_)) => {}
-            Ok(None) => return Seen::Gone(Gone::Service(namespace.clone(), name.clone())),
-            Err(error) => return Seen::Unreachable(backend::words(&error)),
+            Ok(None) => return ServiceState::Gone(Gone::Service(namespace.clone(), name.clone())),
+            Err(error) => return ServiceState::Unreachable(backend::words(&error)),
         }
     }
-    Seen::There
+    ServiceState::There
 }
 
 /// The UID of the namespace kube-system, which stands for the cluster (no other object is in every cluster from its
 /// beginning to its end); `None` where this user may not read it.
 pub async fn cluster_uid(client: &Client) -> kube::Result<Option<String>> {
     let namespaces: Api<v1::Namespace> = Api::all(client.clone());
-    match limit::read(namespaces.get_opt("kube-system")).await {
+    match limit::with_timeout(namespaces.get_opt("kube-system")).await {
         Ok(found) => Ok(found.and_then(|namespace| namespace.metadata.uid)),
         Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403) => Ok(None),
         Err(error) => Err(error),

@@ -2,14 +2,13 @@
 
 use crate::event::EventKind;
 use crate::project::Expect;
-use crate::service::Reach;
+use crate::service::NodeNetwork;
 use crate::service::VerifiedUrl;
 use crate::service::candidate::Candidate;
 use crate::service::fake;
 use crate::service::forward::tests::cluster as with_pods;
 use crate::service::forward::tests::pods;
 use crate::service::once::once;
-use crate::service::prover::Prover;
 use crate::service::tests::LONG;
 use crate::service::tests::PACE;
 use crate::service::tests::candidate;
@@ -18,13 +17,14 @@ use crate::service::tests::namespace;
 use crate::service::tests::objects;
 use crate::service::tests::run;
 use crate::service::tests::verified;
+use crate::service::verifier::Prover;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 /// A node at this machine's own address, whose API server listens at `server`.
-fn node(server: Option<SocketAddr>) -> Reach {
-    Reach { address: Some([127, 0, 0, 1].into()), server, ..Reach::default() }
+fn node(server: Option<SocketAddr>) -> NodeNetwork {
+    NodeNetwork { address: Some([127, 0, 0, 1].into()), server, ..NodeNetwork::default() }
 }
 
 /// A Service with this NodePort, whose endpoints call its port `http`.
@@ -93,7 +93,7 @@ async fn a_node_that_is_silent_altogether_cannot_be_reached() {
     is_a_detour_with_its_reason(&result.unwrap(), port);
 
     // Where it is no surprise, the reason is told, too.
-    let known = Reach { unrouted: Some("it runs in a virtual machine"), ..node(Some(server)) };
+    let known = NodeNetwork { unrouted: Some("it runs in a virtual machine"), ..node(Some(server)) };
     let (result, _) = verified(&behind(port), &known, &forwarded().await, LONG).await;
     let verified = result.unwrap();
     is_a_detour_with_its_reason(&verified, port);

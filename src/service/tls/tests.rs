@@ -1,10 +1,10 @@
 //! Against servers that speak TLS and refuse plain HTTP as the known ones do, and against some that only seem to.
 
-use super::ask;
+use super::request;
 use crate::project::Expect;
 use crate::service::fake;
 use crate::service::fake::Reply;
-use crate::service::http::Answer;
+use crate::service::http::HttpAnswer;
 use crate::service::http::NoAnswer;
 use crate::service::http::Question;
 use std::net::SocketAddr;
@@ -20,10 +20,10 @@ const ALERT: &str = "\x15\x03\x03\0\x02\x02\x0a";
 /// The same record, as a server answers a handshake that it does not like: handshake_failure.
 const REFUSAL: &str = "\x15\x03\x03\0\x02\x02\x28";
 
-async fn asked(at: SocketAddr, status: Option<u16>) -> (Question, Result<Answer, NoAnswer>) {
+async fn asked(at: SocketAddr, status: Option<u16>) -> (Question, Result<HttpAnswer, NoAnswer>) {
     let question =
         Question { connect: at.to_string(), authority: at.to_string(), tls: false, path: "/".to_owned() };
-    ask(&question, &Expect { status, contains: None }, LIMIT).await
+    request(&question, &Expect { status, contains: None }, LIMIT).await
 }
 
 fn raw(text: &str) -> Reply {

@@ -16,7 +16,7 @@ const TRIES: usize = 4;
 const LARGE: u64 = 64 << 20;
 
 /// A file that was read.
-pub(super) struct Read {
+pub(super) struct ReadFile {
     pub(super) content: Content,
     /// `None` if the file may change and look the same.
     pub(super) stat: Option<Stat>,
@@ -25,7 +25,7 @@ pub(super) struct Read {
 }
 
 /// Reads the regular file at `path`; a link is followed.
-pub(super) fn read(path: &Path) -> io::Result<Read> {
+pub(super) fn read(path: &Path) -> io::Result<ReadFile> {
     let mut last = once(path)?;
     for _ in 1..TRIES {
         if last.settled {
@@ -36,7 +36,7 @@ pub(super) fn read(path: &Path) -> io::Result<Read> {
     Ok(last)
 }
 
-fn once(path: &Path) -> io::Result<Read> {
+fn once(path: &Path) -> io::Result<ReadFile> {
     let now = SystemTime::now();
     let mut file = file::open(path)?;
     let before = Stat::from_metadata(&file.metadata()?);
@@ -63,5 +63,5 @@ fn once(path: &Path) -> io::Result<Read> {
     let settled = Stat::from_metadata(&file.metadata()?) == before && length == before.size;
     let content =
         Content::File { size: length, executable: before.executable, hash: *hasher.finalize().as_bytes() };
-    Ok(Read { content, stat: (settled && !before.is_racy(now)).then_some(before), settled })
+    Ok(ReadFile { content, stat: (settled && !before.is_racy(now)).then_some(before), settled })
 }

@@ -20,7 +20,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// For a cluster whose node has this name.
-    pub(super) fn of(node: &str) -> Reader {
+    pub(super) fn new(node: &str) -> Reader {
         let rules = [
             (format!(r"\b{}\b", regex::escape(node)), "<node>"),
             (r"\d{4}-\d\d-\d\dT[0-9:.]+Z".into(), "<time>"),

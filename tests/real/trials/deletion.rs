@@ -1,9 +1,9 @@
 //! A namespace that is being deleted when `up` begins, and finalizers that nobody takes away.
 
+use crate::real::trials::deployed::NAMESPACE;
+use crate::real::trials::deployed::Shelf;
 use crate::real::trials::disturbed::disturbed;
 use crate::real::trials::disturbed::says;
-use crate::real::trials::shelf::NAMESPACE;
-use crate::real::trials::shelf::Shelf;
 use crate::real::trials::table::play;
 use crate::real::trials::table::sample;
 use crate::real::trials::table::trial;

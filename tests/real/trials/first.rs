@@ -1,11 +1,11 @@
 //! `todo` killed and interrupted during the first `up` of a new cluster, and during `down --purge`.
 
 use crate::real::harness::Harness;
+use crate::real::trials::deployed::FOLDER;
+use crate::real::trials::deployed::Shelf;
 use crate::real::trials::disturbed::When;
 use crate::real::trials::disturbed::disturbed;
 use crate::real::trials::disturbed::signal;
-use crate::real::trials::shelf::FOLDER;
-use crate::real::trials::shelf::Shelf;
 use crate::real::trials::table::Trial;
 use crate::real::trials::table::play;
 use crate::real::trials::table::play_on;

@@ -1,6 +1,6 @@
 //! Three hundred objects: deployed, found unchanged, edited, taken away.
 
-use crate::real::trials::shelf::Shelf;
+use crate::real::trials::deployed::Shelf;
 use crate::real::trials::table::play;
 use crate::real::trials::table::trial;
 use serde_json::Value;

@@ -1,9 +1,9 @@
 //! What others allow in the namespace: quotas, limits and webhooks.
 
+use crate::real::trials::deployed::NAMESPACE;
+use crate::real::trials::deployed::Shelf;
 use crate::real::trials::endpoint::Judges;
 use crate::real::trials::endpoint::webhook;
-use crate::real::trials::shelf::NAMESPACE;
-use crate::real::trials::shelf::Shelf;
 use crate::real::trials::table::play;
 use crate::real::trials::table::sample;
 use crate::real::trials::table::trial;

@@ -1,8 +1,8 @@
 //! Registries that answer garbage: for the base of an image, and for images that are pushed.
 
+use crate::real::trials::deployed::Shelf;
 use crate::real::trials::endpoint::Answers;
 use crate::real::trials::endpoint::registry;
-use crate::real::trials::shelf::Shelf;
 use crate::real::trials::table::play;
 use crate::real::trials::table::sample;
 use crate::real::trials::table::trial;

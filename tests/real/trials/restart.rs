@@ -1,8 +1,8 @@
 //! The node's Docker engine and the API server restarted at each stage of `up` and `down`.
 
+use crate::real::trials::deployed::Shelf;
 use crate::real::trials::disturbed::disturbed;
 use crate::real::trials::disturbed::says;
-use crate::real::trials::shelf::Shelf;
 use crate::real::trials::table::play;
 use crate::real::trials::table::sample;
 use crate::real::trials::table::trial;

@@ -1,6 +1,6 @@
 //! Which trials run, one after the other, and what becomes of each.
 
-use crate::real::trials::shelf::Shelf;
+use crate::real::trials::deployed::Shelf;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::time::Instant;

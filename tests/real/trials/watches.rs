@@ -3,7 +3,7 @@
 //! The limits are the whole machine's, so these are made only where they are named: `TODO_TRIALS=watches`.
 
 use crate::real::harness::Harness;
-use crate::real::trials::shelf::FOLDER;
+use crate::real::trials::deployed::FOLDER;
 use std::path::Path;
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 use crate::Ask;
 use crate::Dockerfile;
 use crate::context::Context;
-use crate::context::Entry;
+use crate::context::ContextEntry;
 use crate::context::EntryKind;
 use crate::key::Facts;
 use crate::key::Inputs;
@@ -27,10 +27,10 @@ impl Image {
     }
 }
 
-fn file(path: &str, content: &[u8]) -> Entry {
+fn file(path: &str, content: &[u8]) -> ContextEntry {
     let hash = *blake3::hash(content).as_bytes();
     let kind = EntryKind::File { size: content.len() as u64, executable: false, hash, modified_secs: 0 };
-    Entry { path: path.to_owned(), kind }
+    ContextEntry { path: path.to_owned(), kind }
 }
 
 fn image() -> Image {

@@ -1,7 +1,7 @@
 //! A claim that no volume comes for.
 
 use crate::cause::Symptom;
-use crate::cause::signal::Signal;
+use crate::cause::signal::FailureKind;
 use crate::live;
 use crate::snapshot::Snapshot;
 use crate::status;
@@ -27,7 +27,7 @@ pub fn symptom(claim: &Value, snapshot: &Snapshot) -> Option<Symptom> {
             Some(named) => format!("storageclass `{named}` not found"),
             None => "no storage class is set and none is the default".to_owned(),
         };
-        return Some(Symptom::new(Signal::NoClass, "NoStorageClass", message));
+        return Some(Symptom::new(FailureKind::NoClass, "NoStorageClass", message));
     }
     // Of an external provisioner that never answers there is only a Normal event, repeated for ever.
     let Some(last_event) = last_event else {
@@ -36,16 +36,18 @@ pub fn symptom(claim: &Value, snapshot: &Snapshot) -> Option<Symptom> {
             return None;
         }
         let waits = events.iter().rev().find(|event| event.reason == "ExternalProvisioning");
-        return waits.map(|waits| Symptom::new(Signal::NoProvisioner, &waits.reason, &waits.message));
+        return waits.map(|waits| Symptom::new(FailureKind::NoProvisioner, &waits.reason, &waits.message));
     };
     let signal = match last_event.reason.as_str() {
-        "FailedBinding" if last_event.message.contains("no storage class is set") => Signal::NoClass,
+        "FailedBinding" if last_event.message.contains("no storage class is set") => FailureKind::NoClass,
         "ProvisioningFailed"
             if last_event.message.contains("not found") && last_event.message.contains("storageclass") =>
         {
-            Signal::NoClass
+            FailureKind::NoClass
         }
-        "FailedBinding" | "ProvisioningFailed" | "VolumeMismatch" | "ClaimMisbound" => Signal::Provisioning,
+        "FailedBinding" | "ProvisioningFailed" | "VolumeMismatch" | "ClaimMisbound" => {
+            FailureKind::Provisioning
+        }
         _ => return None,
     };
     Some(Symptom::new(signal, &last_event.reason, &last_event.message))
@@ -64,7 +66,7 @@ pub fn provisioner(message: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::symptom;
-    use crate::cause::signal::Signal;
+    use crate::cause::signal::FailureKind;
     use crate::snapshot::Snapshot;
     use serde_json::Value;
     use serde_json::json;
@@ -75,7 +77,7 @@ mod tests {
     }
 
     /// What is seen of a claim of that class, in a cluster that has the class `standard`.
-    fn signal(class: &str, events: &[Value]) -> Option<Signal> {
+    fn signal(class: &str, events: &[Value]) -> Option<FailureKind> {
         let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
             "metadata": {"name": "data", "namespace": "shop", "uid": "claim"},
             "spec": {"storageClassName": class}, "status": {"phase": "Pending"}});
@@ -91,9 +93,9 @@ mod tests {
             event("ExternalProvisioning", "Normal", message)
         };
         for (class, events, expected) in [
-            ("fast", vec![], Some(Signal::NoClass)),
+            ("fast", vec![], Some(FailureKind::NoClass)),
             ("standard", vec![], None),
-            ("standard", vec![waits()], Some(Signal::NoProvisioner)),
+            ("standard", vec![waits()], Some(FailureKind::NoProvisioner)),
             // The provisioner has answered, and is at work.
             (
                 "standard",
@@ -103,7 +105,7 @@ mod tests {
             (
                 "standard",
                 vec![waits(), event("ProvisioningFailed", "Warning", "failed to provision volume: quota")],
-                Some(Signal::Provisioning),
+                Some(FailureKind::Provisioning),
             ),
         ] {
             assert_eq!(signal(class, &events), expected, "{class} {events:?}");

@@ -1,7 +1,7 @@
 //! A kubelet's sentence about configuration that it could not find → which object and which key.
 
 use crate::ObjectId;
-use crate::cause::signal::Signal;
+use crate::cause::signal::FailureKind;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -26,16 +26,16 @@ impl Missing {
 }
 
 /// What a message of `CreateContainerConfigError` speaks of.
-pub fn classify(message: &str) -> Signal {
+pub fn classify(message: &str) -> FailureKind {
     let lower = message.to_ascii_lowercase();
     if lower.contains("failed to sync") && lower.contains("cache") {
-        Signal::ConfigPending
+        FailureKind::ConfigPending
     } else if missing(message).is_some() {
-        Signal::ConfigMissing
+        FailureKind::ConfigMissing
     } else if lower.contains("runasnonroot") {
-        Signal::RunsAsRoot
+        FailureKind::RunsAsRoot
     } else {
-        Signal::Config
+        FailureKind::Config
     }
 }
 
@@ -93,7 +93,7 @@ fn kind(word: &str) -> Option<&'static str> {
 mod tests {
     use super::classify;
     use super::missing;
-    use crate::cause::signal::Signal;
+    use crate::cause::signal::FailureKind;
 
     #[test]
     fn kubelets_sentences() {
@@ -133,13 +133,16 @@ mod tests {
     #[test]
     fn what_they_mean() {
         for (message, desired) in [
-            ("secret \"db\" not found", Signal::ConfigMissing),
-            ("failed to sync configmap cache: timed out waiting for the condition", Signal::ConfigPending),
+            ("secret \"db\" not found", FailureKind::ConfigMissing),
+            (
+                "failed to sync configmap cache: timed out waiting for the condition",
+                FailureKind::ConfigPending,
+            ),
             (
                 "container has runAsNonRoot and image will run as root (pod: \"x\", container: web)",
-                Signal::RunsAsRoot,
+                FailureKind::RunsAsRoot,
             ),
-            ("host IP unknown; known addresses: []", Signal::Config),
+            ("host IP unknown; known addresses: []", FailureKind::Config),
         ] {
             assert_eq!(classify(message), desired, "{message}");
         }

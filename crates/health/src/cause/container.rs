@@ -7,7 +7,7 @@ use crate::cause::Exit;
 use crate::cause::Symptom;
 use crate::cause::config;
 use crate::cause::image;
-use crate::cause::signal::Signal;
+use crate::cause::signal::FailureKind;
 use crate::live;
 use crate::snapshot::KubeEvent;
 use jiff::SignedDuration;
@@ -30,21 +30,19 @@ pub fn symptom(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Optio
     let of = |signal| Symptom::new(signal, reason, message).within(name);
     match reason {
         "" => ended(status, purpose, events),
-        "InvalidImageName" => Some(of(Signal::ImageName)),
+        "InvalidImageName" => Some(of(FailureKind::ImageName)),
         // `image::tags`: what we have built. Which run it was that found it missing cannot be told here.
-        "ErrImageNeverPull" if message.contains("\"todo.local/") => Some(of(Signal::ImageGone)),
-        "ErrImageNeverPull" => Some(of(Signal::ImageNever)),
+        "ErrImageNeverPull" if message.contains("\"todo.local/") => Some(of(FailureKind::ImageGone)),
+        "ErrImageNeverPull" => Some(of(FailureKind::ImageNever)),
         "ErrImagePull" | "ImagePullBackOff" | "ErrImagePullBackOff" => Some(pull(status, events)),
-        "ImageInspectError" => Some(of(Signal::ImageInspect)),
-        "RegistryUnavailable" => Some(of(Signal::ImageUnreachable)),
-        "SignatureValidationFailed" => Some(of(Signal::ImageSignature)),
+        "ImageInspectError" => Some(of(FailureKind::ImageInspect)),
+        "RegistryUnavailable" => Some(of(FailureKind::ImageUnreachable)),
+        "SignatureValidationFailed" => Some(of(FailureKind::ImageSignature)),
         "CreateContainerConfigError" => Some(of(config::classify(message))),
-        "CrashLoopBackOff" => {
-            Some(ended(status, purpose, events).map_or_else(
-                || of(Signal::Crash),
-                |symptom| Symptom { reason: reason.to_owned(), ..symptom },
-            ))
-        }
+        "CrashLoopBackOff" => Some(ended(status, purpose, events).map_or_else(
+            || of(FailureKind::Crash),
+            |symptom| Symptom { reason: reason.to_owned(), ..symptom },
+        )),
         "CreateContainerError" | "PreCreateHookError" | "PreStartHookError" => Some(of(creating(message))),
         "RunContainerError" | "PostStartHookError" => {
             let mut symptom = of(starting(message));
@@ -66,27 +64,27 @@ fn pull(status: &Value, events: &[&KubeEvent]) -> Symptom {
     let (signal, message) = match (image::classify(waiting, image), image::classify(last_event, image)) {
         (Some(signal), _) => (signal, waiting),
         (None, Some(signal)) => (signal, last_event),
-        (None, None) => (Signal::ImagePull, waiting),
+        (None, None) => (FailureKind::ImagePull, waiting),
     };
     Symptom::new(signal, live::text(status, "/state/waiting/reason"), message).within(name)
 }
 
-fn creating(message: &str) -> Signal {
+fn creating(message: &str) -> FailureKind {
     let lower = message.to_ascii_lowercase();
     let busy = lower.contains("failed to reserve container name")
         || lower.contains("deadline exceeded")
         || lower.contains("is already in use by container");
     if is_command(message) {
-        Signal::Command
+        FailureKind::Command
     } else if busy {
-        Signal::CreatePending
+        FailureKind::CreatePending
     } else {
-        Signal::Create
+        FailureKind::Create
     }
 }
 
-fn starting(message: &str) -> Signal {
-    if is_command(message) { Signal::Command } else { Signal::Start }
+fn starting(message: &str) -> FailureKind {
+    if is_command(message) { FailureKind::Command } else { FailureKind::Start }
 }
 
 /// Whether the runtime says that there is no such program (runc: `libcontainer/init_linux.go`; crun says the same).
@@ -107,7 +105,7 @@ fn ended(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Option<Symp
 
 /// That a probe let the kubelet end the last run, whether the container is ready again or not.
 pub fn killed(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Option<Symptom> {
-    last_end(status, purpose, events).filter(|symptom| symptom.signal == Signal::Killed)
+    last_end(status, purpose, events).filter(|symptom| symptom.signal == FailureKind::Killed)
 }
 
 /// How its last run ended, if that counts against it.
@@ -121,15 +119,17 @@ fn last_end(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Option<S
     let killed = !running || !live::flag(status, "/started");
     let signal = match (reason, exit.code) {
         (_, 0) if purpose == Purpose::Finish => return None,
-        ("OOMKilled", _) => Signal::OutOfMemory,
+        ("OOMKilled", _) => FailureKind::OutOfMemory,
         // A run that was gone before the kubelet looked only leaves its exit code.
-        (_, 137) if live::text(status, "/lastState/terminated/reason") == "OOMKilled" => Signal::OutOfMemory,
+        (_, 137) if live::text(status, "/lastState/terminated/reason") == "OOMKilled" => {
+            FailureKind::OutOfMemory
+        }
         // A program that stops well when it is told to is still not one that stopped by itself.
-        (_, code) if was_killed(last, code, killed, events, name) => Signal::Killed,
-        (_, 0) => Signal::Completed,
+        (_, code) if was_killed(last, code, killed, events, name) => FailureKind::Killed,
+        (_, 0) => FailureKind::Completed,
         ("StartError" | "ContainerCannotRun" | "RunContainerError", _) => starting(message),
-        (_, 126 | 127) => Signal::CrashCommand,
-        _ => Signal::Crash,
+        (_, 126 | 127) => FailureKind::CrashCommand,
+        _ => FailureKind::Crash,
     };
     let mut symptom = Symptom::new(signal, reason, message).within(name);
     symptom.exit = Some(exit);

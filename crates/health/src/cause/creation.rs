@@ -4,7 +4,7 @@
 
 use crate::cause::Symptom;
 use crate::cause::newest;
-use crate::cause::signal::Signal;
+use crate::cause::signal::FailureKind;
 use crate::live;
 use crate::snapshot::Snapshot;
 use jiff::Timestamp;
@@ -16,11 +16,13 @@ pub fn symptom(workload: &Value, snapshot: &Snapshot) -> Option<Symptom> {
         "Deployment" => {
             let set = newest::replica_set(workload, snapshot);
             set.and_then(refused)
-                .or_else(|| set.and_then(|set| heard(set, snapshot)))
+                .or_else(|| set.and_then(|set| event_message(set, snapshot)))
                 .or_else(|| refused(workload))
         }
-        "ReplicaSet" | "ReplicationController" => refused(workload).or_else(|| heard(workload, snapshot)),
-        "StatefulSet" | "DaemonSet" | "Job" => heard(workload, snapshot),
+        "ReplicaSet" | "ReplicationController" => {
+            refused(workload).or_else(|| event_message(workload, snapshot))
+        }
+        "StatefulSet" | "DaemonSet" | "Job" => event_message(workload, snapshot),
         _ => None,
     }?;
     Some(Symptom::new(classify(&text), "FailedCreate", text))
@@ -46,7 +48,7 @@ fn refused(set: &Value) -> Option<String> {
 }
 
 /// The last event about making pods, if it is a refusal and pods are missing.
-fn heard(workload: &Value, snapshot: &Snapshot) -> Option<String> {
+fn event_message(workload: &Value, snapshot: &Snapshot) -> Option<String> {
     let events = snapshot.events(live::uid(workload));
     let last = events
         .iter()
@@ -68,13 +70,13 @@ fn pods_missing(workload: &Value) -> bool {
     }
 }
 
-fn classify(message: &str) -> Signal {
+fn classify(message: &str) -> FailureKind {
     let lower = message.to_ascii_lowercase();
     if lower.contains("exceeded quota") || lower.contains("failed quota") {
-        Signal::Quota
+        FailureKind::Quota
     } else if lower.contains("serviceaccount") && lower.contains("not found") {
-        Signal::NoServiceAccount
+        FailureKind::NoServiceAccount
     } else {
-        Signal::Refused
+        FailureKind::Refused
     }
 }

@@ -5,7 +5,7 @@
 //! multiplied by the user's patience; 0 takes the first sighting for the truth. The figures follow the kubelet's
 //! back-off (10 s, doubled, `kubernetes: pkg/kubelet/kubelet.go`) and leave time for the report to settle.
 
-use crate::cause::signal::Signal;
+use crate::cause::signal::FailureKind;
 use jiff::SignedDuration;
 
 /// When a symptom counts as a failure.
@@ -64,42 +64,52 @@ pub const MISSING_BUT_OURS: Grace = after(60);
 
 /// The table.
 #[expect(clippy::match_same_arms, reason = "a table by subject; equal figures are a coincidence")]
-pub const fn grace(signal: Signal) -> Grace {
+pub const fn grace(signal: FailureKind) -> Grace {
     match signal {
-        Signal::ImageName | Signal::ImageNever | Signal::NeverFits | Signal::Deadline => after(0),
+        FailureKind::ImageName | FailureKind::ImageNever | FailureKind::NeverFits | FailureKind::Deadline => {
+            after(0)
+        }
         // The kubelet looks again every ten seconds or so.
-        Signal::ImageGone => after(40),
-        Signal::ImageNotFound => after(8).or_seen(2),
-        Signal::ImageDenied => after(12),
-        Signal::ImageNoHost | Signal::ImagePlatform | Signal::ImageSignature => after(8),
-        Signal::ImageUnreachable | Signal::ImageLimited => after(120),
-        Signal::ImageUntrusted => after(8),
-        Signal::ImagePull | Signal::ImageInspect => after(60),
-        Signal::ConfigMissing | Signal::VolumeMissing | Signal::RunsAsRoot | Signal::Config => after(7),
-        Signal::ConfigPending | Signal::NoProvisioner => after(60),
-        Signal::Create => after(30),
-        Signal::CreatePending => after(90),
-        Signal::Command => restarted(1).or_after(2),
-        Signal::CrashCommand => restarted(1),
-        Signal::Start => restarted(3).or_after(60),
-        Signal::Crash | Signal::Killed => restarted(3),
-        Signal::OutOfMemory | Signal::Completed => restarted(2),
-        Signal::NotReady | Signal::Initializing => Grace { seconds: None, restarts: None, sightings: None },
+        FailureKind::ImageGone => after(40),
+        FailureKind::ImageNotFound => after(8).or_seen(2),
+        FailureKind::ImageDenied => after(12),
+        FailureKind::ImageNoHost | FailureKind::ImagePlatform | FailureKind::ImageSignature => after(8),
+        FailureKind::ImageUnreachable | FailureKind::ImageLimited => after(120),
+        FailureKind::ImageUntrusted => after(8),
+        FailureKind::ImagePull | FailureKind::ImageInspect => after(60),
+        FailureKind::ConfigMissing
+        | FailureKind::VolumeMissing
+        | FailureKind::RunsAsRoot
+        | FailureKind::Config => after(7),
+        FailureKind::ConfigPending | FailureKind::NoProvisioner => after(60),
+        FailureKind::Create => after(30),
+        FailureKind::CreatePending => after(90),
+        FailureKind::Command => restarted(1).or_after(2),
+        FailureKind::CrashCommand => restarted(1),
+        FailureKind::Start => restarted(3).or_after(60),
+        FailureKind::Crash | FailureKind::Killed => restarted(3),
+        FailureKind::OutOfMemory | FailureKind::Completed => restarted(2),
+        FailureKind::NotReady | FailureKind::Initializing => {
+            Grace { seconds: None, restarts: None, sightings: None }
+        }
         // Whatever opens a gate needs a moment to see the pod.
-        Signal::ReadinessGate | Signal::SchedulingGate => after(60),
-        Signal::Unschedulable | Signal::NoClass | Signal::Provisioning | Signal::Mount => after(30),
-        Signal::SchedulingPending | Signal::Attach | Signal::Sandbox => after(120),
-        Signal::Evicted => Grace { seconds: None, restarts: None, sightings: Some(EVICTED_AT_MOST) },
-        Signal::Quota => after(2),
-        Signal::Refused => after(1),
-        Signal::NoServiceAccount => after(10),
+        FailureKind::ReadinessGate | FailureKind::SchedulingGate => after(60),
+        FailureKind::Unschedulable
+        | FailureKind::NoClass
+        | FailureKind::Provisioning
+        | FailureKind::Mount => after(30),
+        FailureKind::SchedulingPending | FailureKind::Attach | FailureKind::Sandbox => after(120),
+        FailureKind::Evicted => Grace { seconds: None, restarts: None, sightings: Some(EVICTED_AT_MOST) },
+        FailureKind::Quota => after(2),
+        FailureKind::Refused => after(1),
+        FailureKind::NoServiceAccount => after(10),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::grace;
-    use crate::cause::signal::Signal;
+    use crate::cause::signal::FailureKind;
     use jiff::SignedDuration;
 
     #[test]
@@ -107,19 +117,19 @@ mod tests {
         let seconds = SignedDuration::from_secs;
         let over =
             |signal, elapsed, restarts, seen| grace(signal).is_over(1.0, seconds(elapsed), restarts, seen);
-        assert!(over(Signal::ImageNever, 0, 0, 1) && !over(Signal::ImageGone, 20, 0, 9));
-        assert!(!over(Signal::ImageNotFound, 7, 0, 1));
-        assert!(over(Signal::ImageNotFound, 8, 0, 1) && over(Signal::ImageNotFound, 0, 0, 2));
-        assert!(!over(Signal::Crash, 3600, 2, 9) && over(Signal::Crash, 0, 3, 1));
-        assert!(!over(Signal::NotReady, 3600, 9, 9));
+        assert!(over(FailureKind::ImageNever, 0, 0, 1) && !over(FailureKind::ImageGone, 20, 0, 9));
+        assert!(!over(FailureKind::ImageNotFound, 7, 0, 1));
+        assert!(over(FailureKind::ImageNotFound, 8, 0, 1) && over(FailureKind::ImageNotFound, 0, 0, 2));
+        assert!(!over(FailureKind::Crash, 3600, 2, 9) && over(FailureKind::Crash, 0, 3, 1));
+        assert!(!over(FailureKind::NotReady, 3600, 9, 9));
     }
 
     #[test]
     fn patience_multiplies_and_none_of_it_means_the_first_sighting() {
         let now = SignedDuration::ZERO;
-        assert!(grace(Signal::Crash).is_over(0.0, now, 0, 1));
-        assert!(!grace(Signal::Crash).is_over(2.0, now, 5, 1));
-        assert!(grace(Signal::Crash).is_over(2.0, now, 6, 1));
-        assert!(!grace(Signal::NotReady).is_over(0.0, now, 0, 1));
+        assert!(grace(FailureKind::Crash).is_over(0.0, now, 0, 1));
+        assert!(!grace(FailureKind::Crash).is_over(2.0, now, 5, 1));
+        assert!(grace(FailureKind::Crash).is_over(2.0, now, 6, 1));
+        assert!(!grace(FailureKind::NotReady).is_over(0.0, now, 0, 1));
     }
 }

@@ -5,28 +5,28 @@
 //! wrong name is the commoner case and both ends are told. The image's own name is taken out of the sentence first:
 //! images are called `timeout-service`, and `eof` too.
 
-use crate::cause::signal::Signal;
+use crate::cause::signal::FailureKind;
 use regex::Regex;
 use std::sync::LazyLock;
 
 /// What a message of `ErrImagePull` or `ImagePullBackOff` speaks of; `None` if it says nothing about the cause.
-pub fn classify(message: &str, image: &str) -> Option<Signal> {
+pub fn classify(message: &str, image: &str) -> Option<FailureKind> {
     let text = without(message, image);
     if says_nothing(&text) {
         return None;
     }
-    let table: [(&Regex, Signal); 8] = [
-        (&PLATFORM, Signal::ImagePlatform),
-        (&NO_HOST, Signal::ImageNoHost),
-        (&LIMITED, Signal::ImageLimited),
-        (&UNTRUSTED, Signal::ImageUntrusted),
-        (&UNREACHABLE, Signal::ImageUnreachable),
-        (&NOT_FOUND, Signal::ImageNotFound),
-        (&DENIED, Signal::ImageDenied),
-        (&SIGNATURE, Signal::ImageSignature),
+    let table: [(&Regex, FailureKind); 8] = [
+        (&PLATFORM, FailureKind::ImagePlatform),
+        (&NO_HOST, FailureKind::ImageNoHost),
+        (&LIMITED, FailureKind::ImageLimited),
+        (&UNTRUSTED, FailureKind::ImageUntrusted),
+        (&UNREACHABLE, FailureKind::ImageUnreachable),
+        (&NOT_FOUND, FailureKind::ImageNotFound),
+        (&DENIED, FailureKind::ImageDenied),
+        (&SIGNATURE, FailureKind::ImageSignature),
     ];
     let known = table.iter().find(|(pattern, _)| pattern.is_match(&text));
-    Some(known.map_or(Signal::ImagePull, |(_, signal)| *signal))
+    Some(known.map_or(FailureKind::ImagePull, |(_, signal)| *signal))
 }
 
 static PLATFORM: LazyLock<Regex> = LazyLock::new(|| {
@@ -87,7 +87,7 @@ fn without(message: &str, image: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::classify;
-    use crate::cause::signal::Signal;
+    use crate::cause::signal::FailureKind;
 
     #[test]
     fn runtimes_sentences() {
@@ -95,39 +95,39 @@ mod tests {
         for (message, desired) in [
             (
                 "Error response from daemon: manifest for ghcr.io/acme/timeout-service:1 not found: manifest unknown",
-                Signal::ImageNotFound,
+                FailureKind::ImageNotFound,
             ),
             (
                 "rpc error: code = NotFound desc = failed to pull and unpack image \"ghcr.io/acme/timeout-service:1\": failed to resolve reference \"ghcr.io/acme/timeout-service:1\": ghcr.io/acme/timeout-service:1: not found",
-                Signal::ImageNotFound,
+                FailureKind::ImageNotFound,
             ),
             (
                 "Error response from daemon: pull access denied for ghcr.io/acme/timeout-service, repository does not exist or may require 'docker login'",
-                Signal::ImageNotFound,
+                FailureKind::ImageNotFound,
             ),
             (
                 "Error response from daemon: Head \"https://ghcr.io/v2/acme/timeout-service/manifests/1\": denied",
-                Signal::ImageDenied,
+                FailureKind::ImageDenied,
             ),
             (
                 "failed to authorize: failed to fetch anonymous token: unexpected status from GET request: 401 Unauthorized",
-                Signal::ImageDenied,
+                FailureKind::ImageDenied,
             ),
-            ("no match for platform in manifest: not found", Signal::ImagePlatform),
+            ("no match for platform in manifest: not found", FailureKind::ImagePlatform),
             (
                 "Error response from daemon: no matching manifest for linux/arm64/v8 in the manifest list entries",
-                Signal::ImagePlatform,
+                FailureKind::ImagePlatform,
             ),
-            ("toomanyrequests: You have reached your pull rate limit", Signal::ImageLimited),
+            ("toomanyrequests: You have reached your pull rate limit", FailureKind::ImageLimited),
             (
                 "tls: failed to verify certificate: x509: certificate signed by unknown authority",
-                Signal::ImageUntrusted,
+                FailureKind::ImageUntrusted,
             ),
-            ("http: server gave HTTP response to HTTPS client", Signal::ImageUntrusted),
-            ("dial tcp: lookup ghcr.io on 10.96.0.10:53: no such host", Signal::ImageNoHost),
-            ("dial tcp: lookup ghcr.io on 10.96.0.10:53: server misbehaving", Signal::ImageUnreachable),
-            ("received unexpected HTTP status: 503 Service Unavailable", Signal::ImageUnreachable),
-            ("something new", Signal::ImagePull),
+            ("http: server gave HTTP response to HTTPS client", FailureKind::ImageUntrusted),
+            ("dial tcp: lookup ghcr.io on 10.96.0.10:53: no such host", FailureKind::ImageNoHost),
+            ("dial tcp: lookup ghcr.io on 10.96.0.10:53: server misbehaving", FailureKind::ImageUnreachable),
+            ("received unexpected HTTP status: 503 Service Unavailable", FailureKind::ImageUnreachable),
+            ("something new", FailureKind::ImagePull),
         ] {
             assert_eq!(classify(message, image), Some(desired), "{message}");
         }

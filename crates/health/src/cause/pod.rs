@@ -5,7 +5,7 @@ use crate::cause::config;
 use crate::cause::container;
 use crate::cause::container::Purpose;
 use crate::cause::scheduling;
-use crate::cause::signal::Signal;
+use crate::cause::signal::FailureKind;
 use crate::live;
 use crate::snapshot::KubeEvent;
 use crate::snapshot::Snapshot;
@@ -92,9 +92,9 @@ fn evicted(pod: &Value) -> Option<Symptom> {
     let reason = live::text(pod, "/status/reason");
     let message = live::text(pod, "/status/message");
     if reason == "DeadlineExceeded" {
-        return Some(Symptom::new(Signal::Deadline, reason, message));
+        return Some(Symptom::new(FailureKind::Deadline, reason, message));
     }
-    is_thrown_out(pod).then(|| Symptom::new(Signal::Evicted, reason, message))
+    is_thrown_out(pod).then(|| Symptom::new(FailureKind::Evicted, reason, message))
 }
 
 /// Whether its volumes are mounted. The kubelet does that before it fetches an image or starts anything (`kubernetes:
@@ -120,13 +120,15 @@ fn before_containers(pod: &Value, events: &[&KubeEvent]) -> Option<Symptom> {
     let last = events.iter().rev().find(|event| event.warning)?;
     let signal = match last.reason.as_str() {
         "FailedMount" | "FailedMapVolume" if config::missing(&last.message).is_some() => {
-            Signal::VolumeMissing
+            FailureKind::VolumeMissing
         }
-        "FailedMount" | "FailedMapVolume" if last.message.contains("failed to sync") => Signal::ConfigPending,
-        "FailedMount" | "FailedMapVolume" if is_slow(&last.message) => Signal::Attach,
-        "FailedMount" | "FailedMapVolume" => Signal::Mount,
-        "FailedAttachVolume" => Signal::Attach,
-        "FailedCreatePodSandBox" | "FailedCreatePodContainer" => Signal::Sandbox,
+        "FailedMount" | "FailedMapVolume" if last.message.contains("failed to sync") => {
+            FailureKind::ConfigPending
+        }
+        "FailedMount" | "FailedMapVolume" if is_slow(&last.message) => FailureKind::Attach,
+        "FailedMount" | "FailedMapVolume" => FailureKind::Mount,
+        "FailedAttachVolume" => FailureKind::Attach,
+        "FailedCreatePodSandBox" | "FailedCreatePodContainer" => FailureKind::Sandbox,
         _ => return None,
     };
     Some(Symptom::new(signal, &last.reason, &last.message))
@@ -151,7 +153,7 @@ fn not_ready(pod: &Value, events: &[&KubeEvent]) -> Option<Symptom> {
                 && event.is_of(name)
                 && !event.message.starts_with("Liveness probe failed")
         })?;
-        Some(Symptom::new(Signal::NotReady, &probe.reason, &probe.message).within(name))
+        Some(Symptom::new(FailureKind::NotReady, &probe.reason, &probe.message).within(name))
     })
 }
 
@@ -160,7 +162,7 @@ fn initializing(pod: &Value) -> Option<Symptom> {
     let (status, _) = init_containers(pod).find(|(status, purpose)| {
         *purpose == Purpose::Finish && status.pointer("/state/running").is_some()
     })?;
-    Some(Symptom::new(Signal::Initializing, "PodInitializing", "").within(live::text(status, "/name")))
+    Some(Symptom::new(FailureKind::Initializing, "PodInitializing", "").within(live::text(status, "/name")))
 }
 
 /// A readiness gate whose condition nothing has set. One that is False is in the hands of whatever has set it.
@@ -169,5 +171,5 @@ fn gate(pod: &Value) -> Option<Symptom> {
         return None;
     }
     let gate = status::unmet_gate(pod).filter(|gate| gate.condition.is_none())?;
-    Some(Symptom::new(Signal::ReadinessGate, "ReadinessGatesNotReady", gate.name))
+    Some(Symptom::new(FailureKind::ReadinessGate, "ReadinessGatesNotReady", gate.name))
 }

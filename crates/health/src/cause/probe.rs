@@ -39,7 +39,7 @@ pub enum Why {
 }
 
 /// What the kubelet's sentence about `probe` (`readinessProbe`, …) of a container means.
-pub fn read(manifest: &Value, container: &str, probe: &str, message: &str) -> Failing {
+pub fn parse(manifest: &Value, container: &str, probe: &str, message: &str) -> Failing {
     let at = template::container(manifest, container).unwrap_or_default();
     let way = ["httpGet", "tcpSocket", "grpc", "exec"]
         .into_iter()
@@ -156,7 +156,7 @@ fn undeclared_port(manifest: &Value, container: &str, probe: &str) -> Option<Str
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::parse;
     use serde_json::json;
 
     #[test]
@@ -202,11 +202,11 @@ mod tests {
                 "livenessProbe/exec/command",
             ),
         ] {
-            let failing = read(&pod, "web", probe, message);
+            let failing = parse(&pod, "web", probe, message);
             assert_eq!((failing.what.as_str(), failing.fields[0].as_str()), (what, field), "{message}");
         }
         let failing =
-            read(&pod, "web", "readinessProbe", "dial tcp 10.0.0.4:8080: connect: connection refused");
+            parse(&pod, "web", "readinessProbe", "dial tcp 10.0.0.4:8080: connect: connection refused");
         assert_eq!(
             failing.evidence.as_deref(),
             Some("the probe asks port `8080`, the container declares `8000`")

@@ -6,7 +6,7 @@
 use crate::ObjectId;
 use crate::cause::Symptom;
 use crate::cause::quantity;
-use crate::cause::signal::Signal;
+use crate::cause::signal::FailureKind;
 use crate::live;
 use crate::snapshot::Snapshot;
 use crate::status;
@@ -25,7 +25,7 @@ pub fn symptom(pod: &Value, snapshot: &Snapshot) -> Option<Symptom> {
     }
     if scheduled.reason == "SchedulingGated" {
         let gates = status::scheduling_gates(pod).join(", ");
-        return Some(Symptom::new(Signal::SchedulingGate, scheduled.reason, gates));
+        return Some(Symptom::new(FailureKind::SchedulingGate, scheduled.reason, gates));
     }
     if scheduled.reason != "Unschedulable" {
         return None;
@@ -37,11 +37,11 @@ pub fn symptom(pod: &Value, snapshot: &Snapshot) -> Option<Symptom> {
         .iter()
         .any(|sign| scheduled.message.contains(sign));
     let signal = if coming || starting {
-        Signal::SchedulingPending
+        FailureKind::SchedulingPending
     } else if too_big(pod, snapshot).is_some() {
-        Signal::NeverFits
+        FailureKind::NeverFits
     } else {
-        Signal::Unschedulable
+        FailureKind::Unschedulable
     };
     Some(Symptom::new(signal, scheduled.reason, scheduled.message))
 }
@@ -70,7 +70,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Reads the scheduler's sentence (`kubernetes: pkg/scheduler/framework/plugins`).
-    pub fn read(message: &str) -> Refusal {
+    pub fn parse(message: &str) -> Refusal {
         let any = |signs: &[&str]| signs.iter().any(|sign| message.contains(sign));
         match () {
             () if any(&["Insufficient"]) => Refusal::Resources,

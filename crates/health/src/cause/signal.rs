@@ -6,7 +6,7 @@ use serde::Serialize;
 /// One sort of trouble. Each has its own tolerance (`grace`) and its own words (`tell`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Signal {
+pub enum FailureKind {
     /// The image reference cannot be parsed.
     ImageName,
     /// The node lacks the image and may not pull it.
@@ -99,9 +99,9 @@ pub enum Signal {
     NoServiceAccount,
 }
 
-impl Signal {
+impl FailureKind {
     /// Whether it is what every start looks like for a while, so that time alone proves nothing.
     pub const fn is_a_start(self) -> bool {
-        matches!(self, Signal::NotReady | Signal::Initializing)
+        matches!(self, FailureKind::NotReady | FailureKind::Initializing)
     }
 }

@@ -25,7 +25,7 @@ const FIRST_WORD: SignedDuration = SignedDuration::from_secs(5);
 
 /// What one part of a status says of the whole, from the weakest to the strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Sign {
+enum Strength {
     /// A part of it is well, which says nothing of the rest.
     Hint,
     Good,
@@ -37,27 +37,27 @@ enum Sign {
     Failed,
 }
 
-impl Sign {
-    fn new(meaning: Meaning) -> Sign {
+impl Strength {
+    fn new(meaning: Meaning) -> Strength {
         match meaning {
-            Meaning::Good => Sign::Good,
-            Meaning::Busy => Sign::Busy,
-            Meaning::Paused => Sign::Paused,
-            Meaning::Bad => Sign::Bad,
+            Meaning::Good => Strength::Good,
+            Meaning::Busy => Strength::Busy,
+            Meaning::Paused => Strength::Paused,
+            Meaning::Bad => Strength::Bad,
         }
     }
 }
 
 #[derive(Debug)]
-struct Signal {
-    sign: Sign,
+struct StatusHint {
+    sign: Strength,
     reason: String,
     message: String,
 }
 
-impl Signal {
-    fn new(sign: Sign, reason: impl Into<String>, message: impl Into<String>) -> Signal {
-        Signal { sign, reason: reason.into(), message: message.into() }
+impl StatusHint {
+    fn new(sign: Strength, reason: impl Into<String>, message: impl Into<String>) -> StatusHint {
+        StatusHint { sign, reason: reason.into(), message: message.into() }
     }
 }
 
@@ -86,11 +86,11 @@ pub(super) fn status(object: &Value) -> Option<HealthStatus> {
     if known::is_only_read(object) {
         signals
             .iter_mut()
-            .filter(|signal| signal.sign == Sign::Good)
-            .for_each(|signal| signal.sign = Sign::Hint);
+            .filter(|signal| signal.sign == Strength::Good)
+            .for_each(|signal| signal.sign = Strength::Hint);
     }
     let worst = signals.iter().map(|signal| signal.sign).max();
-    if is_paused(object) && worst != Some(Sign::Failed) {
+    if is_paused(object) && worst != Some(Strength::Failed) {
         return Some(HealthStatus::new(
             Health::Paused,
             "Paused",
@@ -100,11 +100,11 @@ pub(super) fn status(object: &Value) -> Option<HealthStatus> {
     // Of equals the first, which is the most telling one.
     let signal = signals.into_iter().find(|signal| Some(signal.sign) == worst)?;
     let health = match signal.sign {
-        Sign::Hint => return None,
-        Sign::Good => Health::Ready,
-        Sign::Busy | Sign::Stale | Sign::Bad => Health::Progressing,
-        Sign::Paused => Health::Paused,
-        Sign::Failed => Health::Failed,
+        Strength::Hint => return None,
+        Strength::Good => Health::Ready,
+        Strength::Busy | Strength::Stale | Strength::Bad => Health::Progressing,
+        Strength::Paused => Health::Paused,
+        Strength::Failed => Health::Failed,
     };
     Some(HealthStatus::new(health, signal.reason, signal.message))
 }

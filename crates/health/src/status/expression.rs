@@ -43,7 +43,7 @@ impl fmt::Display for TooExpensive {
 
 impl Rule {
     /// Reads a rule; an error says what cannot be read in it, and where.
-    pub fn read(text: &str) -> Result<Rule, String> {
+    pub fn parse(text: &str) -> Result<Rule, String> {
         let text = text.trim();
         if text.len() > LONGEST {
             return Err(format!("it is longer than {} KiB", LONGEST >> 10));
@@ -57,10 +57,10 @@ impl Rule {
         }
         let jsonpath = text.strip_prefix("jsonpath=");
         if jsonpath.is_some() || text.starts_with('{') {
-            let (steps, desired) = path::read(jsonpath.unwrap_or(text))?;
+            let (steps, desired) = path::parse(jsonpath.unwrap_or(text))?;
             return Ok(Rule(Form::Path { steps, desired }));
         }
-        cel::read(text).map(|expr| Rule(Form::Cel(expr)))
+        cel::parse(text).map(|expr| Rule(Form::Cel(expr)))
     }
 
     /// Whether `object` is ready by it.
@@ -145,7 +145,7 @@ mod tests {
             ("jsonpath={.metadata.labels['app.kubernetes.io/name']}=db", true),
             ("jsonpath={.metadata.labels.app\\.kubernetes\\.io/name}=db", true),
         ] {
-            assert_eq!(Rule::read(rule).map(|rule| rule.holds(&object)), Ok(Ok(desired)), "{rule}");
+            assert_eq!(Rule::parse(rule).map(|rule| rule.holds(&object)), Ok(Ok(desired)), "{rule}");
         }
     }
 
@@ -183,11 +183,11 @@ mod tests {
             ("status.w.all(a, a.startsWith('word') && a.contains('xx'))".to_owned(), Ok(true)),
         ];
         for (rule, desired) in cases {
-            let read = Rule::read(&rule).unwrap_or_else(|why| panic!("{why}: {rule:.200}"));
+            let read = Rule::parse(&rule).unwrap_or_else(|why| panic!("{why}: {rule:.200}"));
             assert_eq!(read.holds(&object), desired, "{rule:.200}");
         }
         let every = format!("jsonpath={{.status{}}}", "[*]".repeat(1_000));
-        assert_eq!(Rule::read(&every).unwrap().holds(&object), Ok(false));
+        assert_eq!(Rule::parse(&every).unwrap().holds(&object), Ok(false));
     }
 
     #[test]
@@ -201,10 +201,10 @@ mod tests {
             format!("jsonpath={{.{}}}", "x".repeat(20_000)),
             r"status.a.matches(r'\w{1000}')".to_owned(),
         ] {
-            assert!(Rule::read(&rule).is_err(), "{rule:.100}");
+            assert!(Rule::parse(&rule).is_err(), "{rule:.100}");
         }
         let conditions = ["status.phase == 'Running'"; 60].join(" || ");
-        assert!(Rule::read(&conditions).is_ok());
+        assert!(Rule::parse(&conditions).is_ok());
     }
 
     #[test]
@@ -233,9 +233,9 @@ mod tests {
             ),
             ("condition=", "`condition=` names no condition: write `condition=Ready`"),
         ] {
-            assert_eq!(Rule::read(rule).map(|_| ()), Err(desired.to_owned()), "{rule}");
+            assert_eq!(Rule::parse(rule).map(|_| ()), Err(desired.to_owned()), "{rule}");
         }
-        assert!(Rule::read(&"(".repeat(5_000)).is_err(), "depth is bounded");
-        assert!(Rule::read(&"!".repeat(5_000)).is_err(), "depth is bounded");
+        assert!(Rule::parse(&"(".repeat(5_000)).is_err(), "depth is bounded");
+        assert!(Rule::parse(&"!".repeat(5_000)).is_err(), "depth is bounded");
     }
 }

@@ -4,7 +4,7 @@ use crate::kinds;
 use crate::memory::Memory;
 use crate::refuse;
 use crate::refuse::Cause;
-use crate::request::Answer;
+use crate::request::ApiResponse;
 use crate::request::Where;
 use crate::request::text;
 use serde_json::Value;
@@ -20,7 +20,7 @@ impl Memory {
         at: &Where,
         before: Option<&Value>,
         service: &mut Value,
-    ) -> Result<(), Answer> {
+    ) -> Result<(), ApiResponse> {
         if service["spec"]["type"] == "ExternalName" {
             return Ok(());
         }

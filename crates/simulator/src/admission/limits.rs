@@ -4,13 +4,13 @@ use crate::kinds;
 use crate::memory::Memory;
 use crate::quantity;
 use crate::refuse;
-use crate::request::Answer;
+use crate::request::ApiResponse;
 use crate::request::Where;
 use serde_json::Value;
 use serde_json::json;
 
 impl Memory {
-    pub(super) fn add_limits(&self, at: &Where, pod: &mut Value) -> Result<(), Answer> {
+    pub(super) fn add_limits(&self, at: &Where, pod: &mut Value) -> Result<(), ApiResponse> {
         let ranges: Vec<Value> = self
             .within(kinds::LIMIT_RANGE.collection, Some(&at.namespace), "", "")
             .flat_map(|range| range["spec"]["limits"].as_array().cloned().unwrap_or_default())

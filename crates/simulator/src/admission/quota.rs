@@ -4,14 +4,14 @@ use crate::kinds;
 use crate::memory::Memory;
 use crate::quantity;
 use crate::refuse;
-use crate::request::Answer;
+use crate::request::ApiResponse;
 use crate::request::Where;
 use crate::request::locate;
 use crate::request::text;
 use serde_json::Value;
 
 impl Memory {
-    pub(super) fn check_quota(&self, at: &Where, object: &Value) -> Result<(), Answer> {
+    pub(super) fn check_quota(&self, at: &Where, object: &Value) -> Result<(), ApiResponse> {
         for quota in self.within(kinds::QUOTA.collection, Some(&at.namespace), "", "") {
             if at.namespace.is_empty() {
                 break;

@@ -5,13 +5,13 @@
 use crate::kinds;
 use crate::memory::Memory;
 use crate::refuse;
-use crate::request::Answer;
+use crate::request::ApiResponse;
 use crate::request::Where;
 use crate::request::text;
 use serde_json::Value;
 
 impl Memory {
-    pub(super) fn check_security(&self, at: &Where, pod: &Value) -> Result<(), Answer> {
+    pub(super) fn check_security(&self, at: &Where, pod: &Value) -> Result<(), ApiResponse> {
         let key = (kinds::NAMESPACE.collection.to_owned(), String::new(), at.namespace.clone());
         let Some(namespace) = self.objects.get(&key) else { return Ok(()) };
         let labels = &namespace["metadata"]["labels"];

@@ -34,12 +34,12 @@ pub(super) fn backends(world: &World, service: &Value) -> Vec<Value> {
     })
 }
 
-/// What answers behind a port of a Service: in one of its pods, by chance.
+/// What answers behind a port of a Service: in one of its pods, at random.
 pub(super) fn behind(world: &World, service: &Value, index: usize) -> Result<App, Nobody> {
     one_of(world, &backends(world, service), &service["spec"]["ports"][index])
 }
 
-/// What answers in one of these pods, by chance, at what `port` of the Service leads to.
+/// What answers in one of these pods, at random, at what `port` of the Service leads to.
 pub(super) fn one_of(world: &World, pods: &[Value], port: &Value) -> Result<App, Nobody> {
     let count = u64::try_from(pods.len()).unwrap_or(0);
     let chosen = usize::try_from(world.ctx(|ctx| ctx.chance(0, count.max(1)))).unwrap_or(0);

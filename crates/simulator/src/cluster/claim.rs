@@ -79,7 +79,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
         let why = format!(
             "Waiting for a volume to be created either by the external provisioner '{PROVISIONER}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered."
         );
-        ctx.tell(&claim, SOURCE, "ExternalProvisioning", &why);
+        ctx.emit_event(&claim, SOURCE, "ExternalProvisioning", &why);
         ctx.again(MAKING, Task::for_object(Controller::Claim, &claim));
         ctx.keep(claim);
         return;
@@ -89,10 +89,10 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
         return;
     }
     let asked = format!("External provisioner is provisioning volume for claim \"{namespace}/{name}\"");
-    ctx.tell(&claim, "k8s.io/minikube-hostpath", "Provisioning", &asked);
+    ctx.emit_event(&claim, "k8s.io/minikube-hostpath", "Provisioning", &asked);
     let volume = make(ctx, &claim, &class);
     let made = format!("Successfully provisioned volume {}", text(&volume["metadata"]["name"]));
-    ctx.tell(&claim, "k8s.io/minikube-hostpath", "ProvisioningSucceeded", &made);
+    ctx.emit_event(&claim, "k8s.io/minikube-hostpath", "ProvisioningSucceeded", &made);
     bind(ctx, claim, volume);
 }
 

@@ -1,13 +1,13 @@
 //! What a controller may do with the objects: look, make, change, remove, and say what happened.
 
-use crate::chance;
 use crate::cluster::Settings;
 use crate::cluster::reading::available;
 use crate::cluster::task::Task;
 use crate::kinds;
 use crate::kinds::Served;
 use crate::memory::Memory;
-use crate::request::Answer;
+use crate::random;
+use crate::request::ApiResponse;
 use crate::request::Ask;
 use crate::request::Where;
 use crate::request::text;
@@ -77,9 +77,9 @@ impl ControllerContext<'_> {
             content: String::new(),
             body: object,
         };
-        match self.memory.answer(&ask) {
-            Answer::Json(201, object) => Ok(object),
-            Answer::Json(_, status) => Err(text(&status["message"])),
+        match self.memory.handle(&ask) {
+            ApiResponse::Json(201, object) => Ok(object),
+            ApiResponse::Json(_, status) => Err(text(&status["message"])),
             _ => Err("no answer".to_owned()),
         }
     }
@@ -161,7 +161,7 @@ impl ControllerContext<'_> {
     }
 
     /// Says what happened to an object.
-    pub(super) fn tell(&mut self, of: &Value, source: &str, reason: &str, message: &str) {
+    pub(super) fn emit_event(&mut self, of: &Value, source: &str, reason: &str, message: &str) {
         self.event(of, "", source, "Normal", reason, message);
     }
 
@@ -183,7 +183,7 @@ impl ControllerContext<'_> {
         let metadata = &of["metadata"];
         let namespace = metadata["namespace"].as_str().unwrap_or("default");
         let identity = format!("{}{part}{source}{reason}{message}", text(&metadata["uid"]));
-        let name = format!("{}.{:016x}", text(&metadata["name"]), chance::hash(&identity));
+        let name = format!("{}.{:016x}", text(&metadata["name"]), random::hash(&identity));
         let stamp = self.stamp();
         if let Some(mut event) = self.get(kinds::EVENT, namespace, &name) {
             event["count"] = json!(event["count"].as_i64().unwrap_or(1) + 1);

@@ -97,7 +97,7 @@ fn replace(ctx: &mut ControllerContext<'_>, set: &Value, letters: &str, nodes: u
     let take = usize::try_from(may - missing).unwrap_or(0);
     for pod in pods.iter().filter(is_old).filter(|pod| is_ready(pod)).take(take) {
         ctx.remove(pod);
-        ctx.tell(
+        ctx.emit_event(
             set,
             SOURCE,
             "SuccessfulDelete",

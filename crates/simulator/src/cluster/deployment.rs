@@ -227,7 +227,7 @@ fn record_scaling(ctx: &mut ControllerContext<'_>, deployment: &Value, set: &Val
     let way = if now > before { "up" } else { "down" };
     let name = text(&set["metadata"]["name"]);
     let message = format!("Scaled {way} replica set {name} from {before} to {now}");
-    ctx.tell(deployment, SOURCE, "ScalingReplicaSet", &message);
+    ctx.emit_event(deployment, SOURCE, "ScalingReplicaSet", &message);
 }
 
 /// Old sets without pods go, but for the last few.

@@ -1,11 +1,11 @@
 //! What stands behind each Service: Endpoints and EndpointSlices, and whether the node's ports are open.
 
-use crate::chance;
 use crate::cluster::ctx::ControllerContext;
 use crate::cluster::reading::has_ended;
 use crate::cluster::reading::is_dying;
 use crate::cluster::reading::is_ready;
 use crate::kinds;
+use crate::random;
 use crate::request::text;
 use serde_json::Value;
 use serde_json::json;
@@ -76,7 +76,7 @@ fn slice(ctx: &mut ControllerContext<'_>, service: &Value, pods: &[Value]) {
                 "targetRef": reference(pod)})
         })
         .collect();
-    let called = format!("{name}-{}", chance::word(chance::hash(&text(&service["metadata"]["uid"])), 5));
+    let called = format!("{name}-{}", random::word(random::hash(&text(&service["metadata"]["uid"])), 5));
     let owner = json!({"apiVersion": "v1", "kind": "Service", "name": name,
         "uid": service["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true});
     let mut labels = service["metadata"]["labels"].as_object().cloned().unwrap_or_default();

@@ -37,7 +37,7 @@ pub(super) async fn lead(upgrade: OnUpgrade, world: Arc<World>, port: u16, behin
         }
     };
     let (mut near, far) = tokio::io::duplex(64 * 1024);
-    let serving = page::answer(far, world, app);
+    let serving = page::serve(far, world, app);
     let bridge = async {
         let mut buffer = vec![0; 16 * 1024];
         loop {

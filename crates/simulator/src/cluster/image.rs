@@ -9,18 +9,18 @@ use std::time::Duration;
 /// The image store of the nodes. All nodes share it.
 pub trait Images: Send + Sync {
     /// The image of that reference, as a manifest writes it, if the node has it.
-    fn find(&self, reference: &str) -> Option<Found>;
+    fn find(&self, reference: &str) -> Option<ImageInfo>;
 
     /// Fetches it from its registry; from then on [`Images::find`] finds it.
     ///
     /// # Errors
     /// What the registry or the way to it says.
-    fn pull(&self, reference: &str) -> Result<Found, PullError>;
+    fn pull(&self, reference: &str) -> Result<ImageInfo, PullError>;
 }
 
 /// An image of the store.
 #[derive(Debug, Clone, Default)]
-pub struct Found {
+pub struct ImageInfo {
     /// Its ID: `sha256:` and 64 digits.
     pub id: String,
     /// Bytes; a pull takes longer with it.

@@ -18,7 +18,7 @@ const CLASS: &str = "nginx";
 const DEFAULT: &str = "ingressclass.kubernetes.io/is-default-class";
 
 /// What a request is answered with.
-pub(super) fn answer(world: &World, host: &str, path: &str) -> Page {
+pub(super) fn route(world: &World, host: &str, path: &str) -> Page {
     let ingresses = world.ctx(|ctx| {
         let class = ctx.get(kinds::INGRESS_CLASS, "", CLASS).unwrap_or_default();
         let default = class["metadata"]["annotations"][DEFAULT] == "true";

@@ -70,7 +70,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
         job["status"]["completionTime"] = json!(stamp);
         set_condition(&mut job, "SuccessCriteriaMet", true, "CompletionsReached", why, &stamp);
         set_condition(&mut job, "Complete", true, "CompletionsReached", why, &stamp);
-        ctx.tell(&job, SOURCE, "Completed", "Job completed");
+        ctx.emit_event(&job, SOURCE, "Completed", "Job completed");
     } else {
         let room = at_once.min(desired - done).saturating_sub(running);
         if let Some(left) = backing_off(ctx, &pods, lost).filter(|_| room > 0) {

@@ -47,7 +47,7 @@ impl Drop for Tended {
 
 impl Kubelet {
     /// Looks at one pod: takes it up, ends it, or lets go of it.
-    pub(super) fn look(&self, world: &Arc<World>, namespace: &str, name: &str) {
+    pub(super) fn sync_pod(&self, world: &Arc<World>, namespace: &str, name: &str) {
         let key = (namespace.to_owned(), name.to_owned());
         let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
         let pod = world.get(kinds::POD, namespace, name);

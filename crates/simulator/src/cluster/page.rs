@@ -17,13 +17,13 @@ use tokio::io::AsyncWrite;
 
 /// Answers every request of a connection with the application's page; an Ingress controller, with that of whoever the
 /// Ingresses lead to.
-pub(super) async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, world: Arc<World>, app: App) {
+pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, world: Arc<World>, app: App) {
     let service = service_fn(move |request: Request<Incoming>| {
         let page = if app.routes {
             let host = request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok());
             let host = host.unwrap_or_default();
             let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-            ingress::answer(&world, name, request.uri().path())
+            ingress::route(&world, name, request.uri().path())
         } else {
             app.http.clone()
         };

@@ -49,7 +49,7 @@ pub(super) fn plan(container: &Value, app: &App, finishes: bool) -> Plan {
         return Plan { says: Vec::new(), end: End::Unstartable(why), listens: false };
     }
     let mut run = Run { at: Duration::ZERO, says: Vec::new(), end: None };
-    if run.command(&whole, limited) == Known::No {
+    if run.command(&whole, limited) == Recognized::No {
         return of_image(app, finishes);
     }
     let end = run.end.unwrap_or(End::After(run.at + Duration::from_millis(20), 0));
@@ -64,7 +64,7 @@ pub(super) fn exec(command: &Value, app: &App) -> (i32, String) {
         return (0, String::new());
     }
     let mut run = Run { at: Duration::ZERO, says: Vec::new(), end: None };
-    if argv.is_empty() || run.command(&argv, false) == Known::No {
+    if argv.is_empty() || run.command(&argv, false) == Recognized::No {
         return (0, String::new());
     }
     let lines: Vec<String> = run.says.into_iter().map(|(_, line)| line).collect();
@@ -109,7 +109,7 @@ fn missing(program: &str, app: &App) -> Option<String> {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Known {
+enum Recognized {
     Yes,
     No,
 }
@@ -122,14 +122,14 @@ struct Run {
 
 impl Run {
     /// Does one command; what it leads to is in `end` only if it ends the whole.
-    fn command(&mut self, argv: &[String], limited: bool) -> Known {
+    fn command(&mut self, argv: &[String], limited: bool) -> Recognized {
         let text: Vec<&str> = argv.iter().map(String::as_str).collect();
         let short = text[0].rsplit('/').next().unwrap_or(text[0]);
         match (short, &text[1..]) {
             ("sh" | "ash" | "bash", ["-c", script, ..]) => return self.script(script, limited),
             ("true" | ":", _) => {}
             ("false", _) => self.end = Some(End::After(self.at, 1)),
-            ("echo", words) => self.say(words.join(" ")),
+            ("echo", words) => self.log(words.join(" ")),
             ("exit", code) => {
                 let code = code.first().and_then(|code| code.parse().ok()).unwrap_or(0);
                 self.end = Some(End::After(self.at + Duration::from_millis(20), code));
@@ -140,25 +140,25 @@ impl Run {
             ("sleep", [seconds, ..]) => match seconds.parse::<f64>() {
                 Ok(seconds) if seconds >= 600.0 => self.end = Some(End::Signalled { hears: false }),
                 Ok(seconds) => self.at += Duration::from_secs_f64(seconds),
-                Err(_) => return Known::No,
+                Err(_) => return Recognized::No,
             },
             ("tail", ["/dev/zero", ..]) if limited => {
                 self.end = Some(End::OutOfMemory(self.at + Duration::from_millis(300)));
             }
             ("cat", [file, ..]) => {
-                self.say(format!("cat: can't open '{file}': No such file or directory"));
+                self.log(format!("cat: can't open '{file}': No such file or directory"));
                 self.end = Some(End::After(self.at, 1));
             }
-            _ => return Known::No,
+            _ => return Recognized::No,
         }
-        Known::Yes
+        Recognized::Yes
     }
 
-    fn say(&mut self, line: String) {
+    fn log(&mut self, line: String) {
         self.says.push((self.at, line));
     }
 
-    fn script(&mut self, script: &str, limited: bool) -> Known {
+    fn script(&mut self, script: &str, limited: bool) -> Recognized {
         let mut last = 0;
         for (and, line) in commands(script) {
             if and && last != 0 {
@@ -173,8 +173,8 @@ impl Run {
                 continue;
             }
             let exits = argv[0] == "exit";
-            if self.command(&argv, limited) == Known::No {
-                return Known::No;
+            if self.command(&argv, limited) == Recognized::No {
+                return Recognized::No;
             }
             // Only `exit`, `exec` and what never ends are the end of a script.
             last = match self.end {
@@ -182,16 +182,16 @@ impl Run {
                     self.end = None;
                     code
                 }
-                Some(_) => return Known::Yes,
+                Some(_) => return Recognized::Yes,
                 None => 0,
             };
             if exec {
                 self.end = Some(End::After(self.at, 0));
-                return Known::Yes;
+                return Recognized::Yes;
             }
         }
         self.end = Some(End::After(self.at + Duration::from_millis(20), last));
-        Known::Yes
+        Recognized::Yes
     }
 }
 

@@ -90,7 +90,7 @@ fn scale(ctx: &mut ControllerContext<'_>, of: &Of, set: &Value) -> Option<String
     for pod in pods.iter().take(pods.len().saturating_sub(desired)) {
         ctx.remove(pod);
         let message = format!("Deleted pod: {}", text(&pod["metadata"]["name"]));
-        ctx.tell(set, of.source, "SuccessfulDelete", &message);
+        ctx.emit_event(set, of.source, "SuccessfulDelete", &message);
     }
     None
 }

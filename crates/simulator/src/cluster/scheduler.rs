@@ -35,7 +35,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
             pod["spec"]["nodeName"] = json!(node);
             set_condition(&mut pod, "PodScheduled", true, "", "", &stamp);
             let message = format!("Successfully assigned {namespace}/{name} to {node}");
-            ctx.tell(&pod, SOURCE, "Scheduled", &message);
+            ctx.emit_event(&pod, SOURCE, "Scheduled", &message);
             ctx.keep(pod);
         }
         Err(why) => {

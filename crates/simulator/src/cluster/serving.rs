@@ -34,7 +34,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 type Answered = std::io::Result<Response<Body>>;
 
 /// Answers one request, or closes the connection.
-pub(super) async fn answer(world: Arc<World>, request: Request<Incoming>) -> Answered {
+pub(super) async fn handle(world: Arc<World>, request: Request<Incoming>) -> Answered {
     let path = decoded(request.uri().path());
     let query: BTreeMap<String, String> = request
         .uri()

@@ -145,7 +145,7 @@ fn remove(ctx: &mut ControllerContext<'_>, set: &Value, pod: &Value) {
         text(&set["metadata"]["name"])
     );
     ctx.remove(pod);
-    ctx.tell(set, SOURCE, "SuccessfulDelete", &message);
+    ctx.emit_event(set, SOURCE, "SuccessfulDelete", &message);
 }
 
 fn make(ctx: &mut ControllerContext<'_>, set: &Value, number: usize, revision: &str) -> bool {
@@ -176,7 +176,7 @@ fn make(ctx: &mut ControllerContext<'_>, set: &Value, number: usize, revision: &
                     "create Claim {claimed} Pod {name} in StatefulSet {} success",
                     text(&set["metadata"]["name"])
                 );
-                ctx.tell(set, SOURCE, "SuccessfulCreate", &message);
+                ctx.emit_event(set, SOURCE, "SuccessfulCreate", &message);
             }
         }
         if !pod["spec"]["volumes"].is_array() {
@@ -190,7 +190,7 @@ fn make(ctx: &mut ControllerContext<'_>, set: &Value, number: usize, revision: &
     match ctx.make(kinds::POD, pod) {
         Ok(_) => {
             let message = format!("Create Pod {name} in StatefulSet {of} successful");
-            ctx.tell(set, SOURCE, "SuccessfulCreate", &message);
+            ctx.emit_event(set, SOURCE, "SuccessfulCreate", &message);
             true
         }
         Err(why) => {

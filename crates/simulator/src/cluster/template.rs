@@ -1,15 +1,15 @@
 //! From a template to an object that its maker controls.
 
-use crate::chance;
 use crate::cluster::ctx::ControllerContext;
 use crate::kinds;
+use crate::random;
 use crate::request::text;
 use serde_json::Value;
 use serde_json::json;
 
 /// The letters that stand for a template in the names of what is made of it.
 pub(super) fn letters(template: &Value) -> String {
-    chance::word(chance::hash(&template.to_string()), 10)
+    random::word(random::hash(&template.to_string()), 10)
 }
 
 /// A reference to the object that controls another.
@@ -52,7 +52,7 @@ pub(super) fn make(
     match ctx.make(kinds::POD, pod) {
         Ok(pod) => {
             let made = format!("Created pod: {}", text(&pod["metadata"]["name"]));
-            ctx.tell(of, source, "SuccessfulCreate", &made);
+            ctx.emit_event(of, source, "SuccessfulCreate", &made);
             Ok(pod)
         }
         Err(why) => {

@@ -10,10 +10,10 @@ use crate::cluster::collector;
 use crate::cluster::ctx::ControllerContext;
 use crate::cluster::daemon_set;
 use crate::cluster::deployment;
-use crate::cluster::door::Doors;
 use crate::cluster::endpoints;
 use crate::cluster::job;
 use crate::cluster::kubelet::Kubelet;
+use crate::cluster::listener::Doors;
 use crate::cluster::namespace;
 use crate::cluster::queue::concern;
 use crate::cluster::quota;
@@ -68,10 +68,10 @@ impl World {
         Duration::from_millis(self.ctx(|ctx| ctx.chance(least, most)))
     }
 
-    fn look(self: &Arc<Self>, task: &Task, due: bool, later: &mut Vec<(Duration, Task)>) {
+    fn run_task(self: &Arc<Self>, task: &Task, due: bool, later: &mut Vec<(Duration, Task)>) {
         let (namespace, name) = (task.namespace.as_str(), task.name.as_str());
         if task.controller == Controller::Kubelet {
-            return self.kubelet.look(self, namespace, name);
+            return self.kubelet.sync_pod(self, namespace, name);
         }
         self.controlled(due, later, |ctx| match task.controller {
             Controller::Namespace => namespace::reconcile(ctx, name),
@@ -92,7 +92,7 @@ impl World {
             Controller::Kubelet => {}
         });
         if task.controller == Controller::Endpoints {
-            self.doors.look(self, namespace, name, later);
+            self.doors.check(self, namespace, name, later);
         }
     }
 
@@ -121,7 +121,7 @@ impl World {
                 });
                 let Some(task) = queue.pop_first() else { break };
                 let mut put_off = Vec::new();
-                self.look(&task, due.remove(&task), &mut put_off);
+                self.run_task(&task, due.remove(&task), &mut put_off);
                 let now = Instant::now();
                 for (after, task) in put_off {
                     later.retain(|(_, other)| *other != task);

@@ -10,7 +10,7 @@ use crate::engine::store::Kept;
 use crate::engine::store::Layer;
 use crate::engine::store::digest;
 use crate::engine::store::number;
-use crate::gate::Course;
+use crate::injector::Course;
 use crate::scenario::Does;
 use crate::scenario::Party;
 use base64::Engine as _;
@@ -78,7 +78,7 @@ impl Build {
                 json!({"errorDetail": {"message": message}, "error": message})
             }
         };
-        self.say(&ended).await;
+        self.send_line(&ended).await;
     }
 
     async fn build(&self) -> anyhow::Result<Image> {
@@ -282,16 +282,16 @@ impl Build {
     }
 
     async fn began(&self, name: &str) {
-        self.tell(vertex(name, self.stamp(), None)).await;
+        self.send_vertex(vertex(name, self.stamp(), None)).await;
     }
 
     async fn ended(&self, name: &str, cached: bool, error: &str) {
         let now = self.stamp();
         let vertex = Vertex { cached, error: error.to_owned(), ..vertex(name, now, Some(now)) };
-        self.tell(vertex).await;
+        self.send_vertex(vertex).await;
     }
 
-    async fn tell(&self, vertex: Vertex) {
+    async fn send_vertex(&self, vertex: Vertex) {
         self.trace(StatusResponse { vertexes: vec![vertex], ..StatusResponse::default() }).await;
     }
 
@@ -318,10 +318,11 @@ impl Build {
     }
 
     async fn trace(&self, status: StatusResponse) {
-        self.say(&json!({"id": "moby.buildkit.trace", "aux": STANDARD.encode(status.encode_to_vec())})).await;
+        self.send_line(&json!({"id": "moby.buildkit.trace", "aux": STANDARD.encode(status.encode_to_vec())}))
+            .await;
     }
 
-    async fn say(&self, line: &Value) {
+    async fn send_line(&self, line: &Value) {
         let _ = self.lines.send(Bytes::from(format!("{line}\r\n"))).await;
     }
 

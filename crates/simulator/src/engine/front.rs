@@ -1,12 +1,12 @@
 //! The engine's HTTP: which call it is, what the gate makes of it, and the upgrade to a session.
 
-use crate::door::Stream;
 use crate::engine::Engine;
 use crate::engine::Open;
 use crate::engine::build::Build;
 use crate::engine::build::Order;
 use crate::engine::session::Asking;
-use crate::gate::Course;
+use crate::injector::Course;
+use crate::listener::Stream;
 use crate::scenario::Does;
 use crate::scenario::Party;
 use futures::StreamExt;
@@ -125,8 +125,8 @@ impl Engine {
                     Ok(json_response(200, &Value::String("\u{fffd}<html>this is no JSON".to_owned())))
                 }
                 Does::Cut(bytes) => {
-                    let answer = self.answer(asked, Request::from_parts(head, body)).await?;
-                    Ok(answer.map(|body| cut(body, bytes)))
+                    let handle = self.answer(asked, Request::from_parts(head, body)).await?;
+                    Ok(handle.map(|body| cut(body, bytes)))
                 }
             },
         }

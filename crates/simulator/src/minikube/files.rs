@@ -24,7 +24,7 @@ impl Events {
         Events(file)
     }
 
-    pub(super) fn tell(&self, name: &str) {
+    pub(super) fn notify(&self, name: &str) {
         let line = print::event("step", &json!({ "name": name }));
         // The folder comes with the configuration; before that there is nothing to remember.
         if let Some(folder) = self.0.parent() {

@@ -22,7 +22,7 @@ impl Minikube {
         let running = self.runs(profile);
         let step = async |index: u32, name: &str, message: &str, millis: u64| {
             printer.step(index, name, message);
-            events.tell(name);
+            events.notify(name);
             let course = self.at(&format!("STEP {name}"), false, printer).await;
             let ran = self.runs(profile);
             tokio::time::sleep(Duration::from_millis(millis)).await;

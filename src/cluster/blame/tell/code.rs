@@ -1,52 +1,58 @@
 //! What the finding of a symptom is called.
 
-use crate::cluster::blame::tell::Inputs;
+use crate::cluster::blame::tell::CauseContext;
 use crate::cluster::blame::tell::running::is_startup;
 use crate::cluster::blame::tell::running::memory_limit;
 use crate::event::Code;
 use health::cause::Symptom;
 use health::cause::config;
 use health::cause::scheduling;
-use health::cause::signal::Signal;
+use health::cause::signal::FailureKind;
 
-pub(super) fn code(symptom: &Symptom, inputs: &Inputs<'_>) -> Code {
+pub(super) fn code(symptom: &Symptom, inputs: &CauseContext<'_>) -> Code {
     match symptom.signal {
-        Signal::ImageName => Code::ImageNameInvalid,
-        Signal::ImageNever | Signal::ImageGone => Code::ImageNotOnNode,
-        Signal::ImageNotFound => Code::ImageNotFound,
-        Signal::ImageDenied => Code::ImageAccessDenied,
-        Signal::ImagePlatform => Code::ImagePlatformMismatch,
-        Signal::ImageNoHost | Signal::ImageUnreachable => Code::RegistryUnreachable,
-        Signal::ImageLimited => Code::RegistryRateLimited,
-        Signal::ImageUntrusted => Code::RegistryUntrusted,
-        Signal::ImageSignature => Code::ImageSignatureRejected,
-        Signal::ImageInspect | Signal::ImagePull => Code::ImagePullFailed,
-        Signal::ConfigMissing => missing(&symptom.message).unwrap_or(Code::ContainerStartFailed),
-        Signal::VolumeMissing => missing(&symptom.message).unwrap_or(Code::VolumeMountFailed),
-        Signal::ConfigPending | Signal::CreatePending => Code::ContainerNotCreated,
-        Signal::RunsAsRoot => Code::RunsAsRoot,
-        Signal::Config | Signal::Create | Signal::Start => Code::ContainerStartFailed,
-        Signal::Command | Signal::CrashCommand => Code::CommandNotRunnable,
-        Signal::OutOfMemory => Code::OutOfMemory,
-        Signal::Crash if is_killed(symptom) && memory_limit(symptom, inputs).is_some() => Code::OutOfMemory,
-        Signal::Crash => Code::CrashLoop,
-        Signal::Completed => Code::ContainerCompleted,
-        Signal::NotReady | Signal::Killed if is_startup(symptom, inputs) => Code::StartupProbeFailed,
-        Signal::Killed => Code::LivenessProbeFailed,
-        Signal::NotReady => Code::ReadinessProbeFailed,
-        Signal::Initializing => Code::InitContainerRunning,
-        Signal::ReadinessGate => Code::ReadinessGateUnmet,
-        Signal::SchedulingGate => Code::SchedulingGated,
-        Signal::NeverFits | Signal::Unschedulable | Signal::SchedulingPending => unplaced(symptom, inputs),
-        Signal::Mount | Signal::Attach => Code::VolumeMountFailed,
-        Signal::Sandbox => Code::PodSandboxFailed,
-        Signal::Evicted => Code::PodEvicted,
-        Signal::Deadline => Code::DeadlineExceeded,
-        Signal::NoClass => Code::StorageClassMissing,
-        Signal::Provisioning | Signal::NoProvisioner => Code::VolumeProvisioningFailed,
-        Signal::Quota => Code::QuotaExceeded,
-        Signal::Refused => Code::PodRefused,
-        Signal::NoServiceAccount => Code::ServiceAccountMissing,
+        FailureKind::ImageName => Code::ImageNameInvalid,
+        FailureKind::ImageNever | FailureKind::ImageGone => Code::ImageNotOnNode,
+        FailureKind::ImageNotFound => Code::ImageNotFound,
+        FailureKind::ImageDenied => Code::ImageAccessDenied,
+        FailureKind::ImagePlatform => Code::ImagePlatformMismatch,
+        FailureKind::ImageNoHost | FailureKind::ImageUnreachable => Code::RegistryUnreachable,
+        FailureKind::ImageLimited => Code::RegistryRateLimited,
+        FailureKind::ImageUntrusted => Code::RegistryUntrusted,
+        FailureKind::ImageSignature => Code::ImageSignatureRejected,
+        FailureKind::ImageInspect | FailureKind::ImagePull => Code::ImagePullFailed,
+        FailureKind::ConfigMissing => missing(&symptom.message).unwrap_or(Code::ContainerStartFailed),
+        FailureKind::VolumeMissing => missing(&symptom.message).unwrap_or(Code::VolumeMountFailed),
+        FailureKind::ConfigPending | FailureKind::CreatePending => Code::ContainerNotCreated,
+        FailureKind::RunsAsRoot => Code::RunsAsRoot,
+        FailureKind::Config | FailureKind::Create | FailureKind::Start => Code::ContainerStartFailed,
+        FailureKind::Command | FailureKind::CrashCommand => Code::CommandNotRunnable,
+        FailureKind::OutOfMemory => Code::OutOfMemory,
+        FailureKind::Crash if is_killed(symptom) && memory_limit(symptom, inputs).is_some() => {
+            Code::OutOfMemory
+        }
+        FailureKind::Crash => Code::CrashLoop,
+        FailureKind::Completed => Code::ContainerCompleted,
+        FailureKind::NotReady | FailureKind::Killed if is_startup(symptom, inputs) => {
+            Code::StartupProbeFailed
+        }
+        FailureKind::Killed => Code::LivenessProbeFailed,
+        FailureKind::NotReady => Code::ReadinessProbeFailed,
+        FailureKind::Initializing => Code::InitContainerRunning,
+        FailureKind::ReadinessGate => Code::ReadinessGateUnmet,
+        FailureKind::SchedulingGate => Code::SchedulingGated,
+        FailureKind::NeverFits | FailureKind::Unschedulable | FailureKind::SchedulingPending => {
+            unplaced(symptom, inputs)
+        }
+        FailureKind::Mount | FailureKind::Attach => Code::VolumeMountFailed,
+        FailureKind::Sandbox => Code::PodSandboxFailed,
+        FailureKind::Evicted => Code::PodEvicted,
+        FailureKind::Deadline => Code::DeadlineExceeded,
+        FailureKind::NoClass => Code::StorageClassMissing,
+        FailureKind::Provisioning | FailureKind::NoProvisioner => Code::VolumeProvisioningFailed,
+        FailureKind::Quota => Code::QuotaExceeded,
+        FailureKind::Refused => Code::PodRefused,
+        FailureKind::NoServiceAccount => Code::ServiceAccountMissing,
     }
 }
 
@@ -66,7 +72,7 @@ fn missing(message: &str) -> Option<Code> {
     })
 }
 
-fn unplaced(symptom: &Symptom, inputs: &Inputs<'_>) -> Code {
+fn unplaced(symptom: &Symptom, inputs: &CauseContext<'_>) -> Code {
     let pod = inputs.pod.unwrap_or(inputs.subject);
     match missing(&symptom.message) {
         Some(code) => code,

@@ -1,6 +1,6 @@
 //! What a finding carries for programs: the numbers and names of its cause, by the keys that docs/findings.md lists.
 
-use crate::cluster::blame::tell::Inputs;
+use crate::cluster::blame::tell::CauseContext;
 use crate::cluster::blame::tell::refused;
 use crate::cluster::blame::tell::running::is_startup;
 use crate::cluster::blame::tell::running::memory_limit;
@@ -9,71 +9,72 @@ use health::cause::Symptom;
 use health::cause::claim;
 use health::cause::config;
 use health::cause::scheduling;
-use health::cause::signal::Signal;
+use health::cause::signal::FailureKind;
 use health::cause::template;
 use health::live;
 use serde_json::Value;
 use serde_json::json;
 
 /// The data of a symptom. `container` and `reason`, the cluster's own word, are there wherever they are known.
-pub(super) fn data(symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
+pub(super) fn data(symptom: &Symptom, inputs: &CauseContext<'_>) -> Data {
     let data =
         Data::default().some("container", symptom.container.as_deref()).text("reason", &symptom.reason);
     match symptom.signal {
-        Signal::ImageName
-        | Signal::ImageNever
-        | Signal::ImageGone
-        | Signal::ImageNotFound
-        | Signal::ImageDenied
-        | Signal::ImagePlatform
-        | Signal::ImageNoHost
-        | Signal::ImageUnreachable
-        | Signal::ImageLimited
-        | Signal::ImageUntrusted
-        | Signal::ImageInspect
-        | Signal::ImageSignature
-        | Signal::ImagePull => {
+        FailureKind::ImageName
+        | FailureKind::ImageNever
+        | FailureKind::ImageGone
+        | FailureKind::ImageNotFound
+        | FailureKind::ImageDenied
+        | FailureKind::ImagePlatform
+        | FailureKind::ImageNoHost
+        | FailureKind::ImageUnreachable
+        | FailureKind::ImageLimited
+        | FailureKind::ImageUntrusted
+        | FailureKind::ImageInspect
+        | FailureKind::ImageSignature
+        | FailureKind::ImagePull => {
             let image = inputs.field(symptom, &["image"]);
             data.text("image", inputs.text(image.as_ref())).text("answer", &symptom.message)
         }
-        Signal::ConfigMissing | Signal::VolumeMissing => missing(data, symptom, inputs),
-        Signal::ConfigPending
-        | Signal::RunsAsRoot
-        | Signal::Config
-        | Signal::CreatePending
-        | Signal::Create
-        | Signal::Command
-        | Signal::Start
-        | Signal::Sandbox
-        | Signal::Evicted
-        | Signal::Refused => data.text("answer", &symptom.message),
-        Signal::Crash | Signal::CrashCommand | Signal::OutOfMemory | Signal::Completed => {
-            ended(data, symptom, inputs)
-        }
-        Signal::Killed => probe(ended(data, symptom, inputs), symptom, inputs),
-        Signal::NotReady => probe(data, symptom, inputs).text("answer", &symptom.message),
-        Signal::Initializing => data,
-        Signal::ReadinessGate => data.with("gates", vec![symptom.message.clone()]),
-        Signal::SchedulingGate => {
+        FailureKind::ConfigMissing | FailureKind::VolumeMissing => missing(data, symptom, inputs),
+        FailureKind::ConfigPending
+        | FailureKind::RunsAsRoot
+        | FailureKind::Config
+        | FailureKind::CreatePending
+        | FailureKind::Create
+        | FailureKind::Command
+        | FailureKind::Start
+        | FailureKind::Sandbox
+        | FailureKind::Evicted
+        | FailureKind::Refused => data.text("answer", &symptom.message),
+        FailureKind::Crash
+        | FailureKind::CrashCommand
+        | FailureKind::OutOfMemory
+        | FailureKind::Completed => ended(data, symptom, inputs),
+        FailureKind::Killed => probe(ended(data, symptom, inputs), symptom, inputs),
+        FailureKind::NotReady => probe(data, symptom, inputs).text("answer", &symptom.message),
+        FailureKind::Initializing => data,
+        FailureKind::ReadinessGate => data.with("gates", vec![symptom.message.clone()]),
+        FailureKind::SchedulingGate => {
             data.with("gates", symptom.message.split(", ").map(str::to_owned).collect::<Vec<_>>())
         }
-        Signal::NeverFits | Signal::Unschedulable | Signal::SchedulingPending => {
+        FailureKind::NeverFits | FailureKind::Unschedulable | FailureKind::SchedulingPending => {
             unplaced(data, symptom, inputs)
         }
-        Signal::Mount | Signal::Attach => {
+        FailureKind::Mount | FailureKind::Attach => {
             let volume =
                 symptom.message.split_once("for volume \"").and_then(|(_, rest)| rest.split('"').next());
             data.some("volume", volume).text("answer", &symptom.message)
         }
-        Signal::Deadline => {
+        FailureKind::Deadline => {
             let spec = template::pod_spec(live::kind(inputs.written()));
             data.some("seconds", live::number(inputs.written(), &format!("{spec}/activeDeadlineSeconds")))
         }
-        Signal::NoClass | Signal::Provisioning | Signal::NoProvisioner => data
+        FailureKind::NoClass | FailureKind::Provisioning | FailureKind::NoProvisioner => data
             .text("storage-class", live::text(inputs.written(), "/spec/storageClassName"))
             .some("provisioner", claim::provisioner(&symptom.message))
             .text("answer", &symptom.message),
-        Signal::Quota => match refused::Exceeded::read(&symptom.message) {
+        FailureKind::Quota => match refused::Exceeded::parse(&symptom.message) {
             Some(exceeded) => data
                 .text("quota", exceeded.name)
                 .text("resource", exceeded.resource)
@@ -82,7 +83,7 @@ pub(super) fn data(symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
                 .text("limit", exceeded.limited),
             None => data.text("answer", &symptom.message),
         },
-        Signal::NoServiceAccount => {
+        FailureKind::NoServiceAccount => {
             let spec = template::pod_spec(live::kind(inputs.written()));
             data.text("name", live::text(inputs.written(), &format!("{spec}/serviceAccountName")))
         }
@@ -90,7 +91,7 @@ pub(super) fn data(symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
 }
 
 /// The object that is missing, or the key that it lacks, and the variable that is made from it.
-fn missing(data: Data, symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
+fn missing(data: Data, symptom: &Symptom, inputs: &CauseContext<'_>) -> Data {
     let Some(missing) = config::missing(&symptom.message) else {
         return data.text("answer", &symptom.message);
     };
@@ -102,10 +103,10 @@ fn missing(data: Data, symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
 }
 
 /// How the last run ended, and the memory that it was allowed.
-fn ended(data: Data, symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
+fn ended(data: Data, symptom: &Symptom, inputs: &CauseContext<'_>) -> Data {
     let limit = memory_limit(symptom, inputs);
-    let is_memory = symptom.signal == Signal::OutOfMemory
-        || symptom.signal == Signal::Crash && symptom.exit.as_ref().is_some_and(|exit| exit.code == 137);
+    let is_memory = symptom.signal == FailureKind::OutOfMemory
+        || symptom.signal == FailureKind::Crash && symptom.exit.as_ref().is_some_and(|exit| exit.code == 137);
     let data = match limit.filter(|_| is_memory) {
         Some(at) => data.text("limit", inputs.text(Some(&at))),
         None => data,
@@ -115,10 +116,10 @@ fn ended(data: Data, symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
 }
 
 /// The probe that fails, and what it asks, as it is written.
-fn probe(data: Data, symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
+fn probe(data: Data, symptom: &Symptom, inputs: &CauseContext<'_>) -> Data {
     let name = match symptom.signal {
         _ if is_startup(symptom, inputs) => "startupProbe",
-        Signal::Killed => "livenessProbe",
+        FailureKind::Killed => "livenessProbe",
         _ => "readinessProbe",
     };
     let at = symptom.container.as_deref().and_then(|name| template::container(inputs.written(), name));
@@ -131,7 +132,7 @@ fn probe(data: Data, symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
 }
 
 /// What the pod asks for, in Kubernetes' quantities without a unit, and the best node does not have, or the claim that is missing or waits for its volume.
-fn unplaced(data: Data, symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
+fn unplaced(data: Data, symptom: &Symptom, inputs: &CauseContext<'_>) -> Data {
     let data = data.text("answer", &symptom.message);
     if let Some(missing) = config::missing(&symptom.message) {
         return data.some("name", missing.name);

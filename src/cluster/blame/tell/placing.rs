@@ -1,7 +1,7 @@
 //! Trouble with where a pod is to be: its node and its volumes.
 
+use crate::cluster::blame::tell::CauseContext;
 use crate::cluster::blame::tell::Diagnosis;
-use crate::cluster::blame::tell::Inputs;
 use crate::cluster::blame::tell::diagnosis;
 use crate::pointer;
 use health::cause::Symptom;
@@ -10,12 +10,12 @@ use health::cause::config;
 use health::cause::quantity;
 use health::cause::scheduling;
 use health::cause::scheduling::Refusal;
-use health::cause::signal::Signal;
+use health::cause::signal::FailureKind;
 use health::cause::template;
 use health::live;
 use serde_json::Value;
 
-pub(super) fn unplaced(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+pub(super) fn unplaced(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
     let spec = template::pod_spec(live::kind(inputs.written()));
     let message = symptom.message.as_str();
     if let Some(claim) = config::missing(message) {
@@ -78,7 +78,7 @@ pub(super) fn unplaced(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
             "see what is said of the claim",
         )
     };
-    match Refusal::read(message) {
+    match Refusal::parse(message) {
         Refusal::Labels => selected(inputs, written("nodeSelector"), written("affinity")),
         Refusal::Ports => diagnosis(
             "its `hostPort` is taken on every node",
@@ -108,7 +108,7 @@ pub(super) fn unplaced(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
 }
 
 /// No node has the labels that are asked for: which label, and what the nodes have instead.
-fn selected(inputs: &Inputs<'_>, selector: Option<String>, affinity: Option<String>) -> Diagnosis {
+fn selected(inputs: &CauseContext<'_>, selector: Option<String>, affinity: Option<String>) -> Diagnosis {
     let nodes = inputs.snapshot.nodes.as_deref().unwrap_or_default();
     let asked = selector.as_ref().and_then(|at| inputs.written().pointer(at)).and_then(Value::as_object);
     let missing = asked.into_iter().flatten().find_map(|(key, value)| {
@@ -159,14 +159,14 @@ pub(super) fn asking(written: &Value, resource: &str) -> Option<String> {
 }
 
 /// A gate that nothing opens.
-pub(super) fn gated(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+pub(super) fn gated(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
     let spec = template::pod_spec(live::kind(inputs.written()));
     let written = |field: &str| {
         let at = format!("{spec}/{field}");
         inputs.written().pointer(&at).is_some().then_some(at)
     };
     let gates = &symptom.message;
-    if symptom.signal == Signal::SchedulingGate {
+    if symptom.signal == FailureKind::SchedulingGate {
         return diagnosis(
             format!("its pod is not scheduled before something removes its scheduling gates {gates}"),
             written("schedulingGates"),
@@ -180,10 +180,10 @@ pub(super) fn gated(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
     )
 }
 
-pub(super) fn node(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+pub(super) fn node(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
     let spec = template::pod_spec(live::kind(inputs.written()));
     match symptom.signal {
-        Signal::Mount | Signal::Attach => {
+        FailureKind::Mount | FailureKind::Attach => {
             let volume =
                 symptom.message.split_once("for volume \"").and_then(|(_, rest)| rest.split('"').next());
             let at = format!("{spec}/volumes");
@@ -202,10 +202,10 @@ pub(super) fn node(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
                 "the node's message names what it lacks: a path, a driver, a server",
             )
         }
-        Signal::Sandbox => {
+        FailureKind::Sandbox => {
             diagnosis("the node cannot make its pod's network or sandbox", None, restart_node(inputs))
         }
-        Signal::Deadline => diagnosis(
+        FailureKind::Deadline => diagnosis(
             "its pod ran longer than `activeDeadlineSeconds` allows",
             Some(format!("{spec}/activeDeadlineSeconds")),
             "allow more, or see in the log what takes so long",
@@ -219,13 +219,13 @@ pub(super) fn node(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
 }
 
 /// What helps a node whose container runtime or kubelet does not get on.
-pub(super) fn restart_node(inputs: &Inputs<'_>) -> String {
+pub(super) fn restart_node(inputs: &CauseContext<'_>) -> String {
     let advice = |profile: &str| format!("restart the node: `minikube stop -p {profile}`, then `todo up`");
     inputs.by_minikube(advice, "restart the node")
 }
 
 /// A `hostPath` whose type forbids to make what is not there.
-fn host_path(inputs: &Inputs<'_>, named: &str, at: &str) -> Diagnosis {
+fn host_path(inputs: &CauseContext<'_>, named: &str, at: &str) -> Diagnosis {
     let written = inputs.written();
     let path = live::text(written, &format!("{at}/path"));
     let kind = live::text(written, &format!("{at}/type"));
@@ -248,7 +248,7 @@ fn host_path(inputs: &Inputs<'_>, named: &str, at: &str) -> Diagnosis {
 /// The provisioner that minikube's default class names, and the pod that is it (`minikube: deploy/addons/storage-provisioner`).
 const MINIKUBE: (&str, &str) = ("k8s.io/minikube-hostpath", "storage-provisioner");
 
-fn unprovisioned(symptom: &Symptom, inputs: &Inputs<'_>, pointer: Option<String>) -> Diagnosis {
+fn unprovisioned(symptom: &Symptom, inputs: &CauseContext<'_>, pointer: Option<String>) -> Diagnosis {
     let provisioner = claim::provisioner(&symptom.message).unwrap_or_default();
     let (known, pod) = MINIKUBE;
     if provisioner != known {
@@ -276,18 +276,18 @@ fn unprovisioned(symptom: &Symptom, inputs: &Inputs<'_>, pointer: Option<String>
     )
 }
 
-pub(super) fn claim(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+pub(super) fn claim(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
     let written = inputs.written();
     let pointer =
         written.pointer("/spec/storageClassName").is_some().then(|| "/spec/storageClassName".to_owned());
     match (symptom.signal, written.pointer("/spec/storageClassName").and_then(Value::as_str)) {
-        (Signal::NoProvisioner, _) => unprovisioned(symptom, inputs, pointer),
-        (Signal::NoClass, Some(class)) => diagnosis(
+        (FailureKind::NoProvisioner, _) => unprovisioned(symptom, inputs, pointer),
+        (FailureKind::NoClass, Some(class)) => diagnosis(
             format!("no PersistentVolume can be provisioned: StorageClass `{class}` does not exist"),
             pointer,
             "use a class of `kubectl get storageclass`, or leave `storageClassName` out for the default",
         ),
-        (Signal::NoClass, None) => diagnosis(
+        (FailureKind::NoClass, None) => diagnosis(
             "no PersistentVolume can be provisioned: no StorageClass is named and none is the default",
             pointer,
             inputs.by_minikube(

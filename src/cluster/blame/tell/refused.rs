@@ -1,22 +1,22 @@
 //! Pods that may not be made at all: a quota, a policy, a missing account.
 
+use crate::cluster::blame::tell::CauseContext;
 use crate::cluster::blame::tell::Diagnosis;
-use crate::cluster::blame::tell::Inputs;
 use crate::cluster::blame::tell::diagnosis;
 use crate::cluster::blame::tell::placing::asking;
 use health::cause::Symptom;
-use health::cause::signal::Signal;
+use health::cause::signal::FailureKind;
 use health::cause::template;
 use health::live;
 use regex::Regex;
 use serde_json::Value;
 use std::sync::LazyLock;
 
-pub(super) fn creation(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+pub(super) fn creation(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
     let spec = template::pod_spec(live::kind(inputs.written()));
     match symptom.signal {
-        Signal::Quota => quota(symptom, inputs, spec),
-        Signal::NoServiceAccount => {
+        FailureKind::Quota => quota(symptom, inputs, spec),
+        FailureKind::NoServiceAccount => {
             let at = format!("{spec}/serviceAccountName");
             let name = live::text(inputs.written(), &at);
             diagnosis(
@@ -44,7 +44,7 @@ pub(super) struct Exceeded<'a> {
 }
 
 impl<'a> Exceeded<'a> {
-    pub(super) fn read(message: &'a str) -> Option<Exceeded<'a>> {
+    pub(super) fn parse(message: &'a str) -> Option<Exceeded<'a>> {
         let (name, rest) = after(message, "exceeded quota: ").split_once(", requested: ")?;
         let (requested, rest) = rest.split_once(", used: ")?;
         let (used, limited) = rest.split_once(", limited: ")?;
@@ -54,9 +54,10 @@ impl<'a> Exceeded<'a> {
     }
 }
 
-fn quota(symptom: &Symptom, inputs: &Inputs<'_>, spec: &str) -> Diagnosis {
+fn quota(symptom: &Symptom, inputs: &CauseContext<'_>, spec: &str) -> Diagnosis {
     let help = "ask for less, raise the quota, or remove what else uses it";
-    let Some(Exceeded { name, resource, requested, used, limited }) = Exceeded::read(&symptom.message) else {
+    let Some(Exceeded { name, resource, requested, used, limited }) = Exceeded::parse(&symptom.message)
+    else {
         let reason = after(&symptom.message, "exceeded quota: ");
         let message = format!("a ResourceQuota of the namespace forbids its pods: {reason}");
         return diagnosis(message, Some(format!("{spec}/containers")), help);

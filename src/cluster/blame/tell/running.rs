@@ -1,17 +1,17 @@
 //! Trouble of a container that was started: it ends, is ended, or does not become ready.
 
 use crate::cluster::blame::advice;
+use crate::cluster::blame::tell::CauseContext;
 use crate::cluster::blame::tell::Diagnosis;
-use crate::cluster::blame::tell::Inputs;
 use crate::cluster::blame::tell::diagnosis;
 use health::cause::Symptom;
 use health::cause::container::probe_kill;
 use health::cause::probe;
 use health::cause::probe::Why;
-use health::cause::signal::Signal;
+use health::cause::signal::FailureKind;
 use health::live;
 
-pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+pub(super) fn running(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
     let who = inputs.who(symptom);
     let exit = symptom.exit.as_ref();
     let code = exit.map_or(0, |exit| exit.code);
@@ -22,7 +22,7 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
         times => format!(", {times} times so far"),
     };
     match symptom.signal {
-        Signal::OutOfMemory => {
+        FailureKind::OutOfMemory => {
             let pointer = inputs.field(symptom, &["resources/limits/memory", "resources"]);
             let limit = inputs.text(pointer.as_ref());
             let limit = if limit.is_empty() { String::new() } else { format!(" of `{limit}`") };
@@ -32,12 +32,12 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
                 "raise `resources.limits.memory`, or let the program use less",
             )
         }
-        Signal::Completed => diagnosis(
+        FailureKind::Completed => diagnosis(
             format!("{who} exited with code 0{often}; a server must keep running"),
             inputs.field(symptom, &["command", "args", "image"]),
             "start it in the foreground; for work that ends use a Job",
         ),
-        Signal::Killed => {
+        FailureKind::Killed => {
             let events = inputs.snapshot.events(live::uid(inputs.pod.unwrap_or(inputs.subject)));
             let name = symptom.container.as_deref().unwrap_or_default();
             let (probe, sign) = if is_startup(symptom, inputs) {
@@ -48,7 +48,7 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
             let last_event = events.iter().rev().find(|event| {
                 event.reason == "Unhealthy" && event.message.starts_with(sign) && event.is_of(name)
             });
-            let failing = probe::read(
+            let failing = probe::parse(
                 inputs.written(),
                 name,
                 probe,
@@ -69,10 +69,10 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
             result.evidence.extend(failing.evidence);
             result
         }
-        Signal::NotReady => {
+        FailureKind::NotReady => {
             let name = symptom.container.as_deref().unwrap_or_default();
             let probe = if is_startup(symptom, inputs) { "startupProbe" } else { "readinessProbe" };
-            let failing = probe::read(inputs.written(), name, probe, &symptom.message);
+            let failing = probe::parse(inputs.written(), name, probe, &symptom.message);
             let mut result = diagnosis(
                 format!("{who} runs, but {}", failing.what),
                 inputs.field(symptom, &fields(&failing)),
@@ -81,12 +81,12 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
             result.evidence.extend(failing.evidence);
             result
         }
-        Signal::Initializing => diagnosis(
+        FailureKind::Initializing => diagnosis(
             format!("{who} has not ended, and the containers after it wait for that"),
             inputs.field(symptom, &["command", "args"]),
             format!("see in its log what it waits for: {}", logs(symptom, inputs, "")),
         ),
-        Signal::Crash if code == 137 && memory_limit(symptom, inputs).is_some() => {
+        FailureKind::Crash if code == 137 && memory_limit(symptom, inputs).is_some() => {
             let pointer = memory_limit(symptom, inputs);
             let limit = inputs.text(pointer.as_ref());
             let killed = format!("{who} was killed by signal 9 (exit code 137){often}");
@@ -106,7 +106,7 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
                 ),
             }
         }
-        Signal::Crash if exit.is_none() => diagnosis(
+        FailureKind::Crash if exit.is_none() => diagnosis(
             format!("{who} ends again and again; how is not in its status"),
             inputs.field(symptom, &[]),
             log_of_last_run(symptom, inputs),
@@ -116,7 +116,7 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
 }
 
 /// The command that shows the log of the container, with other options after it.
-fn logs(symptom: &Symptom, inputs: &Inputs<'_>, options: &str) -> String {
+fn logs(symptom: &Symptom, inputs: &CauseContext<'_>, options: &str) -> String {
     let pod = inputs.pod.unwrap_or(inputs.subject);
     let container = symptom.container.as_deref().unwrap_or_default();
     let namespace = match live::namespace(pod) {
@@ -126,12 +126,12 @@ fn logs(symptom: &Symptom, inputs: &Inputs<'_>, options: &str) -> String {
     format!("`kubectl logs {} -c {container}{namespace}{options}`", live::name(pod))
 }
 
-fn log_of_last_run(symptom: &Symptom, inputs: &Inputs<'_>) -> String {
+fn log_of_last_run(symptom: &Symptom, inputs: &CauseContext<'_>) -> String {
     format!("see its log: {}", logs(symptom, inputs, " --previous"))
 }
 
 /// A program that ended, as its exit code and the end of its log show.
-fn ended(symptom: &Symptom, inputs: &Inputs<'_>, who: &str, often: &str) -> Diagnosis {
+fn ended(symptom: &Symptom, inputs: &CauseContext<'_>, who: &str, often: &str) -> Diagnosis {
     let exit = symptom.exit.as_ref();
     let code = exit.map_or(0, |exit| exit.code);
     let ended = match exit.and_then(|exit| exit.signal).or((code > 128 && code < 160).then_some(code - 128)) {
@@ -140,12 +140,12 @@ fn ended(symptom: &Symptom, inputs: &Inputs<'_>, who: &str, often: &str) -> Diag
     };
     let advice = advice::of_log(inputs.tail.unwrap_or_default());
     let fields: &[&str] = match (symptom.signal, advice) {
-        (Signal::CrashCommand, _) => &["command", "args", "image"],
+        (FailureKind::CrashCommand, _) => &["command", "args", "image"],
         (_, Some(advice)) => advice.fields,
         _ => &[],
     };
     let help = match (symptom.signal, advice) {
-        (Signal::CrashCommand, _) => {
+        (FailureKind::CrashCommand, _) => {
             "its shell does not find or may not run a command: correct it, or install it in the image"
                 .to_owned()
         }
@@ -162,8 +162,8 @@ fn ended(symptom: &Symptom, inputs: &Inputs<'_>, who: &str, often: &str) -> Diag
 }
 
 /// Whether it is the startup probe that fails, as the kubelet's events say.
-pub(super) fn is_startup(symptom: &Symptom, inputs: &Inputs<'_>) -> bool {
-    if symptom.signal != Signal::Killed {
+pub(super) fn is_startup(symptom: &Symptom, inputs: &CauseContext<'_>) -> bool {
+    if symptom.signal != FailureKind::Killed {
         return symptom.message.starts_with("Startup probe");
     }
     let events = inputs.snapshot.events(live::uid(inputs.pod.unwrap_or(inputs.subject)));
@@ -175,12 +175,12 @@ fn fields(failing: &probe::Failing) -> Vec<&str> {
     failing.fields.iter().map(String::as_str).collect()
 }
 
-pub(super) fn memory_limit(symptom: &Symptom, inputs: &Inputs<'_>) -> Option<String> {
+pub(super) fn memory_limit(symptom: &Symptom, inputs: &CauseContext<'_>) -> Option<String> {
     inputs.field(symptom, &["resources/limits/memory"]).filter(|at| at.ends_with("/memory"))
 }
 
 /// A probe of the container that lets the kubelet end it.
-fn killing_probe(symptom: &Symptom, inputs: &Inputs<'_>) -> Option<&'static str> {
+fn killing_probe(symptom: &Symptom, inputs: &CauseContext<'_>) -> Option<&'static str> {
     ["livenessProbe", "startupProbe"]
         .into_iter()
         .find(|probe| inputs.field(symptom, &[probe]).is_some_and(|at| at.ends_with(probe)))

@@ -1,20 +1,20 @@
 //! Trouble before a container runs: its image, its configuration, its command.
 
+use crate::cluster::blame::tell::CauseContext;
 use crate::cluster::blame::tell::Diagnosis;
-use crate::cluster::blame::tell::Inputs;
 use crate::cluster::blame::tell::diagnosis;
 use crate::cluster::blame::tell::placing::restart_node;
 use health::cause::Symptom;
 use health::cause::config;
-use health::cause::signal::Signal;
+use health::cause::signal::FailureKind;
 use health::cause::template;
 use health::live;
 use health::snapshot::Snapshot;
 
-pub(super) fn image(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+pub(super) fn image(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
     let pointer = inputs.field(symptom, &["image"]);
     let name = inputs.text(pointer.as_ref());
-    if name.starts_with("todo.local/") && symptom.signal != Signal::ImagePlatform {
+    if name.starts_with("todo.local/") && symptom.signal != FailureKind::ImagePlatform {
         return diagnosis(
             format!("the node no longer has image `{name}`, which `todo` built"),
             pointer,
@@ -23,52 +23,52 @@ pub(super) fn image(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
     }
     let is_ours = "if this project builds it, add `[image.…]` to deploy.toml";
     match symptom.signal {
-        Signal::ImageName => diagnosis(
+        FailureKind::ImageName => diagnosis(
             format!("image `{name}` is not a valid image name"),
             pointer,
             "write it as `name:tag`, in lower case",
         ),
-        Signal::ImageNever | Signal::ImageGone => diagnosis(
+        FailureKind::ImageNever | FailureKind::ImageGone => diagnosis(
             format!("the node has no image `{name}`, and `imagePullPolicy: Never` forbids to pull it"),
             pointer,
             is_ours,
         ),
-        Signal::ImageNotFound => diagnosis(
+        FailureKind::ImageNotFound => diagnosis(
             format!("image `{name}` does not exist in its registry, or is private"),
             pointer,
             format!("correct the name or the tag; {is_ours}; for a private one add `imagePullSecrets`"),
         ),
-        Signal::ImageDenied => diagnosis(
+        FailureKind::ImageDenied => diagnosis(
             format!("the registry of image `{name}` denies access to it"),
             pointer,
             "add `imagePullSecrets` with a login that may read it",
         ),
-        Signal::ImagePlatform => diagnosis(
+        FailureKind::ImagePlatform => diagnosis(
             format!("image `{name}` has no variant for this node's CPU"),
             pointer,
             "use a tag that has this platform, or build it for it",
         ),
-        Signal::ImageNoHost => diagnosis(
+        FailureKind::ImageNoHost => diagnosis(
             format!("the node has no image `{name}`, and the host of its registry cannot be resolved"),
             pointer,
             format!("correct the name, or bring the node online; {is_ours}"),
         ),
-        Signal::ImageUnreachable => diagnosis(
+        FailureKind::ImageUnreachable => diagnosis(
             format!("the registry of image `{name}` cannot be reached from the node"),
             pointer,
             "see whether the node has a way out: proxy, VPN, DNS; then run `todo up` again",
         ),
-        Signal::ImageLimited => diagnosis(
+        FailureKind::ImageLimited => diagnosis(
             format!("the registry of image `{name}` gives this node no more pulls for now"),
             pointer,
             "wait, add `imagePullSecrets` with a login, or take the image from another registry",
         ),
-        Signal::ImageUntrusted => diagnosis(
+        FailureKind::ImageUntrusted => diagnosis(
             format!("the node does not trust the registry of image `{name}`"),
             pointer,
             "give minikube the registry's certificate (~/.minikube/certs and `--embed-certs`), or create the profile with `--insecure-registry`",
         ),
-        Signal::ImageSignature => diagnosis(
+        FailureKind::ImageSignature => diagnosis(
             format!("a policy refuses the signature of image `{name}`"),
             pointer,
             "sign the image, or change the policy",
@@ -88,7 +88,7 @@ pub(super) fn image(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
     }
 }
 
-pub(super) fn missing(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+pub(super) fn missing(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
     let Some(missing) = config::missing(&symptom.message) else {
         return diagnosis(
             format!("{} lacks configuration", inputs.who(symptom)),
@@ -140,10 +140,10 @@ fn keys(snapshot: &Snapshot, kind: &str, namespace: &str, name: &str) -> Vec<Str
     keys.map(|key| format!("`{key}`")).collect()
 }
 
-pub(super) fn starting(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+pub(super) fn starting(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
     let who = inputs.who(symptom);
     match symptom.signal {
-        Signal::RunsAsRoot => {
+        FailureKind::RunsAsRoot => {
             let pod =
                 format!("{}/securityContext/runAsNonRoot", template::pod_spec(live::kind(inputs.written())));
             let own = inputs.field(symptom, &["securityContext/runAsNonRoot"]);
@@ -156,17 +156,17 @@ pub(super) fn starting(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
                 "set `runAsUser` to a number other than 0, or end the Dockerfile with `USER 1000`",
             )
         }
-        Signal::Command => diagnosis(
+        FailureKind::Command => diagnosis(
             format!("{who} cannot start: {}", command(&symptom.message)),
             inputs.field(symptom, &["command", "args", "image"]),
             "correct `command`, or the ENTRYPOINT of the image; a script must be executable and its `#!` line must name a program of the image",
         ),
-        Signal::ConfigPending => diagnosis(
+        FailureKind::ConfigPending => diagnosis(
             format!("the kubelet has not synced the configuration of {who} yet"),
             inputs.field(symptom, &[]),
             format!("run `todo up` again; if it stays, {}", restart_node(inputs)),
         ),
-        Signal::CreatePending => diagnosis(
+        FailureKind::CreatePending => diagnosis(
             format!("the node's runtime is busy with {who} and does not finish"),
             inputs.field(symptom, &[]),
             inputs.by_minikube(

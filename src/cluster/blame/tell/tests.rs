@@ -1,7 +1,7 @@
 //! The codes of what keeps a claim from being bound, and what is shown beside a cause.
 
 use crate::cluster::blame::tell;
-use crate::cluster::blame::tell::Inputs;
+use crate::cluster::blame::tell::CauseContext;
 use crate::event::Code;
 use health::cause::claim::symptom;
 use health::cause::pod;
@@ -22,8 +22,14 @@ fn code(class: &str, events: &[Value]) -> Option<Code> {
     let standard = json!({"kind": "StorageClass", "metadata": {"name": "standard"}});
     let snapshot = Snapshot::from_objects(&[&[claim.clone(), standard], events].concat());
     let symptom = symptom(&claim, &snapshot)?;
-    let inputs =
-        Inputs { subject: &claim, applied: None, pod: None, snapshot: &snapshot, tail: None, profile: None };
+    let inputs = CauseContext {
+        subject: &claim,
+        applied: None,
+        pod: None,
+        snapshot: &snapshot,
+        tail: None,
+        profile: None,
+    };
     Some(tell::finding(&symptom, &inputs).code)
 }
 
@@ -66,7 +72,7 @@ fn the_pod_that_makes_minikubes_volumes_is_told_as_it_is() {
     let message = |pods: &[Value]| {
         let waits = event("ExternalProvisioning", "Normal", waiting);
         let snapshot = Snapshot::from_objects(&[&[claim.clone(), waits], pods].concat());
-        let inputs = Inputs {
+        let inputs = CauseContext {
             subject: &claim,
             applied: None,
             pod: None,
@@ -108,8 +114,14 @@ fn a_volume_that_was_mounted_in_the_end_is_shown_beside_no_other_cause() {
         let snapshot = Snapshot::from_objects(&[web.clone(), event("FailedMount", "Warning", message)]);
         let symptom = pod::symptoms(&web, &snapshot).remove(0);
         let pod = Some(&web);
-        let inputs =
-            Inputs { subject: &web, applied: None, pod, snapshot: &snapshot, tail: None, profile: None };
+        let inputs = CauseContext {
+            subject: &web,
+            applied: None,
+            pod,
+            snapshot: &snapshot,
+            tail: None,
+            profile: None,
+        };
         let evidence = tell::finding(&symptom, &inputs).evidence;
         assert_eq!(
             evidence.iter().any(|line| line.contains("failed to sync")),

@@ -32,7 +32,7 @@ fn pod(ready: &str) -> Value {
                {"name": "web", "ready": true, "restartCount": 0, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}]}})
 }
 
-fn look(tracker: &mut HealthTracker, second: i64, more: &[Value]) -> (Health, String) {
+fn observe(tracker: &mut HealthTracker, second: i64, more: &[Value]) -> (Health, String) {
     let set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "web-1", "uid": "rs",
         "annotations": {"deployment.kubernetes.io/revision": "1"}, "ownerReferences": [{"controller": true, "uid": "web"}]}});
     let mut objects = vec![deployment(), set];
@@ -59,10 +59,10 @@ fn a_liveness_probe_that_fails_is_waited_for_until_it_succeeds_again() {
     };
     let mut tracker = tracker();
     let failing = (Health::Progressing, "LivenessFails".to_owned());
-    assert_eq!(look(&mut tracker, 1, &[pod("True"), failure("2026-01-01T00:00:01Z")]), failing);
-    assert_eq!(look(&mut tracker, 9, &[pod("True"), failure("2026-01-01T00:00:05Z")]), failing);
-    assert_eq!(look(&mut tracker, 18, &[pod("True"), failure("2026-01-01T00:00:05Z")]), failing);
-    assert_eq!(look(&mut tracker, 19, &[pod("True"), failure("2026-01-01T00:00:05Z")]).0, Health::Ready);
+    assert_eq!(observe(&mut tracker, 1, &[pod("True"), failure("2026-01-01T00:00:01Z")]), failing);
+    assert_eq!(observe(&mut tracker, 9, &[pod("True"), failure("2026-01-01T00:00:05Z")]), failing);
+    assert_eq!(observe(&mut tracker, 18, &[pod("True"), failure("2026-01-01T00:00:05Z")]), failing);
+    assert_eq!(observe(&mut tracker, 19, &[pod("True"), failure("2026-01-01T00:00:05Z")]).0, Health::Ready);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn what_the_run_before_did_is_no_failure_of_this_one() {
     let old = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e"}, "type": "Warning", "reason": "Unhealthy",
         "message": "Liveness probe failed: no", "lastTimestamp": "2025-12-31T23:59:59Z",
         "involvedObject": {"uid": "pod", "fieldPath": "spec.containers{web}"}});
-    assert_eq!(look(&mut tracker(), 1, &[pod("True"), old]).0, Health::Ready);
+    assert_eq!(observe(&mut tracker(), 1, &[pod("True"), old]).0, Health::Ready);
 }
 
 /// The event that a probe lets the kubelet end the container, first and last at these seconds.
@@ -111,8 +111,8 @@ fn one_thing_is_told_of_a_container_that_a_probe_lets_end_again_and_again() {
 #[test]
 fn news_of_the_deployment_that_comes_before_its_pods_is_not_enough() {
     let mut tracker = tracker();
-    assert_eq!(look(&mut tracker, 1, &[pod("False")]), (Health::Progressing, "StaysUp".to_owned()));
-    assert_eq!(look(&mut tracker, 2, &[pod("True")]).0, Health::Ready);
+    assert_eq!(observe(&mut tracker, 1, &[pod("False")]), (Health::Progressing, "StaysUp".to_owned()));
+    assert_eq!(observe(&mut tracker, 2, &[pod("True")]).0, Health::Ready);
 }
 /// The pod, its container in the run after one that lasted from second `from` to `to` and ended with `code`.
 fn restarted(code: i64, restarts: i64, from: i64, to: i64, began: i64) -> Value {
@@ -172,15 +172,15 @@ fn what_crashed_a_moment_ago_is_not_ready_until_it_has_run_for_long_enough() {
             ]
         };
         for mut tracker in judges() {
-            let (health, reason) = look(&mut tracker, ready - 1, std::slice::from_ref(&pod));
+            let (health, reason) = observe(&mut tracker, ready - 1, std::slice::from_ref(&pod));
             assert_eq!((health, reason.as_str()), (Health::Progressing, "Restarted"), "{name}");
         }
         for mut tracker in judges() {
-            assert_eq!(look(&mut tracker, ready, std::slice::from_ref(&pod)).0, Health::Ready, "{name}");
+            assert_eq!(observe(&mut tracker, ready, std::slice::from_ref(&pod)).0, Health::Ready, "{name}");
         }
         let mut tracker = HealthTracker::new(vec![subject(true)], Limits::default(), at(ready - 1));
         assert_eq!(
-            look(&mut tracker, ready - 1, std::slice::from_ref(&pod)).0,
+            observe(&mut tracker, ready - 1, std::slice::from_ref(&pod)).0,
             Health::Progressing,
             "{name}, changed"
         );
@@ -197,7 +197,7 @@ fn what_crashed_an_hour_ago_or_has_ended_as_it_should_is_ready_at_once() {
         ("never", without_probe(pod("True")), 3),
     ] {
         let mut tracker = HealthTracker::new(vec![subject(false)], Limits::default(), at(second));
-        assert_eq!(look(&mut tracker, second, &[pod]).0, Health::Ready, "{name}");
+        assert_eq!(observe(&mut tracker, second, &[pod]).0, Health::Ready, "{name}");
     }
 }
 
@@ -206,10 +206,10 @@ fn a_probe_that_passes_for_the_first_time_proves_a_run_and_not_after_a_crash_tha
     let mut tracker = tracker();
     let mut starting = pod("False");
     starting["status"]["containerStatuses"][0]["ready"] = json!(false);
-    assert_eq!(look(&mut tracker, 0, &[starting]).0, Health::Progressing);
-    assert_eq!(look(&mut tracker, 13, &[restarted(1, 1, 0, 10, 11)]).0, Health::Ready);
+    assert_eq!(observe(&mut tracker, 0, &[starting]).0, Health::Progressing);
+    assert_eq!(observe(&mut tracker, 13, &[restarted(1, 1, 0, 10, 11)]).0, Health::Ready);
     assert_eq!(
-        look(&mut tracker, 43, &[restarted(1, 2, 11, 40, 41)]),
+        observe(&mut tracker, 43, &[restarted(1, 2, 11, 40, 41)]),
         (Health::Progressing, "Restarted".to_owned())
     );
 }

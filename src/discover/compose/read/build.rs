@@ -1,6 +1,6 @@
 //! How an image is built.
 
-use super::super::model::Build;
+use super::super::model::ComposeBuild;
 use super::super::model::Untaken;
 use super::super::node::Node;
 use super::super::short;
@@ -9,7 +9,7 @@ use crate::discover::tree::join;
 use std::rc::Rc;
 
 /// `build`; what it needs from elsewhere is told.
-pub(super) fn build(node: &Rc<Node>, untaken: &mut Vec<Untaken>) -> Option<Build> {
+pub(super) fn build(node: &Rc<Node>, untaken: &mut Vec<Untaken>) -> Option<ComposeBuild> {
     let node = short::text_as_map(node, "context");
     let place = node.get("context").map_or(&node.place, |context| &context.place).clone();
     let context = text(&node, "context").unwrap_or_else(|| ".".to_owned());
@@ -50,7 +50,7 @@ pub(super) fn build(node: &Rc<Node>, untaken: &mut Vec<Untaken>) -> Option<Build
         let source = item.text().or_else(|| text(item, "source"))?;
         Some((text(item, "target").unwrap_or_else(|| source.clone()), source))
     });
-    Some(Build {
+    Some(ComposeBuild {
         secrets: secrets.collect(),
         dockerfile: join(&context, dockerfile.as_deref().unwrap_or("Dockerfile")),
         inline: text(&node, "dockerfile_inline"),

@@ -1,12 +1,12 @@
 //! Health check, resources, names and labels of a service.
 
 use super::super::model::Compose;
-use super::super::model::Health;
+use super::super::model::ComposeHealth;
 use super::super::model::Resources;
 use super::super::model::Service;
 use super::super::model::Untaken;
 use super::super::node::Body;
-use super::super::node::Entry;
+use super::super::node::MapEntry;
 use super::super::node::Node;
 use super::super::short;
 use super::flag;
@@ -17,7 +17,7 @@ use crate::event::Place;
 use std::rc::Rc;
 
 /// `healthcheck`.
-pub(super) fn health(node: &Rc<Node>, compose: &mut Compose) -> Health {
+pub(super) fn health(node: &Rc<Node>, compose: &mut Compose) -> ComposeHealth {
     let words = match node.get("test") {
         Some(test) => match &test.body {
             Body::List(_) => short::command(test).unwrap_or_default(),
@@ -35,7 +35,7 @@ pub(super) fn health(node: &Rc<Node>, compose: &mut Compose) -> Health {
         );
     }
     let time = |key: &str| text(node, key).and_then(|time| short::seconds(&time));
-    Health {
+    ComposeHealth {
         disabled: flag(node, "disable") || words.first().is_some_and(|first| first == "NONE"),
         words,
         interval: time("interval"),
@@ -149,6 +149,6 @@ pub(super) fn labelled_port(node: &Node) -> Option<(u16, Place)> {
     let environment = node.get("environment").map(short::as_map);
     let virtual_port =
         environment.iter().flat_map(|pairs| pairs.entries()).filter(|entry| entry.key == "VIRTUAL_PORT");
-    let both: Vec<&Entry> = traefik.chain(virtual_port).collect();
+    let both: Vec<&MapEntry> = traefik.chain(virtual_port).collect();
     both.into_iter().find_map(|entry| Some((entry.node.text()?.parse().ok()?, entry.place.clone())))
 }

@@ -4,8 +4,8 @@ use super::super::Plan;
 use super::super::Unit;
 use super::super::values::Values;
 use super::Storage;
+use crate::discover::compose::MountSource;
 use crate::discover::compose::Mounted;
-use crate::discover::compose::Source;
 
 impl Storage {
     pub(super) fn secret(&mut self, plan: &Plan<'_>, mounted: &Mounted, values: &mut Values<'_>) {
@@ -16,17 +16,17 @@ impl Storage {
             .map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '-' })
             .collect();
         match &shared.source {
-            Source::File(path) => values.file_key(&key, path, &shared.place),
-            Source::Variable(name) => values.variable_key(name, &shared.place),
-            Source::Content(_) => values.variable_key(&key, &shared.place),
-            Source::External => {
+            MountSource::File(path) => values.file_key(&key, path, &shared.place),
+            MountSource::Variable(name) => values.variable_key(name, &shared.place),
+            MountSource::Content(_) => values.variable_key(&key, &shared.place),
+            MountSource::External => {
                 values.variable_key(&key.to_ascii_uppercase().replace(['-', '.'], "_"), &shared.place);
             }
         }
         let key = match &shared.source {
-            Source::File(_) | Source::Content(_) => key,
-            Source::Variable(name) => name.clone(),
-            Source::External => key.to_ascii_uppercase().replace(['-', '.'], "_"),
+            MountSource::File(_) | MountSource::Content(_) => key,
+            MountSource::Variable(name) => name.clone(),
+            MountSource::External => key.to_ascii_uppercase().replace(['-', '.'], "_"),
         };
         self.mount("secret-files", &mounted.at, Some(key.clone()), true);
         self.items.insert(key, values.secret());
@@ -41,7 +41,7 @@ impl Storage {
     ) {
         let Some(shared) = plan.compose.configs.get(&mounted.source) else { return };
         match &shared.source {
-            Source::File(path) => match plan.survey.tree.text(path) {
+            MountSource::File(path) => match plan.survey.tree.text(path) {
                 Some(text) => self.file(plan.survey.tree.executable.contains(path), path, text, &mounted.at),
                 None => self.note(
                     format!(
@@ -51,13 +51,13 @@ impl Storage {
                     "add the file, then `todo init --force`",
                 ),
             },
-            Source::Content(text) => self.file(false, &mounted.source, text, &mounted.at),
-            Source::Variable(name) => {
+            MountSource::Content(text) => self.file(false, &mounted.source, text, &mounted.at),
+            MountSource::Variable(name) => {
                 values.variable_key(name, &shared.place);
                 self.mount("secret-files", &mounted.at, Some(name.clone()), true);
                 self.items.insert(name.clone(), values.secret());
             }
-            Source::External => self.note(
+            MountSource::External => self.note(
                 format!(
                     "`{}` mounts the config `{}`, which is made elsewhere ({})",
                     unit.service.name, mounted.source, shared.place

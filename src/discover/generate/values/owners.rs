@@ -34,7 +34,7 @@ const KEYS: [&str; 14] = [
 ];
 
 /// A password that a database of the project sets.
-pub(super) struct Owner {
+pub(super) struct PasswordOwner {
     /// The unit.
     pub(super) unit: String,
     /// The variable that sets it.
@@ -55,7 +55,7 @@ pub(super) struct Owner {
     unread: bool,
 }
 
-impl Owner {
+impl PasswordOwner {
     /// Whether it is made at random.
     pub(super) fn generates(&self) -> bool {
         !self.asked && !self.unread && self.elsewhere.is_empty()
@@ -63,8 +63,8 @@ impl Owner {
 }
 
 /// The passwords of a project.
-pub(super) fn owners(plan: &Plan<'_>, units: &[Unit<'_>]) -> Vec<Owner> {
-    let mut owners: Vec<Owner> = Vec::new();
+pub(super) fn owners(plan: &Plan<'_>, units: &[Unit<'_>]) -> Vec<PasswordOwner> {
+    let mut owners: Vec<PasswordOwner> = Vec::new();
     for unit in units {
         for value in &unit.service.environment {
             let Some(template) = value.value.as_ref().filter(|_| KEYS.contains(&value.key.as_str())) else {
@@ -92,7 +92,7 @@ pub(super) fn owners(plan: &Plan<'_>, units: &[Unit<'_>]) -> Vec<Owner> {
             let hosts: Vec<String> =
                 [unit.service.name.clone(), unit.name.clone()].into_iter().chain(names).collect();
             let known = (!asked && literal.is_some()).then(|| value.place.clone());
-            let mut owner = Owner {
+            let mut owner = PasswordOwner {
                 unit: unit.name.clone(),
                 variable: value.key.clone(),
                 hosts,
@@ -118,7 +118,7 @@ pub(super) fn owners(plan: &Plan<'_>, units: &[Unit<'_>]) -> Vec<Owner> {
 }
 
 /// Whether others start after it, or name it, and none of them is given the password: then their code has it.
-fn is_unread(plan: &Plan<'_>, units: &[Unit<'_>], owners: &[Owner], owner: &Owner) -> bool {
+fn is_unread(plan: &Plan<'_>, units: &[Unit<'_>], owners: &[PasswordOwner], owner: &PasswordOwner) -> bool {
     let others = units
         .iter()
         .filter(|unit| unit.name != owner.unit && !owners.iter().any(|owner| owner.unit == unit.name));
@@ -145,13 +145,14 @@ fn is_unread(plan: &Plan<'_>, units: &[Unit<'_>], owners: &[Owner], owner: &Owne
 }
 
 /// The password that a URL has, if it is one of these: that of the host, and of the user where a host has several.
-pub(super) fn of_url<'o>(owners: &'o [Owner], url: &str, found: &str) -> Option<&'o Owner> {
+pub(super) fn of_url<'o>(owners: &'o [PasswordOwner], url: &str, found: &str) -> Option<&'o PasswordOwner> {
     let decoded = decoded(found);
-    let fits = |owner: &&Owner| owner.literal.as_deref() == Some(decoded.as_str());
+    let fits = |owner: &&PasswordOwner| owner.literal.as_deref() == Some(decoded.as_str());
     let host = host_and_user(url).map(|(host, _)| host);
-    let mine = |owner: &&Owner| host.is_some_and(|host| owner.hosts.iter().any(|known| known == host));
+    let mine =
+        |owner: &&PasswordOwner| host.is_some_and(|host| owner.hosts.iter().any(|known| known == host));
     let root = host_and_user(url).is_some_and(|(_, user)| user == "root");
-    let mut all: Vec<&Owner> = owners.iter().filter(fits).collect();
+    let mut all: Vec<&PasswordOwner> = owners.iter().filter(fits).collect();
     all.sort_by_key(|owner| (!mine(owner), owner.variable.contains("ROOT") != root));
     all.into_iter().find(|owner| mine(owner) || host.is_none_or(str::is_empty))
 }
@@ -178,7 +179,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// The places that need the password and that `todo` does not write.
-fn elsewhere(plan: &Plan<'_>, units: &[Unit<'_>], owner: &Owner) -> Vec<String> {
+fn elsewhere(plan: &Plan<'_>, units: &[Unit<'_>], owner: &PasswordOwner) -> Vec<String> {
     let tree = &plan.survey.tree;
     let Some(literal) = owner.literal.as_deref() else { return Vec::new() };
     let mut found = BTreeSet::new();
@@ -252,7 +253,7 @@ fn address_of_something_else(key: &str) -> bool {
 }
 
 /// Whether an env file has the password: as the value of a secret key, or in a URL that leads to the database.
-fn env_holds(text: &str, owner: &Owner, literal: &str) -> bool {
+fn env_holds(text: &str, owner: &PasswordOwner, literal: &str) -> bool {
     text.lines().filter_map(|line| line.split_once('=')).any(|(key, value)| {
         let key = key.trim().trim_start_matches("export ").trim();
         let value = value.trim().trim_matches(['"', '\'']);
@@ -291,7 +292,7 @@ fn holds_word(text: &str, literal: &str) -> bool {
 }
 
 /// Says why a password is asked for that could have been made.
-pub(super) fn notes(owners: &[Owner], used: &BTreeSet<&str>, proposal: &mut Proposal) {
+pub(super) fn notes(owners: &[PasswordOwner], used: &BTreeSet<&str>, proposal: &mut Proposal) {
     for owner in owners.iter().filter(|owner| used.contains(owner.key.as_str())) {
         let message = match (owner.elsewhere.is_empty(), owner.unread) {
             (false, _) => {

@@ -103,12 +103,12 @@ impl Values<'_> {
             None => "the files that compose gives to services as secrets".to_owned(),
         };
         let missing: Vec<&String> = secret.keys.iter().filter(|key| !there(key)).collect();
-        self.ask(&path, &missing, proposal);
+        self.request(&path, &missing, proposal);
         secret
     }
 
     /// Says which keys a file has to give, and where their values are known from.
-    fn ask(&self, path: &str, missing: &[&String], proposal: &mut Proposal) {
+    fn request(&self, path: &str, missing: &[&String], proposal: &mut Proposal) {
         if missing.is_empty() {
             return;
         }

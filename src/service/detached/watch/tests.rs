@@ -3,7 +3,7 @@
 use super::Gone;
 use super::NotConnected;
 use super::Pace;
-use super::Seen;
+use super::ServiceState;
 use super::Since;
 use super::Watched;
 use super::watch;
@@ -38,7 +38,7 @@ fn deleted() -> Gone {
 }
 
 /// Sees one thing after the other, each so many seconds after the first, and says at which it ends.
-fn ends_at(seen: &[(u64, Seen)]) -> Option<usize> {
+fn ends_at(seen: &[(u64, ServiceState)]) -> Option<usize> {
     let pace = Pace { confirm: Duration::from_secs(6), unreachable: Duration::from_secs(600), ..PACE };
     let (mut since, start) = (Since::default(), Instant::now());
     seen.iter()
@@ -47,18 +47,22 @@ fn ends_at(seen: &[(u64, Seen)]) -> Option<usize> {
 
 #[tokio::test]
 async fn what_is_gone_for_a_moment_or_out_of_reach_for_a_while_ends_nothing() {
-    let gone = || Seen::Gone(deleted());
-    let away = || Seen::Unreachable("connection refused".to_owned());
+    let gone = || ServiceState::Gone(deleted());
+    let away = || ServiceState::Unreachable("connection refused".to_owned());
     assert_eq!(ends_at(&[(0, gone()), (3, gone()), (6, gone())]), Some(2));
-    assert_eq!(ends_at(&[(0, gone()), (3, Seen::There), (6, gone()), (9, gone())]), None);
+    assert_eq!(ends_at(&[(0, gone()), (3, ServiceState::There), (6, gone()), (9, gone())]), None);
     assert_eq!(
-        ends_at(&[(0, gone()), (5, Seen::Gone(Gone::Context)), (10, Seen::Gone(Gone::Context))]),
+        ends_at(&[
+            (0, gone()),
+            (5, ServiceState::Gone(Gone::Context)),
+            (10, ServiceState::Gone(Gone::Context))
+        ]),
         None
     );
     assert_eq!(ends_at(&[(0, away()), (599, away())]), None);
     assert_eq!(ends_at(&[(0, away()), (599, away()), (600, away())]), Some(2));
-    assert_eq!(ends_at(&[(0, away()), (300, Seen::There), (601, away()), (1200, away())]), None);
-    assert_eq!(ends_at(&[(0, Seen::There), (3, Seen::Gone(Gone::Cluster))]), Some(1));
+    assert_eq!(ends_at(&[(0, away()), (300, ServiceState::There), (601, away()), (1200, away())]), None);
+    assert_eq!(ends_at(&[(0, ServiceState::There), (3, ServiceState::Gone(Gone::Cluster))]), Some(1));
     // The API server is away while the namespace is being deleted.
     assert_eq!(ends_at(&[(0, gone()), (3, away()), (6, gone())]), Some(2));
 }

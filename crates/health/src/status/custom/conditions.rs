@@ -3,8 +3,8 @@
 //! A condition is named for what it means when it is True, so its name tells whether True is good or bad: `Ready` and
 //! `AllReplicasReady`, `Degraded` and `ReconcileFailed`, `Reconciling`. A condition whose name is in no list says nothing.
 
-use super::Sign;
-use super::Signal;
+use super::StatusHint;
+use super::Strength;
 use super::words;
 use super::words::Meaning;
 use crate::live;
@@ -46,18 +46,18 @@ const EACH: [&str; 12] = [
 const LEAVING: [&str; 6] = ["Deleting", "Disrupting", "Draining", "Evicting", "Terminating", "Uninstalling"];
 
 /// What every condition of the list says, `Ready` first.
-pub(super) fn signals(conditions: &[Value], generation: Option<i64>) -> Vec<Signal> {
+pub(super) fn signals(conditions: &[Value], generation: Option<i64>) -> Vec<StatusHint> {
     read_all(conditions, generation, false)
 }
 
 /// The same of a pod or another single part, of which every condition has to hold.
-pub(super) fn signals_of_part(conditions: &[Value], generation: Option<i64>) -> Vec<Signal> {
+pub(super) fn signals_of_part(conditions: &[Value], generation: Option<i64>) -> Vec<StatusHint> {
     read_all(conditions, generation, true)
 }
 
-fn read_all(conditions: &[Value], generation: Option<i64>, part: bool) -> Vec<Signal> {
+fn read_all(conditions: &[Value], generation: Option<i64>, part: bool) -> Vec<StatusHint> {
     let mut sorted: Vec<(&str, Option<Condition<'_>>)> =
-        conditions.iter().map(|entry| (kind(entry), read(entry))).collect();
+        conditions.iter().map(|entry| (kind(entry), parse(entry))).collect();
     sorted.sort_by_key(|(kind, _)| rank(kind));
     let whole = !part
         && sorted.iter().any(|(kind, condition)| {
@@ -70,8 +70,9 @@ fn read_all(conditions: &[Value], generation: Option<i64>, part: bool) -> Vec<Si
         .filter_map(|(kind, condition)| match condition {
             Some(condition) => one(kind, &condition, generation, whole, has_ready),
             // Some controllers write only the name of the state that it is in.
-            None => words::meaning(kind)
-                .map(|meaning| Signal::new(Sign::new(meaning), kind, format!("its condition is `{kind}`"))),
+            None => words::meaning(kind).map(|meaning| {
+                StatusHint::new(Strength::new(meaning), kind, format!("its condition is `{kind}`"))
+            }),
         })
         .collect()
 }
@@ -82,7 +83,7 @@ fn kind(entry: &Value) -> &str {
     kind.rsplit_once('/').map_or(kind, |(_, kind)| kind)
 }
 
-fn read(entry: &Value) -> Option<Condition<'_>> {
+fn parse(entry: &Value) -> Option<Condition<'_>> {
     entry.get("status").map(|_| live::read_condition(entry))
 }
 
@@ -101,19 +102,19 @@ fn one(
     generation: Option<i64>,
     whole: bool,
     has_ready: bool,
-) -> Option<Signal> {
+) -> Option<StatusHint> {
     let sign = sign(kind, condition, generation, whole, has_ready)?;
     let reason = if condition.reason.is_empty() { kind } else { condition.reason };
-    if sign == Sign::Stale {
+    if sign == Strength::Stale {
         let message = format!("its condition `{kind}` is stale (older generation)");
-        return Some(Signal::new(Sign::Busy, "GenerationNotObserved", message));
+        return Some(StatusHint::new(Strength::Busy, "GenerationNotObserved", message));
     }
     let message = if condition.message.is_empty() {
         format!("its condition `{kind}` is {}", condition.status)
     } else {
         condition.message.to_owned()
     };
-    Some(Signal::new(sign, reason, message))
+    Some(StatusHint::new(sign, reason, message))
 }
 
 fn sign(
@@ -122,48 +123,49 @@ fn sign(
     generation: Option<i64>,
     whole: bool,
     has_ready: bool,
-) -> Option<Sign> {
+) -> Option<Strength> {
     let holds = condition.holds();
     let stale = is_stale(condition, generation);
-    let not_yet = if words::meaning(condition.reason) == Some(Meaning::Bad) { Sign::Bad } else { Sign::Busy };
+    let not_yet =
+        if words::meaning(condition.reason) == Some(Meaning::Bad) { Strength::Bad } else { Strength::Busy };
     match kind {
-        "Stalled" | "Failed" => return (holds && !stale).then_some(Sign::Failed),
-        "Paused" | "Suspended" | "Stopped" | "Hibernated" => return holds.then_some(Sign::Paused),
-        _ if LEAVING.contains(&kind) => return holds.then_some(Sign::Busy),
-        "Reconciling" => return holds.then_some(Sign::Busy),
+        "Stalled" | "Failed" => return (holds && !stale).then_some(Strength::Failed),
+        "Paused" | "Suspended" | "Stopped" | "Hibernated" => return holds.then_some(Strength::Paused),
+        _ if LEAVING.contains(&kind) => return holds.then_some(Strength::Busy),
+        "Reconciling" => return holds.then_some(Strength::Busy),
         // A note of the controller beside a good condition, not a state.
         "Warning" => return None,
         // Operators made with Ansible are `Running` while they work, and say by the reason that they are done
         // (`ansible-operator-plugins: internal/ansible/controller/status`).
         "Running" if holds && condition.reason == "Running" && reconciles(condition.message) => {
-            return Some(Sign::Busy);
+            return Some(Strength::Busy);
         }
         "Progressing" => return progressing(condition, has_ready, not_yet),
-        _ if !holds && words::says_paused(condition.reason) => return Some(Sign::Paused),
+        _ if !holds && words::says_paused(condition.reason) => return Some(Strength::Paused),
         _ => {}
     }
     if WHOLE.contains(&kind) || EACH.contains(&kind) {
         return Some(match kind {
-            _ if stale => Sign::Stale,
+            _ if stale => Strength::Stale,
             "Succeeded" | "Complete" | "Completed" | "Finished"
                 if holds && words::meaning(condition.reason) == Some(Meaning::Bad) =>
             {
-                Sign::Failed
+                Strength::Failed
             }
-            "Synced" if holds => Sign::Hint,
-            _ if holds => Sign::Good,
+            "Synced" if holds => Strength::Hint,
+            _ if holds => Strength::Good,
             // Of a run: False is final, Unknown is under way (Tekton, Knative).
-            "Succeeded" if condition.status == "False" => Sign::Failed,
+            "Succeeded" if condition.status == "False" => Strength::Failed,
             _ => not_yet,
         });
     }
     match words::meaning(kind)? {
-        Meaning::Bad => holds.then_some(Sign::Bad),
-        Meaning::Paused => holds.then_some(Sign::Paused),
-        Meaning::Busy => (holds && !whole).then_some(Sign::Busy),
+        Meaning::Bad => holds.then_some(Strength::Bad),
+        Meaning::Paused => holds.then_some(Strength::Paused),
+        Meaning::Busy => (holds && !whole).then_some(Strength::Busy),
         Meaning::Good if stale => None,
-        Meaning::Good if holds => Some(Sign::Hint),
-        Meaning::Good => (not_yet == Sign::Bad || !whole).then_some(not_yet),
+        Meaning::Good if holds => Some(Strength::Hint),
+        Meaning::Good => (not_yet == Strength::Bad || !whole).then_some(not_yet),
     }
 }
 
@@ -173,19 +175,19 @@ fn reconciles(message: &str) -> bool {
 
 /// `Progressing` is True after a rollout, too, and says by its reason that it is over: `NewReplicaSetAvailable`. That a
 /// ReplicaSet was found, created or updated is what it says on the way (`kubernetes: pkg/controller/deployment/util`).
-fn progressing(condition: &Condition<'_>, has_ready: bool, not_yet: Sign) -> Option<Sign> {
+fn progressing(condition: &Condition<'_>, has_ready: bool, not_yet: Strength) -> Option<Strength> {
     let is_rolling = ["Updated", "Created"].iter().any(|end| condition.reason.ends_with(end));
     if condition.holds() {
         let is_over = words::meaning(condition.reason) == Some(Meaning::Good) && !is_rolling
             || ["Available", "Complete", "AsExpected"].iter().any(|end| condition.reason.ends_with(end));
-        return (!is_over && !has_ready).then_some(Sign::Busy);
+        return (!is_over && !has_ready).then_some(Strength::Busy);
     }
     if words::says_paused(condition.reason) {
-        return Some(Sign::Paused);
+        return Some(Strength::Paused);
     }
     // Of a rollout that has not begun: False is said of what stands still because it is done, too.
     if condition.status == "Unknown" && !has_ready {
         return Some(not_yet);
     }
-    (not_yet == Sign::Bad).then_some(Sign::Bad)
+    (not_yet == Strength::Bad).then_some(Strength::Bad)
 }

@@ -1,7 +1,7 @@
 //! The other fields of a custom resource's status → what they say of its health: words, booleans, errors, numbers.
 
-use super::Sign;
-use super::Signal;
+use super::StatusHint;
+use super::Strength;
 use super::conditions;
 use super::words;
 use super::words::Meaning;
@@ -68,20 +68,24 @@ const COUNTS: [(&str, &[&str]); 10] = [
 ];
 
 /// What the status of `object` says.
-pub(super) fn signals(object: &Value) -> Vec<Signal> {
+pub(super) fn signals(object: &Value) -> Vec<StatusHint> {
     let mut signals = Vec::new();
     match &object["status"] {
-        Value::Object(status) => read(status, object, 0, &mut signals),
+        Value::Object(status) => collect(status, object, 0, &mut signals),
         Value::String(word) => signals.extend(word_signal("status", word, object)),
         _ => {}
     }
     let counts = COUNTS.iter().filter_map(|(count, desired)| counted(object, count, desired));
     // Full counts beside a word that nobody understands prove nothing.
     let doubtful = has_unknown_word(&object["status"]);
-    signals.extend(counts.filter(|signal| !doubtful || signal.sign != Sign::Good));
+    signals.extend(counts.filter(|signal| !doubtful || signal.sign != Strength::Good));
     signals.extend(version(object));
     if live::count(object, "/status/unavailableReplicas") > 0 {
-        signals.push(Signal::new(Sign::Busy, "Unavailable", "some of its replicas are not available"));
+        signals.push(StatusHint::new(
+            Strength::Busy,
+            "Unavailable",
+            "some of its replicas are not available",
+        ));
     }
     signals
 }
@@ -95,7 +99,7 @@ fn has_unknown_word(status: &Value) -> bool {
 }
 
 /// A resource that runs another version than it asks for is being upgraded (Cluster API, Elastic).
-fn version(object: &Value) -> Option<Signal> {
+fn version(object: &Value) -> Option<StatusHint> {
     let of = |at: &str| object.pointer(at)?.as_str().map(|text| text.trim_start_matches('v'));
     let (desired, is) = (of("/spec/version")?, of("/status/version")?);
     let starts = |text: &str, start: &str| {
@@ -104,11 +108,15 @@ fn version(object: &Value) -> Option<Signal> {
     let numbered = [desired, is].iter().all(|text| text.starts_with(|letter: char| letter.is_ascii_digit()));
     let same = starts(desired, is) || starts(is, desired);
     (numbered && !same).then(|| {
-        Signal::new(Sign::Busy, "VersionDiffers", format!("its version is {is}, and {desired} is asked for"))
+        StatusHint::new(
+            Strength::Busy,
+            "VersionDiffers",
+            format!("its version is {is}, and {desired} is asked for"),
+        )
     })
 }
 
-fn read(status: &Map<String, Value>, object: &Value, depth: usize, signals: &mut Vec<Signal>) {
+fn collect(status: &Map<String, Value>, object: &Value, depth: usize, signals: &mut Vec<StatusHint>) {
     let generation = live::number(object, "/metadata/generation");
     for (field, value) in status {
         match value {
@@ -120,23 +128,24 @@ fn read(status: &Map<String, Value>, object: &Value, depth: usize, signals: &mut
             }
             _ if ERRORS.contains(&field.as_str()) => signals.extend(error(field, value)),
             Value::Bool(holds) if TRUE_IS_GOOD.contains(&field.as_str()) => {
-                let sign = if *holds { Sign::Good } else { Sign::Busy };
+                let sign = if *holds { Strength::Good } else { Strength::Busy };
                 let reason = if *holds { "Ready" } else { "NotReady" };
-                signals.push(Signal::new(sign, reason, format!("its `{field}` is {holds}")));
+                signals.push(StatusHint::new(sign, reason, format!("its `{field}` is {holds}")));
             }
             Value::String(word) => signals.extend(word_signal(field, word, object)),
             Value::Array(_) | Value::Object(_) if PARTS.contains(&field.as_str()) => {
                 let each = parts(value, generation).into_iter().map(|part| {
                     let mut fields = Vec::new();
-                    read(part, object, depth + 1, &mut fields);
+                    collect(part, object, depth + 1, &mut fields);
                     fields
                 });
-                let each: Vec<Vec<Signal>> = each.collect();
-                let says_it = |fields: &Vec<Signal>| fields.iter().any(|signal| signal.sign >= Sign::Good);
+                let each: Vec<Vec<StatusHint>> = each.collect();
+                let says_it =
+                    |fields: &Vec<StatusHint>| fields.iter().any(|signal| signal.sign >= Strength::Good);
                 // Each part is told of in the same words, so one that lacks them is not looked at yet.
                 if each.iter().any(says_it) && !each.iter().all(says_it) {
                     let message = format!("one of its `{field}` says nothing yet");
-                    signals.push(Signal::new(Sign::Busy, "NotReady", message));
+                    signals.push(StatusHint::new(Strength::Busy, "NotReady", message));
                 }
                 signals.extend(each.into_iter().flatten());
             }
@@ -145,7 +154,7 @@ fn read(status: &Map<String, Value>, object: &Value, depth: usize, signals: &mut
                     && is_a_word_field(field, &["operation", "sync"])
                     && inner.values().any(|value| !value.is_object()) =>
             {
-                read(inner, object, 1, signals);
+                collect(inner, object, 1, signals);
             }
             // `status.ceph.health`, `status.podStatus.conditions`, `status.brokersState.0`: what one subsystem says.
             Value::Object(inner) if depth == 0 => {
@@ -158,9 +167,9 @@ fn read(status: &Map<String, Value>, object: &Value, depth: usize, signals: &mut
                 }
                 if is_a_word_field(field, &[]) {
                     let by_name = inner.values().filter_map(Value::as_object);
-                    by_name.for_each(|part| read(part, object, 1, &mut fields));
+                    by_name.for_each(|part| collect(part, object, 1, &mut fields));
                 }
-                signals.extend(fields.into_iter().filter(|signal| signal.sign > Sign::Good));
+                signals.extend(fields.into_iter().filter(|signal| signal.sign > Strength::Good));
             }
             _ => {}
         }
@@ -199,7 +208,7 @@ fn is_a_word_field(field: &str, more: &[&str]) -> bool {
         || WORDS.contains(&field)
 }
 
-fn word_signal(field: &str, word: &str, object: &Value) -> Option<Signal> {
+fn word_signal(field: &str, word: &str, object: &Value) -> Option<StatusHint> {
     if word.is_empty() || !is_a_word_field(field, &[]) {
         return None;
     }
@@ -207,10 +216,10 @@ fn word_signal(field: &str, word: &str, object: &Value) -> Option<Signal> {
     let runs = words::split(word).iter().any(|part| part == "running");
     let sign = match meaning {
         // What is a run does its work while it is running, and is what it should be when it has ended.
-        Meaning::Good if runs && is_a_run(live::kind(object)) => Sign::Busy,
-        Meaning::Good if !WORDS.contains(&field) => Sign::Hint,
-        Meaning::Bad if has_ended(object) => Sign::Failed,
-        meaning => Sign::new(meaning),
+        Meaning::Good if runs && is_a_run(live::kind(object)) => Strength::Busy,
+        Meaning::Good if !WORDS.contains(&field) => Strength::Hint,
+        Meaning::Bad if has_ended(object) => Strength::Failed,
+        meaning => Strength::new(meaning),
     };
     let reason = if word.contains(char::is_whitespace) { field } else { word };
     let message = if WORDS.contains(&field) {
@@ -218,7 +227,7 @@ fn word_signal(field: &str, word: &str, object: &Value) -> Option<Signal> {
     } else {
         format!("its `{field}` is `{word}`")
     };
-    Some(Signal::new(sign, reason, message))
+    Some(StatusHint::new(sign, reason, message))
 }
 
 fn is_a_run(kind: &str) -> bool {
@@ -234,7 +243,7 @@ fn has_ended(object: &Value) -> bool {
         .any(|field| object["status"][*field].as_str().is_some_and(|time| !time.is_empty()))
 }
 
-fn error(field: &str, value: &Value) -> Option<Signal> {
+fn error(field: &str, value: &Value) -> Option<StatusHint> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Object(fields) if !fields.is_empty() => match fields.get("message").and_then(Value::as_str) {
@@ -248,18 +257,18 @@ fn error(field: &str, value: &Value) -> Option<Signal> {
         Value::Bool(true) => format!("its `{field}` is true"),
         _ => String::new(),
     };
-    (!text.is_empty()).then(|| Signal::new(Sign::Bad, "Error", text))
+    (!text.is_empty()).then(|| StatusHint::new(Strength::Bad, "Error", text))
 }
 
-fn counted(object: &Value, count: &str, desired: &[&str]) -> Option<Signal> {
+fn counted(object: &Value, count: &str, desired: &[&str]) -> Option<StatusHint> {
     let is = object.pointer(count)?.as_i64()?;
     let desired = desired.iter().find_map(|at| object.pointer(at)?.as_i64())?;
     let field = count.rsplit('/').next().unwrap_or_default();
     let message = format!("its `{field}` is {is} of {desired}");
     if is < desired {
-        Some(Signal::new(Sign::Busy, "NotReady", message))
+        Some(StatusHint::new(Strength::Busy, "NotReady", message))
     } else if desired > 0 || field.ends_with("Replicas") {
-        Some(Signal::new(Sign::Good, "Ready", message))
+        Some(StatusHint::new(Strength::Good, "Ready", message))
     } else {
         None
     }

@@ -1,7 +1,7 @@
 //! Popular kinds whose status the conventions do not cover.
 
-use super::Sign;
-use super::Signal;
+use super::StatusHint;
+use super::Strength;
 use super::words;
 use super::words::Meaning;
 use crate::live;
@@ -75,29 +75,31 @@ const CONDITIONS: &[(&str, &str, &str)] = &[
 ];
 
 /// What kinds of the table say beside what every kind says.
-pub(super) fn signals(object: &Value) -> Vec<Signal> {
+pub(super) fn signals(object: &Value) -> Vec<StatusHint> {
     let (group, kind) = (group(object), live::kind(object));
     let is = |known: &str, of: &str| group == known && kind == of;
     let words = WORDS.iter().filter(|(known, of, _)| is(known, of)).filter_map(|(.., at)| {
         let word = live::text(object, at);
-        let sign = Sign::new(words::meaning(word)?);
-        Some(Signal::new(sign, word, format!("its status is `{word}`")))
+        let sign = Strength::new(words::meaning(word)?);
+        Some(StatusHint::new(sign, word, format!("its status is `{word}`")))
     });
     let conditions = CONDITIONS.iter().filter(|(known, of, _)| is(known, of)).filter_map(|(.., name)| {
         let condition = live::condition(object, name)?;
-        condition.holds().then(|| Signal::new(Sign::Good, *name, format!("its condition `{name}` is True")))
+        condition
+            .holds()
+            .then(|| StatusHint::new(Strength::Good, *name, format!("its condition `{name}` is True")))
     });
     words.chain(conditions).chain(rollout(object)).chain(elastic(object)).collect()
 }
 
 /// Argo Rollouts: a Deployment with steps, whose phase is the last word (`argo-rollouts: pkg/apis/rollouts/v1alpha1`).
-fn rollout(object: &Value) -> Option<Signal> {
+fn rollout(object: &Value) -> Option<StatusHint> {
     if group(object) != "argoproj.io" || live::kind(object) != "Rollout" {
         return None;
     }
     let replicas = live::count(object, "/status/replicas");
     let updated = live::count(object, "/status/updatedReplicas");
-    let busy = |message: String| Some(Signal::new(Sign::Busy, "Updating", message));
+    let busy = |message: String| Some(StatusHint::new(Strength::Busy, "Updating", message));
     let phase = live::text(object, "/status/phase");
     // Its pods are those of a Deployment that it refers to, which has changed since.
     let of_workload = |at: &str| live::number(object, at);
@@ -118,7 +120,7 @@ fn rollout(object: &Value) -> Option<Signal> {
 }
 
 /// Elastic counts its nodes, and asks for them by sets of nodes (`cloud-on-k8s: pkg/apis/elasticsearch/v1`).
-fn elastic(object: &Value) -> Option<Signal> {
+fn elastic(object: &Value) -> Option<StatusHint> {
     if group(object) != "elasticsearch.k8s.elastic.co" {
         return None;
     }
@@ -126,7 +128,7 @@ fn elastic(object: &Value) -> Option<Signal> {
     let desired: i64 =
         live::list(object, "/spec/nodeSets").iter().map(|set| live::count(set, "/count")).sum();
     let message = format!("{available} of {desired} nodes available");
-    (available < desired).then(|| Signal::new(Sign::Busy, "NotReady", message))
+    (available < desired).then(|| StatusHint::new(Strength::Busy, "NotReady", message))
 }
 
 /// Whether what is good in its status says only that its controller has read it.

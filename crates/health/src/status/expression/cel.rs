@@ -86,8 +86,8 @@ pub(super) enum Each {
 type Read<T = Expr> = Result<T, String>;
 
 /// Reads a whole rule.
-pub(super) fn read(text: &str) -> Read {
-    let mut reader = Reader { rest: text, depth: 0, parts: 0 };
+pub(super) fn parse(text: &str) -> Read {
+    let mut reader = CelReader { rest: text, depth: 0, parts: 0 };
     let expr = reader.choice()?;
     let rest = reader.rest.trim();
     if rest.starts_with('=') {
@@ -108,13 +108,13 @@ pub(super) fn read(text: &str) -> Read {
     }
 }
 
-struct Reader<'a> {
+struct CelReader<'a> {
     rest: &'a str,
     depth: usize,
     parts: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> CelReader<'a> {
     fn take(&mut self, sign: &str) -> bool {
         let rest = self.rest.trim_start();
         let found = rest.strip_prefix(sign);

@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-type Found<'a> = Result<Cow<'a, Value>, TooExpensive>;
+type Evaluated<'a> = Result<Cow<'a, Value>, TooExpensive>;
 
 /// Whether `expr` is true for `object`.
 pub(super) fn holds(expr: &Expr, object: &Value) -> Result<bool, TooExpensive> {
@@ -64,7 +64,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-fn value<'a>(expr: &'a Expr, scope: &Scope<'a>) -> Found<'a> {
+fn value<'a>(expr: &'a Expr, scope: &Scope<'a>) -> Evaluated<'a> {
     scope.budget.charge(1)?;
     Ok(match expr {
         Expr::Literal(value) => Cow::Borrowed(value),

@@ -15,7 +15,7 @@ pub(super) enum Step {
 }
 
 /// Reads `{.path}` or `{.path}=wanted`, with or without quotes round the path.
-pub(super) fn read(text: &str) -> Result<(Vec<Step>, Option<String>), String> {
+pub(super) fn parse(text: &str) -> Result<(Vec<Step>, Option<String>), String> {
     let inner = text
         .trim()
         .trim_start_matches(['\'', '"'])

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 pub(super) async fn wait(world: &Arc<World>, pod: &Running, index: usize, app: &App) {
     while let Some(why) = missing(world, pod, index, app) {
         waits(world, pod, index, "CreateContainerConfigError", &why);
-        pod.say(world, index, "Warning", "Failed", &format!("Error: {why}"));
+        pod.emit_event(world, index, "Warning", "Failed", &format!("Error: {why}"));
         sleep(RETRY).await;
     }
 }

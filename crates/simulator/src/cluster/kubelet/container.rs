@@ -5,14 +5,14 @@ use super::probe;
 use super::pull;
 use super::running::Running;
 use super::running::is_sidecar;
-use super::unit::Ended;
 use super::unit::Listens;
-use super::unit::Now;
+use super::unit::Termination;
 use super::unit::Unit;
+use super::unit::UnitState;
 use crate::cluster::ctx::controller;
 use crate::cluster::fault::ContainerStart;
 use crate::cluster::fault::PodFault;
-use crate::cluster::image::Found;
+use crate::cluster::image::ImageInfo;
 use crate::cluster::program;
 use crate::cluster::program::End;
 use crate::cluster::program::Plan;
@@ -80,19 +80,19 @@ async fn crash_loop(world: &Arc<World>, pod: &Running, index: usize, pause: Dura
     };
     let why = format!("back-off {shown} restarting failed container={name} pod={}", pod.full_name());
     pod.change(world, index, |unit| {
-        if let Now::Ended(ended) = unit.now.clone() {
+        if let UnitState::Ended(ended) = unit.now.clone() {
             unit.last = Some(ended);
         }
-        unit.now = Now::Waiting("CrashLoopBackOff", why);
+        unit.now = UnitState::Waiting("CrashLoopBackOff", why);
     });
     let message = format!("Back-off restarting failed container {name} in pod {}", pod.full_name());
-    pod.say(world, index, "Warning", "BackOff", &message);
+    pod.emit_event(world, index, "Warning", "BackOff", &message);
     sleep(pause).await;
     pod.lock().units[index].restarts += 1;
 }
 
 /// Starts it and waits until it has ended; returns its exit code.
-async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Found) -> i32 {
+async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &ImageInfo) -> i32 {
     let unit = pod.unit(index);
     let fault = world.settings.faults.pod(&start(pod, &unit));
     if matches!(fault, Some(PodFault::Evict)) {
@@ -115,20 +115,20 @@ async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Foun
         let mut part = || ctx.chance(0, u64::MAX);
         format!("docker://{:016x}{:016x}{:016x}{:016x}", part(), part(), part(), part())
     });
-    pod.say(world, index, "Normal", "Created", "Container created");
+    pod.emit_event(world, index, "Normal", "Created", "Container created");
     sleep(world.a_moment(60, 250)).await;
     if let End::Unstartable(why) = &plan.end {
         return unstarted(world, pod, index, why, &id);
     }
     let since = world.ctx(|ctx| ctx.stamp());
     pod.change(world, index, |unit| {
-        if let Now::Ended(ended) = unit.now.clone() {
+        if let UnitState::Ended(ended) = unit.now.clone() {
             unit.last = Some(ended);
         }
         if unit.last.is_some() {
             unit.log_before = Some(std::mem::take(&mut unit.log));
         }
-        unit.now = Now::Running { since: since.clone(), id: id.clone() };
+        unit.now = UnitState::Running { since: since.clone(), id: id.clone() };
         unit.image.clone_from(&found.id);
         unit.app = found.app.clone();
         unit.started = unit.spec["startupProbe"].is_null();
@@ -137,7 +137,7 @@ async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Foun
             && !matches!(fault, Some(PodFault::NotReady));
         unit.listens = Listens::Nowhere;
     });
-    pod.say(world, index, "Normal", "Started", "Container started");
+    pod.emit_event(world, index, "Normal", "Started", "Container started");
     let broken = matches!(fault, Some(PodFault::NotReady));
     let (code, reason) = tokio::select! {
         end = ends(world, pod, index, &plan) => end,
@@ -146,7 +146,7 @@ async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Foun
     };
     let at = world.ctx(|ctx| ctx.stamp());
     pod.change(world, index, |unit| {
-        unit.now = Now::Ended(Ended { code, reason, message: String::new(), since, at, id });
+        unit.now = UnitState::Ended(Termination { code, reason, message: String::new(), since, at, id });
         unit.ready = false;
         unit.started = false;
         unit.listens = Listens::Nowhere;
@@ -191,7 +191,7 @@ fn listens_of(spec: &Value) -> Listens {
 }
 
 /// Listens once the program is up; never returns.
-async fn listen(world: &Arc<World>, pod: &Running, index: usize, found: &Found, listens: bool) {
+async fn listen(world: &Arc<World>, pod: &Running, index: usize, found: &ImageInfo, listens: bool) {
     if listens {
         sleep(found.app.starts_after).await;
         let unit = pod.unit(index);
@@ -203,7 +203,7 @@ async fn listen(world: &Arc<World>, pod: &Running, index: usize, found: &Found, 
 
 fn unstarted(world: &Arc<World>, pod: &Running, index: usize, why: &str, id: &str) -> i32 {
     let at = world.ctx(|ctx| ctx.stamp());
-    let ended = Ended {
+    let ended = Termination {
         code: UNSTARTED,
         reason: "StartError",
         message: why.to_owned(),
@@ -213,9 +213,9 @@ fn unstarted(world: &Arc<World>, pod: &Running, index: usize, why: &str, id: &st
     };
     pod.change(world, index, |unit| {
         unit.last = Some(ended);
-        unit.now = Now::Waiting("RunContainerError", why.to_owned());
+        unit.now = UnitState::Waiting("RunContainerError", why.to_owned());
     });
-    pod.say(world, index, "Warning", "Failed", &format!("Error: {why}"));
+    pod.emit_event(world, index, "Warning", "Failed", &format!("Error: {why}"));
     UNSTARTED
 }
 

@@ -4,9 +4,9 @@ use super::container;
 use super::running::Running;
 use super::running::is_sidecar;
 use super::running::is_through;
-use super::unit::Ended;
 use super::unit::Listens;
-use super::unit::Now;
+use super::unit::Termination;
+use super::unit::UnitState;
 use super::volume;
 use crate::cluster::world::World;
 use futures::future::join_all;
@@ -78,8 +78,8 @@ async fn work(world: &Arc<World>, pod: &Arc<Running>) {
         units.iter().enumerate().filter(|(_, unit)| !unit.init).map(|(index, _)| index).collect();
     for index in &main {
         pod.change(world, *index, |unit| {
-            if matches!(unit.now, Now::Waiting("PodInitializing", _)) {
-                unit.now = Now::default();
+            if matches!(unit.now, UnitState::Waiting("PodInitializing", _)) {
+                unit.now = UnitState::default();
             }
         });
     }
@@ -102,11 +102,17 @@ async fn end(world: &Arc<World>, pod: &Running, grace: Duration) {
     let running: Vec<usize> = units
         .iter()
         .enumerate()
-        .filter(|(_, unit)| matches!(unit.now, Now::Running { .. }))
+        .filter(|(_, unit)| matches!(unit.now, UnitState::Running { .. }))
         .map(|(index, _)| index)
         .collect();
     for index in &running {
-        pod.say(world, *index, "Normal", "Killing", &format!("Stopping container {}", units[*index].name));
+        pod.emit_event(
+            world,
+            *index,
+            "Normal",
+            "Killing",
+            &format!("Stopping container {}", units[*index].name),
+        );
     }
     let deaf = running.iter().any(|index| units[*index].is_deaf());
     if !running.is_empty() {
@@ -115,11 +121,12 @@ async fn end(world: &Arc<World>, pod: &Running, grace: Duration) {
     let stamp = world.ctx(|ctx| ctx.stamp());
     for index in running {
         pod.change(world, index, |unit| {
-            if let Now::Running { since, id } = unit.now.clone() {
+            if let UnitState::Running { since, id } = unit.now.clone() {
                 let code = if deaf { 137 } else { 0 };
                 let reason = if deaf { "Error" } else { "Completed" };
                 let at = stamp.clone();
-                unit.now = Now::Ended(Ended { code, reason, message: String::new(), since, at, id });
+                unit.now =
+                    UnitState::Ended(Termination { code, reason, message: String::new(), since, at, id });
                 unit.ready = false;
                 unit.listens = Listens::Nowhere;
             }

@@ -52,7 +52,7 @@ async fn rounds(world: &Arc<World>, pod: &Running, index: usize, which: &str, br
     let (mut good, mut bad) = (0, 0);
     sleep(seconds("initialDelaySeconds", 0) + world.a_moment(20, 80)).await;
     loop {
-        match ask(pod, index, &probe, broken) {
+        match run_probe(pod, index, &probe, broken) {
             Ok(()) => (good, bad) = (good + 1, 0),
             Err(why) => {
                 (good, bad) = (0, bad + 1);
@@ -61,7 +61,7 @@ async fn rounds(world: &Arc<World>, pod: &Running, index: usize, which: &str, br
                     "livenessProbe" => "Liveness",
                     _ => "Readiness",
                 };
-                pod.say(world, index, "Warning", "Unhealthy", &format!("{name} probe failed: {why}"));
+                pod.emit_event(world, index, "Warning", "Unhealthy", &format!("{name} probe failed: {why}"));
             }
         }
         let (up, down) = (good >= times("successThreshold"), bad >= times("failureThreshold"));
@@ -77,7 +77,7 @@ async fn rounds(world: &Arc<World>, pod: &Running, index: usize, which: &str, br
     }
 }
 
-fn ask(pod: &Running, index: usize, probe: &Value, broken: bool) -> Result<(), String> {
+fn run_probe(pod: &Running, index: usize, probe: &Value, broken: bool) -> Result<(), String> {
     let unit = pod.unit(index);
     let address = pod.lock().address.clone().unwrap_or_default();
     let up = |port: u16| !broken && unit.listens.at(port);
@@ -130,7 +130,7 @@ fn number(unit: &Unit, port: &Value) -> u16 {
 async fn kill(world: &Arc<World>, pod: &Running, index: usize, which: &str) -> i32 {
     let unit = pod.unit(index);
     let message = format!("Container {} failed {which} probe, will be restarted", unit.name);
-    pod.say(world, index, "Normal", "Killing", &message);
+    pod.emit_event(world, index, "Normal", "Killing", &message);
     if unit.is_deaf() {
         let grace = pod.pod["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(30);
         sleep(Duration::from_secs(grace)).await;

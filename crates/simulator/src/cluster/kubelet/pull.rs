@@ -2,8 +2,8 @@
 
 use super::running::RETRY;
 use super::running::Running;
-use super::unit::Now;
-use crate::cluster::image::Found;
+use super::unit::UnitState;
+use crate::cluster::image::ImageInfo;
 use crate::cluster::world::World;
 use crate::request::text;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 const SPEED: u64 = 40_000_000;
 
 /// Waits until the image is there.
-pub(super) async fn image(world: &Arc<World>, pod: &Running, index: usize) -> Found {
+pub(super) async fn image(world: &Arc<World>, pod: &Running, index: usize) -> ImageInfo {
     let spec = pod.unit(index).spec;
     let reference = text(&spec["image"]);
     if let Some(why) = unreadable(&reference) {
@@ -31,18 +31,18 @@ pub(super) async fn image(world: &Arc<World>, pod: &Running, index: usize) -> Fo
             let message = format!(
                 "Container image \"{reference}\" already present on machine and can be accessed by the pod"
             );
-            pod.say(world, index, "Normal", "Pulled", &message);
+            pod.emit_event(world, index, "Normal", "Pulled", &message);
             return found;
         }
         if spec["imagePullPolicy"] == "Never" {
             let why = format!("Container image \"{reference}\" is not present with pull policy of Never");
             wait(world, pod, index, "ErrImageNeverPull", &why);
-            pod.say(world, index, "Warning", "ErrImageNeverPull", &why);
-            pod.say(world, index, "Warning", "Failed", "Error: ErrImageNeverPull");
+            pod.emit_event(world, index, "Warning", "ErrImageNeverPull", &why);
+            pod.emit_event(world, index, "Warning", "Failed", "Error: ErrImageNeverPull");
             sleep(RETRY).await;
             continue;
         }
-        pod.say(world, index, "Normal", "Pulling", &format!("Pulling image \"{reference}\""));
+        pod.emit_event(world, index, "Normal", "Pulling", &format!("Pulling image \"{reference}\""));
         let began = Instant::now();
         sleep(world.a_moment(400, 1200)).await;
         let why = match images.pull(&reference) {
@@ -53,19 +53,25 @@ pub(super) async fn image(world: &Arc<World>, pod: &Running, index: usize) -> Fo
                     "Successfully pulled image \"{reference}\" in {took} ({took} including waiting). Image size: {} bytes.",
                     found.size
                 );
-                pod.say(world, index, "Normal", "Pulled", &message);
+                pod.emit_event(world, index, "Normal", "Pulled", &message);
                 return found;
             }
             Err(why) => why.0,
         };
         wait(world, pod, index, "ErrImagePull", &why);
-        pod.say(world, index, "Warning", "Failed", &format!("Failed to pull image \"{reference}\": {why}"));
-        pod.say(world, index, "Warning", "Failed", "Error: ErrImagePull");
+        pod.emit_event(
+            world,
+            index,
+            "Warning",
+            "Failed",
+            &format!("Failed to pull image \"{reference}\": {why}"),
+        );
+        pod.emit_event(world, index, "Warning", "Failed", "Error: ErrImagePull");
         sleep(world.a_moment(900, 1800)).await;
         let message = format!("Back-off pulling image \"{reference}\"");
         wait(world, pod, index, "ImagePullBackOff", &format!("{message}: ErrImagePull: {why}"));
-        pod.say(world, index, "Normal", "BackOff", &message);
-        pod.say(world, index, "Warning", "Failed", "Error: ImagePullBackOff");
+        pod.emit_event(world, index, "Normal", "BackOff", &message);
+        pod.emit_event(world, index, "Warning", "Failed", "Error: ImagePullBackOff");
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST);
     }
@@ -73,10 +79,10 @@ pub(super) async fn image(world: &Arc<World>, pod: &Running, index: usize) -> Fo
 
 pub(super) fn wait(world: &World, pod: &Running, index: usize, reason: &'static str, why: &str) {
     pod.change(world, index, |unit| {
-        if let Now::Ended(ended) = unit.now.clone() {
+        if let UnitState::Ended(ended) = unit.now.clone() {
             unit.last = Some(ended);
         }
-        unit.now = Now::Waiting(reason, why.to_owned());
+        unit.now = UnitState::Waiting(reason, why.to_owned());
     });
 }
 
@@ -91,8 +97,8 @@ async fn refuse(
 ) {
     loop {
         wait(world, pod, index, reason, why);
-        pod.say(world, index, "Warning", event, why);
-        pod.say(world, index, "Warning", "Failed", &format!("Error: {reason}"));
+        pod.emit_event(world, index, "Warning", event, why);
+        pod.emit_event(world, index, "Warning", "Failed", &format!("Error: {reason}"));
         sleep(RETRY).await;
     }
 }

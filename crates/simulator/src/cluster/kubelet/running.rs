@@ -1,9 +1,9 @@
 //! A pod on its node: what its containers do, and the status that follows from it.
 
 use crate::cluster::image::App;
-use crate::cluster::kubelet::unit::Ended;
-use crate::cluster::kubelet::unit::Now;
+use crate::cluster::kubelet::unit::Termination;
 use crate::cluster::kubelet::unit::Unit;
+use crate::cluster::kubelet::unit::UnitState;
 use crate::cluster::reading::condition;
 use crate::cluster::reading::set_condition;
 use crate::cluster::world::World;
@@ -29,12 +29,12 @@ pub(in crate::cluster) struct Running {
     pub(super) pod: Value,
     /// Whether it ran before its node went down.
     pub(super) woken: bool,
-    state: Mutex<State>,
+    state: Mutex<ContainerState>,
 }
 
 /// What changes about it.
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct ContainerState {
     pub(super) address: Option<String>,
     pub(super) began: String,
     pub(super) units: Vec<Unit>,
@@ -56,7 +56,7 @@ impl Running {
                 let mut unit =
                     Unit { name: text(&container["name"]), spec: container.clone(), init, ..Unit::default() };
                 if inits > 0 {
-                    unit.now = Now::Waiting("PodInitializing", String::new());
+                    unit.now = UnitState::Waiting("PodInitializing", String::new());
                 }
                 if let Some(before) = before {
                     woken |= wake(&mut unit, before, world);
@@ -64,7 +64,8 @@ impl Running {
                 units.push(unit);
             }
         }
-        let state = State { units, began: text(&pod["status"]["startTime"]), ..State::default() };
+        let state =
+            ContainerState { units, began: text(&pod["status"]["startTime"]), ..ContainerState::default() };
         Running {
             namespace: text(&pod["metadata"]["namespace"]),
             name: text(&pod["metadata"]["name"]),
@@ -75,7 +76,7 @@ impl Running {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, ContainerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -90,7 +91,14 @@ impl Running {
     }
 
     /// An event about one of its containers.
-    pub(super) fn say(&self, world: &World, index: usize, severity: &str, reason: &str, message: &str) {
+    pub(super) fn emit_event(
+        &self,
+        world: &World,
+        index: usize,
+        severity: &str,
+        reason: &str,
+        message: &str,
+    ) {
         let (name, init) = {
             let state = self.lock();
             (state.units[index].name.clone(), state.units[index].init)
@@ -120,7 +128,7 @@ impl Running {
             let name = container.unwrap_or_default();
             return Err((400, format!("container {name} is not valid for pod {}", self.name)));
         };
-        let waits = matches!(unit.now, Now::Waiting(..));
+        let waits = matches!(unit.now, UnitState::Waiting(..));
         if waits && unit.last.is_some() {
             return Ok(unit.log.clone());
         }
@@ -130,7 +138,7 @@ impl Running {
                 (400, format!("previous terminated container \"{container}\" in pod \"{pod}\" not found"))
             });
         }
-        if let Now::Waiting(reason, _) = &unit.now {
+        if let UnitState::Waiting(reason, _) = &unit.now {
             let (container, pod) = (&unit.name, &self.name);
             let why = format!("container \"{container}\" in pod \"{pod}\" is waiting to start: {reason}");
             return Err((400, why));
@@ -143,13 +151,13 @@ impl Running {
         let state = self.lock();
         let mut units = state.units.iter();
         let unit = units.find(|unit| container.map_or(!unit.init, |name| unit.name == name));
-        unit.is_some_and(|unit| matches!(unit.now, Now::Running { .. }))
+        unit.is_some_and(|unit| matches!(unit.now, UnitState::Running { .. }))
     }
 
     /// What answers at a port of the pod; `None` if nothing listens there.
     pub(in crate::cluster) fn behind(&self, port: u16) -> Option<App> {
         let state = self.lock();
-        let listens = |unit: &&Unit| matches!(unit.now, Now::Running { .. }) && unit.listens.at(port);
+        let listens = |unit: &&Unit| matches!(unit.now, UnitState::Running { .. }) && unit.listens.at(port);
         state.units.iter().find(listens).map(|unit| unit.app.clone())
     }
 
@@ -176,7 +184,7 @@ fn wake(unit: &mut Unit, before: &Value, world: &World) -> bool {
     let terminated = &before["state"]["terminated"];
     if run.is_object() {
         unit.restarts += 1;
-        unit.now = Now::Ended(Ended {
+        unit.now = UnitState::Ended(Termination {
             code: 255,
             reason: "Error",
             message: String::new(),
@@ -188,7 +196,7 @@ fn wake(unit: &mut Unit, before: &Value, world: &World) -> bool {
     }
     if terminated["exitCode"] == 0 && unit.init {
         unit.over = true;
-        unit.now = Now::Ended(Ended {
+        unit.now = UnitState::Ended(Termination {
             code: 0,
             reason: "Completed",
             message: String::new(),
@@ -200,7 +208,7 @@ fn wake(unit: &mut Unit, before: &Value, world: &World) -> bool {
     before["state"].is_object()
 }
 
-fn status(pod: &mut Value, state: &State, stamp: &str, world: &World) {
+fn status(pod: &mut Value, state: &ContainerState, stamp: &str, world: &World) {
     let host = world.settings.nodes.first().map(|node| node.address.to_string()).unwrap_or_default();
     let began = if state.began.is_empty() { stamp } else { &state.began };
     let generation = pod["metadata"]["generation"].clone();
@@ -227,7 +235,7 @@ fn status(pod: &mut Value, state: &State, stamp: &str, world: &World) {
     conditions(pod, state, phase, stamp);
 }
 
-fn conditions(pod: &mut Value, state: &State, phase: &str, stamp: &str) {
+fn conditions(pod: &mut Value, state: &ContainerState, phase: &str, stamp: &str) {
     let names = |fits: &dyn Fn(&Unit) -> bool| -> Vec<String> {
         state.units.iter().filter(|unit| fits(unit)).map(|unit| unit.name.clone()).collect()
     };
@@ -280,14 +288,18 @@ pub(super) fn is_sidecar(unit: &Unit) -> bool {
 
 /// Whether an init container does not hold the others up any more.
 pub(super) fn is_through(unit: &Unit) -> bool {
-    if is_sidecar(unit) { unit.started } else { matches!(&unit.now, Now::Ended(ended) if ended.code == 0) }
+    if is_sidecar(unit) {
+        unit.started
+    } else {
+        matches!(&unit.now, UnitState::Ended(ended) if ended.code == 0)
+    }
 }
 
-fn phase(state: &State, policy: &str) -> &'static str {
+fn phase(state: &ContainerState, policy: &str) -> &'static str {
     if state.thrown_out.is_some() {
         return "Failed";
     }
-    let failed = |unit: &Unit| matches!(&unit.now, Now::Ended(ended) if ended.code != 0) && unit.over;
+    let failed = |unit: &Unit| matches!(&unit.now, UnitState::Ended(ended) if ended.code != 0) && unit.over;
     let plain: Vec<&Unit> = state.units.iter().filter(|unit| !is_sidecar(unit)).collect();
     if policy == "Never" && plain.iter().any(|unit| unit.init && failed(unit)) {
         return "Failed";
@@ -296,8 +308,9 @@ fn phase(state: &State, policy: &str) -> &'static str {
     if main().all(|unit| unit.over) {
         return if main().any(|unit| failed(unit)) { "Failed" } else { "Succeeded" };
     }
-    let untouched =
-        |unit: &&&Unit| matches!(unit.now, Now::Waiting(..)) && unit.last.is_none() && unit.restarts == 0;
+    let untouched = |unit: &&&Unit| {
+        matches!(unit.now, UnitState::Waiting(..)) && unit.last.is_none() && unit.restarts == 0
+    };
     if plain.iter().any(|unit| unit.init && !is_through(unit)) || main().any(|unit| untouched(&unit)) {
         "Pending"
     } else {
@@ -306,7 +319,7 @@ fn phase(state: &State, policy: &str) -> &'static str {
 }
 
 fn of_unit(unit: &Unit) -> Value {
-    let ended = |ended: &Ended| {
+    let ended = |ended: &Termination| {
         let mut detail = json!({"exitCode": ended.code, "reason": ended.reason, "startedAt": ended.since,
             "finishedAt": ended.at, "containerID": ended.id});
         if !ended.message.is_empty() {
@@ -315,15 +328,15 @@ fn of_unit(unit: &Unit) -> Value {
         json!({"terminated": detail})
     };
     let (state, id) = match &unit.now {
-        Now::Waiting(reason, message) => {
+        UnitState::Waiting(reason, message) => {
             let mut detail = json!({"reason": reason});
             if !message.is_empty() {
                 detail["message"] = json!(message);
             }
             (json!({"waiting": detail}), unit.last.as_ref().map(|last| last.id.clone()).unwrap_or_default())
         }
-        Now::Running { since, id } => (json!({"running": {"startedAt": since}}), id.clone()),
-        Now::Ended(run) => (ended(run), run.id.clone()),
+        UnitState::Running { since, id } => (json!({"running": {"startedAt": since}}), id.clone()),
+        UnitState::Ended(run) => (ended(run), run.id.clone()),
     };
     let ready = unit.ready || (unit.init && !is_sidecar(unit) && is_through(unit));
     let mut status = json!({"name": unit.name, "image": unit.spec["image"], "imageID": unit.image,

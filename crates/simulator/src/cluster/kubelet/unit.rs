@@ -13,8 +13,8 @@ pub(super) struct Unit {
     pub(super) name: String,
     pub(super) spec: Value,
     pub(super) init: bool,
-    pub(super) now: Now,
-    pub(super) last: Option<Ended>,
+    pub(super) now: UnitState,
+    pub(super) last: Option<Termination>,
     pub(super) restarts: u32,
     pub(super) ready: bool,
     pub(super) started: bool,
@@ -58,21 +58,21 @@ impl Listens {
 
 /// What a container does at the moment.
 #[derive(Clone)]
-pub(super) enum Now {
+pub(super) enum UnitState {
     Waiting(&'static str, String),
     Running { since: String, id: String },
-    Ended(Ended),
+    Ended(Termination),
 }
 
-impl Default for Now {
-    fn default() -> Now {
-        Now::Waiting("ContainerCreating", String::new())
+impl Default for UnitState {
+    fn default() -> UnitState {
+        UnitState::Waiting("ContainerCreating", String::new())
     }
 }
 
 /// A run that is over.
 #[derive(Clone)]
-pub(super) struct Ended {
+pub(super) struct Termination {
     pub(super) code: i32,
     pub(super) reason: &'static str,
     pub(super) message: String,

@@ -2,14 +2,14 @@
 
 /// A generator. The same seed gives the same numbers.
 #[derive(Debug, Clone)]
-pub(crate) struct Chance(u64);
+pub(crate) struct Rng(u64);
 
 /// What generated names are made of: no vowels, so no words (`kubernetes: apimachinery/pkg/util/rand`).
 const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
-impl Chance {
-    pub(crate) fn new(seed: u64) -> Chance {
-        Chance(seed)
+impl Rng {
+    pub(crate) fn new(seed: u64) -> Rng {
+        Rng(seed)
     }
 
     pub(crate) fn next(&mut self) -> u64 {
@@ -62,12 +62,12 @@ pub(crate) fn hash(text: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Chance;
+    use super::Rng;
 
     #[test]
     fn the_same_seed_gives_the_same_history() {
         let history = |seed| {
-            let mut chance = Chance::new(seed);
+            let mut chance = Rng::new(seed);
             (chance.word(5), chance.uid(), chance.between(3, 9))
         };
         assert_eq!(history(7), history(7));

@@ -6,7 +6,7 @@ use crate::cluster::check_order;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::fault::Fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::frontends;
@@ -17,25 +17,25 @@ use crate::image::survey::survey;
 use crate::image::surveyed::Surveyed;
 use crate::manifest;
 use crate::manifest::Loaded;
+use crate::manifest::LoadedManifests;
 use crate::manifest::Object;
-use crate::manifest::Written;
 use crate::manifest::lint::Scope;
 use crate::manifest::pods;
 use crate::manifest::pods::ConfigKind;
 use crate::manifest::pods::Reference;
 use crate::plan;
-use crate::plan::Facts;
 use crate::plan::Plan;
+use crate::plan::PlanInputs;
 use crate::project::Check;
 use crate::project::Probe;
 use crate::project::Project;
-use crate::project::check::Checked;
+use crate::project::check::CheckedProject;
 use crate::project::clear::is_placeholder;
 use crate::project::name::DataKey;
 use crate::project::name::ObjectName;
 use crate::project::tracked;
 use crate::project::values;
-use crate::project::values::Known;
+use crate::project::values::KnownValues;
 use crate::project::values::Values;
 use crate::run::Run;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned>
 
 /// Reads all that the project has. With it come the warnings, which nobody was told.
 pub(crate) async fn gathered(run: &Run, project: &Arc<Project>) -> Result<(Planned, Vec<Finding>)> {
-    let Read { planned, values, mistakes, fault } = read(run, project, Scope::Everything).await?;
+    let ReadFiles { planned, values, mistakes, fault } = read_files(run, project, Scope::Everything).await?;
     match fault {
         Some(fault) => return Err(fault.findings(mistakes)),
         None if !mistakes.is_empty() => return Err(unusable().findings(mistakes)),
@@ -77,18 +77,18 @@ pub(crate) async fn gathered(run: &Run, project: &Arc<Project>) -> Result<(Plann
 }
 
 /// What is wrong with a project whose deploy.toml has mistakes: these, and those of all other files that it still names.
-pub(crate) async fn invalid(run: &Run, checked: Checked) -> Fault {
-    let Checked { project, mistakes } = checked;
+pub(crate) async fn invalid(run: &Run, checked: CheckedProject) -> Fault {
+    let CheckedProject { project, mistakes } = checked;
     let project = Arc::new(project);
-    match read(run, &project, Scope::Objects).await {
+    match read_files(run, &project, Scope::Objects).await {
         Err(fault) => fault.findings(mistakes),
-        Ok(read) if read.mistakes.is_empty() => Checked::fault(&project, mistakes),
+        Ok(read) if read.mistakes.is_empty() => CheckedProject::fault(&project, mistakes),
         Ok(read) => unusable().findings(mistakes).findings(read.mistakes),
     }
 }
 
 /// What could be read, and all that is wrong with the rest.
-struct Read {
+struct ReadFiles {
     planned: Planned,
     /// Warnings about values and values files.
     values: Vec<Finding>,
@@ -99,18 +99,18 @@ struct Read {
 
 /// Reads every file, each whatever is wrong with the others. What is compared with something that could not be read is not
 /// judged; `scope` is the most that is known.
-async fn read(run: &Run, project: &Arc<Project>, scope: Scope) -> Result<Read> {
+async fn read_files(run: &Run, project: &Arc<Project>, scope: Scope) -> Result<ReadFiles> {
     let images = blocking(run, project, survey);
     let loaded = manifest::load_all(run, &project.root, &project.namespace, &project.sources);
     let (images, loaded) = tokio::join!(images, loaded);
-    judge(run, project, scope, images, loaded?)
+    combine(run, project, scope, images, loaded?)
 }
 
 /// What is wrong with a project, but for the contexts of its images; `written` are its manifests, where they were read already.
 pub(crate) async fn mistakes(
     run: &Run,
     project: &Arc<Project>,
-    written: Option<Written>,
+    written: Option<LoadedManifests>,
 ) -> Result<Vec<Finding>> {
     let wrong = blocking(run, project, |run, project| Ok(misread(run, project))).await?;
     let images = if wrong.is_empty() { Ok(Vec::new()) } else { Err(unusable().findings(wrong)) };
@@ -118,20 +118,21 @@ pub(crate) async fn mistakes(
         Some(written) => Loaded { written, ..Loaded::default() },
         None => manifest::load_all(run, &project.root, &project.namespace, &project.sources).await?,
     };
-    Ok(judge(run, project, Scope::Everything, images, loaded)?.mistakes)
+    Ok(combine(run, project, Scope::Everything, images, loaded)?.mistakes)
 }
 
 /// What the files come to.
-fn judge(
+fn combine(
     run: &Run,
     project: &Arc<Project>,
     scope: Scope,
     images: Result<Vec<Surveyed>>,
     loaded: Loaded,
-) -> Result<Read> {
+) -> Result<ReadFiles> {
     let mut mistakes: Vec<Finding> = no_registry(project).into_iter().collect();
     let images = usable(images, &mut mistakes)?;
-    let Loaded { written: Written { objects, releases, warnings }, mistakes: of_manifests, fault } = loaded;
+    let Loaded { written: LoadedManifests { objects, releases, warnings }, mistakes: of_manifests, fault } =
+        loaded;
     // Before anything is told of them.
     redaction::objects(run, &objects);
     let all_objects = of_manifests.is_empty() && fault.is_none();
@@ -142,8 +143,8 @@ fn judge(
             let by_checks = needed_by_checks(project, secret, key);
             readers(&objects, secret, key).into_iter().chain(by_checks).collect()
         };
-        let known = Known { needed: &needed, placeholder: is_placeholder };
-        values::read(&run.world, project, &known).map_err(|findings| unusable().findings(findings))
+        let known = KnownValues { needed: &needed, placeholder: is_placeholder };
+        values::load(&run.world, project, &known).map_err(|findings| unusable().findings(findings))
     };
     let scope = match &values {
         _ if !all_objects => Scope::Objects,
@@ -154,14 +155,14 @@ fn judge(
     let Values { secrets, configs, places, warnings: of_values } = usable(values, &mut mistakes)?;
     mistakes.extend(check_annotations(&objects));
     let taken_up = frontends::beginnings(&images);
-    let facts = Facts { objects, releases, secrets, configs, taken_up, scope, places };
+    let facts = PlanInputs { objects, releases, secrets, configs, taken_up, scope, places };
     let (plan, of_plan) = plan::make(project, facts);
     mistakes.extend(of_plan);
     if scope == Scope::Everything {
         mistakes.extend(check_order(&plan.objects, &project.namespace));
     }
     let values = of_values.into_iter().chain(warnings).collect();
-    Ok(Read { planned: Planned { plan, images }, values, mistakes, fault })
+    Ok(ReadFiles { planned: Planned { plan, images }, values, mistakes, fault })
 }
 
 /// Images that no registry would bring to the nodes of another cluster.
@@ -197,14 +198,14 @@ fn readers(objects: &[Object], secret: &ObjectName, key: &DataKey) -> Vec<String
 }
 
 fn unusable() -> Fault {
-    Code::ProjectInvalid.fault(Kind::Usage, "cannot deploy the project")
+    Code::ProjectInvalid.fault(FaultKind::Usage, "cannot deploy the project")
 }
 
 /// Keeps what one reader found wrong for the report on all; what is no finding ends the run at once.
 fn usable<T: Default>(read: Result<T>, findings: &mut Vec<Finding>) -> Result<T> {
     match read {
         Ok(read) => Ok(read),
-        Err(fault) if fault.kind == Kind::Usage && !fault.findings.is_empty() => {
+        Err(fault) if fault.kind == FaultKind::Usage && !fault.findings.is_empty() => {
             findings.extend(fault.findings);
             Ok(T::default())
         }
@@ -220,7 +221,7 @@ async fn blocking<T: Send + 'static>(
     let (of, project) = (run.clone(), Arc::clone(project));
     let done = tokio::task::spawn_blocking(move || work(&of, &project));
     let broke = || "internal error while reading the project's files".to_owned();
-    done.await.or_fault(Code::InternalError, Kind::Internal, broke)?
+    done.await.or_fault(Code::InternalError, FaultKind::Internal, broke)?
 }
 
 /// Says what a Secret's key is needed for that no manifest reads.

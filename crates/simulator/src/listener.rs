@@ -1,7 +1,7 @@
 //! A port of this machine behind which somebody of the rehearsal answers, over TLS as in earnest.
 
-use crate::gate::Gate;
-use crate::pace::Pace;
+use crate::injector::FaultInjector;
+use crate::virtual_clock::VirtualClock;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// A connection, deciphered.
-pub(crate) type Stream = TlsStream<Heard<TcpStream>>;
+pub(crate) type Stream = TlsStream<Monitored<TcpStream>>;
 
 /// A port that is answered until this is dropped; with it, every connection breaks.
 #[derive(Debug)]
@@ -40,8 +40,8 @@ impl Door {
     pub(crate) async fn open<S, F>(
         address: SocketAddr,
         tls: TlsAcceptor,
-        pace: Pace,
-        gate: Gate,
+        pace: VirtualClock,
+        gate: FaultInjector,
         serve: S,
     ) -> io::Result<Door>
     where
@@ -61,7 +61,7 @@ impl Door {
                 connections.spawn(async move {
                     let _ = socket.set_nodelay(true);
                     let answered = async {
-                        if let Ok(stream) = tls.accept(Heard { stream: socket, pace }).await {
+                        if let Ok(stream) = tls.accept(Monitored { stream: socket, pace }).await {
                             serve(stream).await;
                         }
                     };
@@ -80,12 +80,12 @@ impl Door {
 
 /// A stream that tells when something is said over it.
 #[derive(Debug)]
-pub(crate) struct Heard<S> {
+pub(crate) struct Monitored<S> {
     stream: S,
-    pace: Pace,
+    pace: VirtualClock,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Monitored<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -99,7 +99,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Monitored<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -8,23 +8,23 @@ use crate::project::Binding;
 use serde_json::Value;
 
 /// A field that names an image.
-pub(super) struct Site<'r> {
+pub(super) struct ImageField<'r> {
     /// The JSON pointer of the container, image volume or other mapping.
     pub(super) holder: String,
     pub(super) field: &'r str,
     pub(super) policy: Option<&'r str>,
 }
 
-pub(super) fn sites<'r>(object: &Object, rules: &'r [Binding]) -> Vec<Site<'r>> {
+pub(super) fn sites<'r>(object: &Object, rules: &'r [Binding]) -> Vec<ImageField<'r>> {
     let mut sites = Vec::new();
     if let Some(template) = pods::template(&object.value) {
-        sites.extend(template.every_container().into_iter().map(|container| Site {
+        sites.extend(template.every_container().into_iter().map(|container| ImageField {
             holder: container.pointer,
             field: "image",
             policy: Some("imagePullPolicy"),
         }));
         let volumes = items(&template.spec()["volumes"]).filter(|(_, volume)| volume.get("image").is_some());
-        sites.extend(volumes.map(|(index, _)| Site {
+        sites.extend(volumes.map(|(index, _)| ImageField {
             holder: format!("{}/spec/volumes/{index}/image", template.pointer),
             field: "reference",
             policy: Some("pullPolicy"),
@@ -37,7 +37,7 @@ pub(super) fn sites<'r>(object: &Object, rules: &'r [Binding]) -> Vec<Site<'r>> 
             holders = holders.iter().flat_map(|holder| inside(&object.value, holder, part)).collect();
         }
         let policy = rule.policy.as_deref();
-        sites.extend(holders.into_iter().map(|holder| Site { holder, field, policy }));
+        sites.extend(holders.into_iter().map(|holder| ImageField { holder, field, policy }));
     }
     sites
 }
@@ -55,10 +55,10 @@ fn inside(value: &Value, holder: &str, part: &str) -> Vec<String> {
     }
 }
 
-pub(super) fn image_at<'a>(object: &'a Object, site: &Site<'_>) -> Option<&'a str> {
+pub(super) fn image_at<'a>(object: &'a Object, site: &ImageField<'_>) -> Option<&'a str> {
     object.value.pointer(&site.holder)?[site.field].as_str()
 }
 
-pub(super) fn policy_at(object: &Object, site: &Site<'_>) -> Option<String> {
+pub(super) fn policy_at(object: &Object, site: &ImageField<'_>) -> Option<String> {
     object.value.pointer(&site.holder)?[site.policy?].as_str().map(str::to_owned)
 }

@@ -19,11 +19,11 @@ use tokio::sync::watch;
 
 /// The gate. Cheap to clone; all clones are the same one.
 #[derive(Debug, Clone)]
-pub struct Gate(Arc<Inner>);
+pub struct FaultInjector(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    state: Mutex<State>,
+    state: Mutex<InjectorState>,
     life: watch::Sender<Life>,
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum Life {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct InjectorState {
     scenario: Scenario,
     /// How often each rule has met its call.
     met: Vec<u64>,
@@ -60,17 +60,18 @@ pub(crate) enum Course {
     Badly(Does),
 }
 
-impl Default for Gate {
-    fn default() -> Gate {
-        Gate::new(Scenario::default())
+impl Default for FaultInjector {
+    fn default() -> FaultInjector {
+        FaultInjector::new(Scenario::default())
     }
 }
 
-impl Gate {
+impl FaultInjector {
     /// A gate at which goes wrong what `scenario` says.
     #[must_use]
-    pub fn new(scenario: Scenario) -> Gate {
-        let gate = Gate(Arc::new(Inner { state: Mutex::default(), life: watch::channel(Life::Of(0)).0 }));
+    pub fn new(scenario: Scenario) -> FaultInjector {
+        let gate =
+            FaultInjector(Arc::new(Inner { state: Mutex::default(), life: watch::channel(Life::Of(0)).0 }));
         gate.play(scenario);
         gate
     }
@@ -187,12 +188,12 @@ impl Gate {
         course
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, InjectorState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Faults for Gate {
+impl Faults for FaultInjector {
     fn api(&self, call: &ApiCall) -> Option<ApiFault> {
         let what = [call.verb, &call.resource, &call.name].join(" ");
         match self.call(Party::Api, what.trim_end(), call.writes()) {
@@ -233,7 +234,7 @@ impl Faults for Gate {
 #[cfg(test)]
 mod tests {
     use super::Course;
-    use super::Gate;
+    use super::FaultInjector;
     use crate::scenario::Does;
     use crate::scenario::Fault;
     use crate::scenario::Party;
@@ -244,7 +245,7 @@ mod tests {
     fn a_rule_meets_so_many_calls_after_so_many_that_go_well() {
         let call = Pattern::from("POST /build*");
         let fault = Fault { of: Party::Engine, call, does: Does::Close, after: 1, times: 2 };
-        let gate = Gate::new(Scenario { faults: vec![fault], ..Scenario::default() });
+        let gate = FaultInjector::new(Scenario { faults: vec![fault], ..Scenario::default() });
         let build = || gate.call(Party::Engine, "POST /build", true) == Course::Badly(Does::Close);
         assert!(matches!(gate.call(Party::Minikube, "POST /build", false), Course::Well));
         assert_eq!([build(), build(), build(), build()], [false, true, true, false]);
@@ -254,7 +255,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_run_dies_with_the_effect_that_it_does_not_hear_of() {
-        let gate = Gate::default();
+        let gate = FaultInjector::default();
         gate.die_after(Some(2));
         let (_, mut life) = gate.born().unwrap();
         assert_eq!(gate.call(Party::Api, "create pods a", true), Course::Well);

@@ -26,10 +26,10 @@ const WORTH: Duration = Duration::from_millis(5);
 
 /// Hears what happens; clones are the same. Time goes for as long as the [`Running`] lives.
 #[derive(Debug, Clone, Default)]
-pub struct Pace(Arc<Heard>);
+pub struct VirtualClock(Arc<Inner>);
 
 #[derive(Debug, Default)]
-struct Heard {
+struct Inner {
     heartbeats: AtomicU64,
     /// How many things are under way that take real time.
     real: AtomicUsize,
@@ -47,7 +47,7 @@ impl Drop for Running {
 
 /// While it lives, time goes as it does outside: a real program is at work.
 #[derive(Debug)]
-pub struct Real(Pace);
+pub struct Real(VirtualClock);
 
 impl Drop for Real {
     fn drop(&mut self) {
@@ -55,7 +55,7 @@ impl Drop for Real {
     }
 }
 
-impl Pace {
+impl VirtualClock {
     /// Something was said over a socket.
     pub fn heard(&self) {
         self.0.heartbeats.fetch_add(1, Ordering::Relaxed);
@@ -106,7 +106,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use super::Pace;
+    use super::VirtualClock;
     use std::time::Duration;
     use tokio::io::AsyncReadExt;
     use tokio::io::AsyncWriteExt;
@@ -116,7 +116,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_hour_goes_by_at_once_and_an_answer_is_not_overtaken_by_a_time_limit() {
-        let pace = Pace::default();
+        let pace = VirtualClock::default();
         let _running = pace.run(None);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -3,8 +3,8 @@
 use crate::cluster::request::report_waiting;
 use crate::cluster::retry::retry;
 use crate::cluster::target::Target;
+use crate::cluster::wire::ApiKind;
 use crate::cluster::wire::Failure;
-use crate::cluster::wire::Kind;
 use crate::cluster::wire::Wire;
 use crate::event::Step;
 use crate::manifest::ObjectId;
@@ -21,8 +21,8 @@ const LISTS: usize = 1;
 
 /// An object of the cluster and how it is served.
 #[derive(Debug, Clone)]
-pub(crate) struct Member {
-    pub(crate) kind: Kind,
+pub(crate) struct OwnedObject {
+    pub(crate) kind: ApiKind,
     pub(crate) object: Shared<Value>,
 }
 
@@ -31,10 +31,10 @@ pub(crate) async fn list(
     wire: &Wire,
     target: &Target,
     run: &Run,
-    kinds: Vec<(Option<String>, Kind)>,
-) -> Result<BTreeMap<ObjectId, Member>, Failure> {
+    kinds: Vec<(Option<String>, ApiKind)>,
+) -> Result<BTreeMap<ObjectId, OwnedObject>, Failure> {
     let selector = target.selector();
-    let lists: Vec<Vec<(ObjectId, Member)>> = stream::iter(kinds)
+    let lists: Vec<Vec<(ObjectId, OwnedObject)>> = stream::iter(kinds)
         .map(|(namespace, kind)| {
             let selector = &selector;
             async move {
@@ -47,7 +47,7 @@ pub(crate) async fn list(
                 };
                 Ok(objects
                     .into_iter()
-                    .map(|object| (id_of(&object), Member { kind: kind.clone(), object: object.into() }))
+                    .map(|object| (id_of(&object), OwnedObject { kind: kind.clone(), object: object.into() }))
                     .collect())
             }
         })

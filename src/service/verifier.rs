@@ -1,7 +1,7 @@
 //! What every question of a run has in common: whom it asks through, what was deployed, and how long it may take.
 
-use super::Pace;
-use super::Reach;
+use super::NodeNetwork;
+use super::TimeLimits;
 use super::backend;
 use super::backend::Backends;
 use super::candidate::Candidate;
@@ -16,16 +16,16 @@ pub(super) struct Prover<'a> {
     pub(super) run: &'a Run,
     pub(super) client: &'a Client,
     pub(super) namespace: &'a Namespace,
-    pub(super) reach: &'a Reach,
+    pub(super) reach: &'a NodeNetwork,
     pub(super) objects: &'a [Object],
     pub(super) deadline: Instant,
-    pub(super) pace: Pace,
+    pub(super) pace: TimeLimits,
 }
 
 impl Prover<'_> {
     /// The pods behind a candidate, as its EndpointSlices have them; `None` where the cluster cannot be asked.
     pub(super) async fn backends(&self, candidate: &Candidate) -> Option<Backends> {
         let port = candidate.port.name.as_deref();
-        backend::look(self.client, self.namespace, &candidate.service, port).await.ok()
+        backend::inspect(self.client, self.namespace, &candidate.service, port).await.ok()
     }
 }

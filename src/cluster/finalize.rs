@@ -9,8 +9,8 @@ use crate::cluster::delete::delete;
 use crate::cluster::delete::is_controlled;
 use crate::cluster::delete::keep_annotation;
 use crate::cluster::diff::meant;
-use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::InventoryEntry;
 use crate::cluster::inventory::write::store;
 use crate::cluster::kind;
 use crate::cluster::lock;
@@ -19,11 +19,11 @@ use crate::cluster::request::uid_of;
 use crate::cluster::request::unreadable;
 use crate::cluster::revision;
 use crate::cluster::survey;
-use crate::cluster::survey::member::Member;
+use crate::cluster::survey::owned::OwnedObject;
 use crate::cluster::survey::recover;
 use crate::cluster::target::Target;
+use crate::cluster::wire::ApiKind;
 use crate::cluster::wire::How;
-use crate::cluster::wire::Kind;
 use crate::cluster::wire::MANAGER;
 use crate::cluster::wire::Wire;
 use crate::event::Code;
@@ -46,7 +46,7 @@ const MANY: usize = 10;
 
 /// What the end of a good run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settled {
+pub struct Finalized {
     /// What was no longer wanted and is gone.
     pub pruned: Vec<ObjectId>,
     /// What is no longer wanted but stays, and why.
@@ -57,13 +57,13 @@ pub struct Settled {
 
 /// What is to be done about what is no longer wanted.
 pub(crate) struct Unwanted {
-    pub(crate) go: BTreeMap<ObjectId, Member>,
+    pub(crate) go: BTreeMap<ObjectId, OwnedObject>,
     pub(crate) stay: Vec<(ObjectId, String)>,
 }
 
 /// Sorts what carries our label but is not wanted.
 pub(crate) fn unwanted(
-    members: &BTreeMap<ObjectId, Member>,
+    members: &BTreeMap<ObjectId, OwnedObject>,
     desired: &BTreeSet<ObjectId>,
     uids: &BTreeSet<&str>,
     inventory: Option<&Inventory>,
@@ -108,11 +108,11 @@ fn holds_data(object: &Value) -> Option<&'static str> {
 }
 
 /// Ends a good run. Writes nothing if nothing has changed.
-pub async fn settle(run: &Run, target: &Target, applied: Applied) -> fault::Result<Settled> {
-    lock::scope(run, target, Box::pin(settled(run, target, &applied))).await
+pub async fn finalize(run: &Run, target: &Target, applied: Applied) -> fault::Result<Finalized> {
+    lock::scope(run, target, Box::pin(finalize_locked(run, target, &applied))).await
 }
 
-async fn settled(run: &Run, target: &Target, applied: &Applied) -> fault::Result<Settled> {
+async fn finalize_locked(run: &Run, target: &Target, applied: &Applied) -> fault::Result<Finalized> {
     let desired: BTreeSet<ObjectId> = applied
         .objects
         .iter()
@@ -129,7 +129,7 @@ async fn settled(run: &Run, target: &Target, applied: &Applied) -> fault::Result
         item.finish(Outcome::Kept, Some(format!("would be pruned; kept because {why}")));
     }
     if is_exact(applied, inventory, &candidates) {
-        return Ok(Settled { kept: candidates.stay, ..Settled::default() });
+        return Ok(Finalized { kept: candidates.stay, ..Finalized::default() });
     }
     let wire = target.wire();
     lock::hold(run, target).await?;
@@ -161,14 +161,14 @@ async fn finish(
     wire: &Wire,
     applied: &Applied,
     candidates: Unwanted,
-) -> fault::Result<Settled> {
+) -> fault::Result<Finalized> {
     let options = applied.options;
     let total = candidates.go.len() + applied.objects.len();
     if candidates.go.len() > MANY && candidates.go.len() * 2 > total && !options.yes {
         let names: Vec<String> = candidates.go.keys().map(ToString::to_string).collect();
         return Err(Code::PruneMost
             .fault(
-                fault::Kind::Apply,
+                fault::FaultKind::Apply,
                 format!("{} of {total} objects would be pruned; nothing was deleted", names.len()),
             )
             .findings([Code::PruneMost
@@ -183,7 +183,8 @@ async fn finish(
     let (mut inventory, before) = match &applied.stored {
         Some(stored) => (stored.inventory.clone(), Some(&stored.secret)),
         None => (
-            Inventory::new().map_err(|error| Code::InternalError.caused_by(fault::Kind::Internal, error))?,
+            Inventory::new()
+                .map_err(|error| Code::InternalError.caused_by(fault::FaultKind::Internal, error))?,
             None,
         ),
     };
@@ -191,9 +192,9 @@ async fn finish(
     let left: Vec<ObjectId> = applied.left.iter().map(manifest::Object::id).collect();
     let stay: BTreeSet<&ObjectId> =
         candidates.stay.iter().map(|(id, _)| id).chain(&applied.expired).chain(&left).collect();
-    let mut entries: Vec<Entry> =
+    let mut entries: Vec<InventoryEntry> =
         inventory.entries.iter().filter(|entry| stay.contains(&entry.id)).cloned().collect();
-    let recorded: Vec<Entry> = stream::iter(&applied.objects)
+    let recorded: Vec<InventoryEntry> = stream::iter(&applied.objects)
         .map(|object| record(wire, &inventory, object, now.get(&object.id)))
         .buffered(AT_ONCE)
         .collect()
@@ -207,7 +208,7 @@ async fn finish(
     let revision = revision::record(run, target, wire, &inventory, applied, changed).await?;
     inventory.settled = true;
     store(run, target, wire, inventory, before).await?;
-    Ok(Settled { pruned, kept: candidates.stay, revision })
+    Ok(Finalized { pruned, kept: candidates.stay, revision })
 }
 
 /// The objects as they are now, where this run or somebody else may have changed them.
@@ -216,28 +217,33 @@ async fn fresh(
     target: &Target,
     wire: &Wire,
     applied: &Applied,
-) -> fault::Result<BTreeMap<ObjectId, Member>> {
-    let kinds: BTreeMap<_, Kind> = applied
+) -> fault::Result<BTreeMap<ObjectId, OwnedObject>> {
+    let kinds: BTreeMap<_, ApiKind> = applied
         .objects
         .iter()
         .filter(|object| !object.recorded)
         .map(|object| {
             let id = &object.id;
-            let kind = Kind { resource: object.resource.clone(), namespaced: id.namespace.is_some() };
+            let kind = ApiKind { resource: object.resource.clone(), namespaced: id.namespace.is_some() };
             ((id.group.clone(), id.kind.clone(), id.namespace.clone()), kind)
         })
         .collect();
     let kinds = kinds.into_iter().map(|((.., namespace), kind)| (namespace, kind)).collect();
-    survey::member::list(wire, target, run, kinds)
+    survey::owned::list(wire, target, run, kinds)
         .await
         .map_err(|failure| unreadable(failure, "cannot read what is in the cluster"))
 }
 
 /// What the inventory says about an object that this run has applied.
-async fn record(wire: &Wire, inventory: &Inventory, object: &AppliedObject, now: Option<&Member>) -> Entry {
+async fn record(
+    wire: &Wire,
+    inventory: &Inventory,
+    object: &AppliedObject,
+    now: Option<&OwnedObject>,
+) -> InventoryEntry {
     let known = inventory.entry(&object.id).cloned();
-    let kind = Kind { resource: object.resource.clone(), namespaced: object.id.namespace.is_some() };
-    let mut entry = known.unwrap_or_else(|| Entry::new(object.id.clone(), &kind));
+    let kind = ApiKind { resource: object.resource.clone(), namespaced: object.id.namespace.is_some() };
+    let mut entry = known.unwrap_or_else(|| InventoryEntry::new(object.id.clone(), &kind));
     if object.recorded {
         return entry;
     }
@@ -283,21 +289,21 @@ pub fn inventory_damage(target: &Target, inventory: &Inventory) -> Option<Findin
 #[cfg(test)]
 mod tests {
     use super::unwanted;
-    use crate::cluster::inventory::Entry;
     use crate::cluster::inventory::Inventory;
+    use crate::cluster::inventory::InventoryEntry;
     use crate::cluster::kind;
-    use crate::cluster::survey::member::Member;
-    use crate::cluster::survey::member::id_of;
+    use crate::cluster::survey::owned::OwnedObject;
+    use crate::cluster::survey::owned::id_of;
     use serde_json::Value;
     use serde_json::json;
     use std::collections::BTreeMap;
     use std::collections::BTreeSet;
 
-    fn members(objects: &[Value]) -> BTreeMap<crate::manifest::ObjectId, Member> {
+    fn members(objects: &[Value]) -> BTreeMap<crate::manifest::ObjectId, OwnedObject> {
         objects
             .iter()
             .map(|object| {
-                (id_of(object), Member { kind: kind::core("ConfigMap"), object: object.clone().into() })
+                (id_of(object), OwnedObject { kind: kind::core("ConfigMap"), object: object.clone().into() })
             })
             .collect()
     }
@@ -327,7 +333,10 @@ mod tests {
         ];
         let mut inventory = Inventory::new().unwrap();
         let adopted = id_of(&objects[3]);
-        inventory.extend([Entry { adopted: true, ..Entry::new(adopted, &kind::core("ConfigMap")) }]);
+        inventory.extend([InventoryEntry {
+            adopted: true,
+            ..InventoryEntry::new(adopted, &kind::core("ConfigMap"))
+        }]);
         let desired = BTreeSet::from([id_of(&objects[1])]);
         let names = |prune_data| {
             let found = unwanted(

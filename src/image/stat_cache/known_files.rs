@@ -3,7 +3,7 @@
 //! A mark, a checksum, whether the records are the whole context, and the records in the context's order: a letter for what
 //! it is, the path with its length, four numbers of the stat, and what is left to say of it. Numbers are little-endian.
 
-use super::Record;
+use super::StatRecord;
 use super::What;
 use crate::image::stat::Stat;
 use dockerfile::context::compare;
@@ -25,21 +25,21 @@ const LINK: u8 = b'l';
 const UNSENT: u8 = b'u';
 
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct KnownFiles {
     bytes: Vec<u8>,
     /// Where the records begin.
     begins: Vec<usize>,
 }
 
-impl PartialEq for Known {
-    fn eq(&self, other: &Known) -> bool {
+impl PartialEq for KnownFiles {
+    fn eq(&self, other: &KnownFiles) -> bool {
         self.bytes == other.bytes
     }
 }
 
-impl Known {
+impl KnownFiles {
     /// These records, which are in the context's order.
-    pub(super) fn from_records(records: &[Record<'_>], whole: bool) -> Known {
+    pub(super) fn from_records(records: &[StatRecord<'_>], whole: bool) -> KnownFiles {
         let mut bytes = Vec::with_capacity(FIRST + records.len() * 112);
         bytes.extend(MAGIC);
         bytes.extend([0; 32]);
@@ -51,11 +51,11 @@ impl Known {
         }
         let checksum = blake3::hash(&bytes[FIRST - 1..]);
         bytes[16..FIRST - 1].copy_from_slice(checksum.as_bytes());
-        Known { bytes, begins }
+        KnownFiles { bytes, begins }
     }
 
     /// Nothing, if it is damaged.
-    pub(super) fn read(bytes: Vec<u8>) -> Option<Known> {
+    pub(super) fn read(bytes: Vec<u8>) -> Option<KnownFiles> {
         let (checksum, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
         if blake3::hash(body).as_bytes() != checksum {
             return None;
@@ -66,7 +66,7 @@ impl Known {
             begins.push(bytes.len() - rest.len());
             decode(&mut rest)?;
         }
-        Some(Known { bytes, begins })
+        Some(KnownFiles { bytes, begins })
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -83,19 +83,19 @@ impl Known {
     }
 
     /// One of them; `None` beyond the last.
-    pub(crate) fn record(&self, index: usize) -> Option<Record<'_>> {
+    pub(crate) fn record(&self, index: usize) -> Option<StatRecord<'_>> {
         decode(&mut self.bytes.get(*self.begins.get(index)?..)?)
     }
 
-    pub(super) fn get(&self, path: &str) -> Option<Record<'_>> {
+    pub(super) fn get(&self, path: &str) -> Option<StatRecord<'_>> {
         let path_at = |begin: &usize| decode(&mut &self.bytes[*begin..]).map_or("", |record| record.path);
         let index = self.begins.binary_search_by(|begin| compare(path_at(begin), path)).ok()?;
         self.record(index)
     }
 }
 
-fn encode(record: &Record<'_>, bytes: &mut Vec<u8>) {
-    let Record { path, stat, what } = record;
+fn encode(record: &StatRecord<'_>, bytes: &mut Vec<u8>) {
+    let StatRecord { path, stat, what } = record;
     bytes.push(match what {
         What::File { executable: false, .. } => FILE,
         What::File { executable: true, .. } => PROGRAM,
@@ -120,7 +120,7 @@ fn encode_text(text: &str, bytes: &mut Vec<u8>) {
     bytes.extend(text.as_bytes());
 }
 
-fn decode<'a>(rest: &mut &'a [u8]) -> Option<Record<'a>> {
+fn decode<'a>(rest: &mut &'a [u8]) -> Option<StatRecord<'a>> {
     let [letter] = take(rest)?;
     let path = decode_text(rest)?;
     let stat = Stat {
@@ -135,7 +135,7 @@ fn decode<'a>(rest: &mut &'a [u8]) -> Option<Record<'a>> {
         LINK => What::Link { target: decode_text(rest)? },
         _ => return None,
     };
-    Some(Record { path, stat, what })
+    Some(StatRecord { path, stat, what })
 }
 
 fn decode_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
@@ -153,20 +153,20 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
-    use super::Known;
-    use super::Record;
+    use super::KnownFiles;
+    use super::StatRecord;
     use super::What;
     use crate::image::stat::Stat;
 
-    fn records() -> Vec<Record<'static>> {
+    fn records() -> Vec<StatRecord<'static>> {
         let stat = |size| Stat { size, modified: -1, changed: i64::MAX, inode: 7 };
         let file = |executable| What::File { executable, hash: [9; 32] };
         vec![
-            Record { path: "", stat: stat(0), what: What::Folder { sent: false } },
-            Record { path: "a", stat: stat(1), what: What::Folder { sent: true } },
-            Record { path: "a/b", stat: stat(2), what: file(true) },
-            Record { path: "a-b", stat: stat(3), what: file(false) },
-            Record { path: "é", stat: stat(4), what: What::Link { target: "../ü" } },
+            StatRecord { path: "", stat: stat(0), what: What::Folder { sent: false } },
+            StatRecord { path: "a", stat: stat(1), what: What::Folder { sent: true } },
+            StatRecord { path: "a/b", stat: stat(2), what: file(true) },
+            StatRecord { path: "a-b", stat: stat(3), what: file(false) },
+            StatRecord { path: "é", stat: stat(4), what: What::Link { target: "../ü" } },
         ]
     }
 
@@ -174,7 +174,7 @@ mod tests {
     fn what_is_written_is_read_back() {
         let records = records();
         for whole in [true, false] {
-            let known = Known::read(Known::from_records(&records, whole).bytes().to_vec()).unwrap();
+            let known = KnownFiles::read(KnownFiles::from_records(&records, whole).bytes().to_vec()).unwrap();
             assert_eq!((known.is_whole(), known.len()), (whole, records.len()));
             for (index, record) in records.iter().enumerate() {
                 assert_eq!(known.get(record.path).as_ref(), Some(record));
@@ -186,14 +186,14 @@ mod tests {
 
     #[test]
     fn a_damaged_file_is_no_file() {
-        let good = Known::from_records(&records(), true).bytes().to_vec();
+        let good = KnownFiles::from_records(&records(), true).bytes().to_vec();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
-            assert!(Known::read(bad).is_none(), "byte {at}");
+            assert!(KnownFiles::read(bad).is_none(), "byte {at}");
         }
         for length in 0..good.len() {
-            assert!(Known::read(good[..length].to_vec()).is_none(), "{length} bytes");
+            assert!(KnownFiles::read(good[..length].to_vec()).is_none(), "{length} bytes");
         }
     }
 }

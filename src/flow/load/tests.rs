@@ -49,7 +49,7 @@ async fn ends(others: &[(&str, &str)]) -> Option<Fault> {
     }
     let world = World::fake(folder.path(), [("", ""); 0]);
     let run = Run::fake(world).0;
-    let checked = check::read(&folder.path().join("deploy.toml")).unwrap();
+    let checked = check::load_checked(&folder.path().join("deploy.toml")).unwrap();
     if checked.mistakes.is_empty() {
         gather(&run, &Arc::new(checked.project)).await.err()
     } else {

@@ -1,12 +1,12 @@
-//! Numbers by chance that are the same under the same seed: SplitMix64.
+//! Pseudorandom numbers, the same for the same seed: SplitMix64.
 
 /// Where they come from.
 #[derive(Debug, Clone)]
-pub(crate) struct Chance(u64);
+pub(crate) struct Rng(u64);
 
-impl Chance {
-    pub(crate) fn new(seed: u64) -> Chance {
-        Chance(seed ^ 0x9e37_79b9_7f4a_7c15)
+impl Rng {
+    pub(crate) fn new(seed: u64) -> Rng {
+        Rng(seed ^ 0x9e37_79b9_7f4a_7c15)
     }
 
     pub(crate) fn next(&mut self) -> u64 {
@@ -28,7 +28,7 @@ impl Chance {
     }
 
     /// One of several.
-    pub(crate) fn of<'a, T>(&mut self, several: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, several: &'a [T]) -> &'a T {
         let at = usize::try_from(self.below(several.len() as u64)).unwrap();
         &several[at]
     }

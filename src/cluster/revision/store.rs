@@ -20,7 +20,7 @@ use crate::cluster::wire::Wire;
 use crate::event::Code;
 use crate::event::Step;
 use crate::fault;
-use crate::fault::Kind;
+use crate::fault::FaultKind;
 use crate::fault::OrFault;
 use crate::run::Run;
 use anyhow::Context;
@@ -45,7 +45,7 @@ pub(super) struct Shelf<'a> {
     run: &'a Run,
     target: &'a Target,
     wire: &'a Wire,
-    secrets: wire::Kind,
+    secrets: wire::ApiKind,
 }
 
 impl<'a> Shelf<'a> {
@@ -79,8 +79,8 @@ impl<'a> Shelf<'a> {
         let doing = || format!("cannot read the revision `{name}`");
         let parts = head["metadata"]["annotations"][PART].as_str();
         let parts: usize =
-            parts.unwrap_or("0").parse().or_fault(Code::RevisionDamaged, Kind::Apply, doing)?;
-        let mut packed = piece(head).or_fault(Code::RevisionDamaged, Kind::Apply, doing)?;
+            parts.unwrap_or("0").parse().or_fault(Code::RevisionDamaged, FaultKind::Apply, doing)?;
+        let mut packed = piece(head).or_fault(Code::RevisionDamaged, FaultKind::Apply, doing)?;
         for part in 1..=parts {
             let name = format!("{name}.p{part}");
             let found = retry(self.waiting(), || self.wire.get(&self.secrets, Some(self.home()), &name));
@@ -88,7 +88,7 @@ impl<'a> Shelf<'a> {
             let found = found.with_context(|| format!("the Secret `{name}` is gone"));
             packed.extend(found.and_then(|part| piece(&part)).or_fault(
                 Code::RevisionDamaged,
-                Kind::Apply,
+                FaultKind::Apply,
                 doing,
             )?);
         }
@@ -97,7 +97,7 @@ impl<'a> Shelf<'a> {
             Ok(packed)
         } else {
             Err(Code::RevisionDamaged
-                .fault(Kind::Apply, format!("`{name}` was changed after it was written")))
+                .fault(FaultKind::Apply, format!("`{name}` was changed after it was written")))
         }
     }
 
@@ -117,7 +117,7 @@ impl<'a> Shelf<'a> {
             self.create(&part).await.map_err(|failure| unreadable(failure, doing))?;
         }
         let mut head = self.secret(number, None, first);
-        copy.write(&mut head["data"]).or_fault(Code::InternalError, Kind::Internal, || {
+        copy.write(&mut head["data"]).or_fault(Code::InternalError, FaultKind::Internal, || {
             "cannot copy the inventory into the revision".to_owned()
         })?;
         if let Some(git) = git {

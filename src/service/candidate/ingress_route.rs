@@ -5,7 +5,7 @@ use k8s_openapi::api::networking::v1::IngressBackend;
 
 /// An Ingress in front of a Service.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Front {
+pub struct IngressRoute {
     /// Its name.
     pub name: String,
     /// The host it answers to; any if it names none.
@@ -17,7 +17,7 @@ pub struct Front {
 }
 
 /// How an Ingress leads to a Service: itself and the path of its rule.
-pub(super) fn front(ingress: &Ingress, service: &str) -> Option<(Front, String)> {
+pub(super) fn front(ingress: &Ingress, service: &str) -> Option<(IngressRoute, String)> {
     let spec = ingress.spec.as_ref()?;
     let is =
         |backend: &IngressBackend| backend.service.as_ref().is_some_and(|backend| backend.name == service);
@@ -40,7 +40,7 @@ pub(super) fn front(ingress: &Ingress, service: &str) -> Option<(Front, String)>
     let addresses =
         addresses.filter_map(|entry| entry.hostname.clone().or_else(|| entry.ip.clone())).collect();
     let name = ingress.metadata.name.clone().unwrap_or_default();
-    Some((Front { name, host, tls, addresses }, literal(&path)))
+    Some((IngressRoute { name, host, tls, addresses }, literal(&path)))
 }
 
 /// The part of a path that is no pattern: nginx's `/api(/|$)(.*)` is asked as `/api/`.

@@ -5,7 +5,6 @@
 //! connections go to pods that were there before: one that still ends answers, and of one that is gone nobody answers,
 //! not even with a refusal. Without an endpoint the rules reject: connections are refused.
 
-use crate::chance;
 use crate::cluster::backend::backends;
 use crate::cluster::backend::one_of;
 use crate::cluster::endpoints;
@@ -15,6 +14,7 @@ use crate::cluster::task::Task;
 use crate::cluster::world::World;
 use crate::kinds;
 use crate::lost::Lost;
+use crate::random;
 use crate::request::text;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -41,13 +41,13 @@ const SOON: Duration = Duration::from_millis(1);
 /// The ports of the first node.
 #[derive(Default)]
 pub(super) struct Doors {
-    ports: Mutex<BTreeMap<Place, Port>>,
+    ports: Mutex<BTreeMap<PortId, Port>>,
     shut: Mutex<BTreeMap<u16, String>>,
 }
 
 /// Where a port is, and which Service it leads to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct PortId {
     namespace: String,
     service: String,
     /// Which port of the Service.
@@ -70,12 +70,12 @@ struct Port {
     due: Option<Instant>,
     /// How often they were.
     written: u64,
-    now: Now,
+    now: ListenerState,
 }
 
 /// What a connection finds there.
 #[derive(Default)]
-enum Now {
+enum ListenerState {
     /// A refusal.
     #[default]
     Shut,
@@ -95,7 +95,7 @@ impl Drop for Listener {
 
 impl Doors {
     /// Opens and shuts the ports of one Service, and says when to look again.
-    pub(super) fn look(
+    pub(super) fn check(
         &self,
         world: &Arc<World>,
         namespace: &str,
@@ -119,7 +119,7 @@ impl Doors {
     }
 
     /// Makes of a port what its rules and their pods say; after how long to look again, if that takes two steps.
-    fn turn(&self, world: &Arc<World>, address: IpAddr, place: Place, port: &mut Port) -> Option<Duration> {
+    fn turn(&self, world: &Arc<World>, address: IpAddr, place: PortId, port: &mut Port) -> Option<Duration> {
         let there = port.leads.iter().any(|(name, uid)| {
             world
                 .get(kinds::POD, &place.namespace, name)
@@ -127,24 +127,26 @@ impl Doors {
         });
         let at = SocketAddr::new(address, place.number);
         let turned = match (&port.now, there, port.leads.is_empty()) {
-            (Now::Open(_), true, _) | (Now::Lost(_), false, false) | (Now::Shut, _, true) => return None,
+            (ListenerState::Open(_), true, _)
+            | (ListenerState::Lost(_), false, false)
+            | (ListenerState::Shut, _, true) => return None,
             (_, true, _) => {
                 // What is there now has the port.
-                port.now = Now::Shut;
+                port.now = ListenerState::Shut;
                 listen(at).map(|listener| {
                     let number = place.number;
                     let accepting = accept(listener, Arc::downgrade(world), place);
                     self.shut.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
-                    Now::Open(Listener(tokio::spawn(accepting)))
+                    ListenerState::Open(Listener(tokio::spawn(accepting)))
                 })
             }
-            (Now::Open(_), false, false) => {
+            (ListenerState::Open(_), false, false) => {
                 // The listener is there until its task has ended.
-                port.now = Now::Shut;
+                port.now = ListenerState::Shut;
                 return Some(SOON);
             }
-            (_, false, false) => Lost::at(at).map(Now::Lost),
-            (_, false, true) => Ok(Now::Shut),
+            (_, false, false) => Lost::at(at).map(ListenerState::Lost),
+            (_, false, true) => Ok(ListenerState::Shut),
         };
         match turned {
             Ok(now) => port.now = now,
@@ -156,14 +158,14 @@ impl Doors {
     }
 
     /// The pods that the rules of a port name.
-    fn leads(&self, place: &Place) -> BTreeSet<Pod> {
+    fn leads(&self, place: &PortId) -> BTreeSet<Pod> {
         let ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
         ports.get(place).map(|port| port.leads.clone()).unwrap_or_default()
     }
 
-    pub(super) fn open(&self) -> BTreeSet<u16> {
+    pub(super) fn open_ports(&self) -> BTreeSet<u16> {
         let ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = ports.iter().filter(|(_, port)| matches!(port.now, Now::Open(_)));
+        let open = ports.iter().filter(|(_, port)| matches!(port.now, ListenerState::Open(_)));
         open.map(|(place, _)| place.number).collect()
     }
 
@@ -178,13 +180,13 @@ impl Doors {
 
 impl Port {
     /// Follows the endpoints, as late as kube-proxy does; after how long to look again, if they are not followed yet.
-    fn follow(&mut self, place: &Place, pods: BTreeSet<Pod>) -> Option<Duration> {
+    fn follow(&mut self, place: &PortId, pods: BTreeSet<Pod>) -> Option<Duration> {
         if self.leads == pods {
             self.due = None;
             return None;
         }
         let now = Instant::now();
-        let wait = chance::hash(&format!("{}/{} {}", place.namespace, place.service, self.written)) % SYNC;
+        let wait = random::hash(&format!("{}/{} {}", place.namespace, place.service, self.written)) % SYNC;
         let wait = if place.of_host { Duration::ZERO } else { Duration::from_millis(wait) };
         let left = self.due.get_or_insert(now + wait).duration_since(now);
         if !left.is_zero() {
@@ -197,15 +199,15 @@ impl Port {
 }
 
 /// The ports that a Service has on the node, and the pods that each leads to.
-fn desired(world: &World, namespace: &str, name: &str) -> BTreeMap<Place, BTreeSet<Pod>> {
+fn desired(world: &World, namespace: &str, name: &str) -> BTreeMap<PortId, BTreeSet<Pod>> {
     let service = world.get(kinds::SERVICE, namespace, name).unwrap_or_default();
     let backends = backends(world, &service);
     let key = |pod: &Value| (text(&pod["metadata"]["name"]), text(&pod["metadata"]["uid"]));
-    let mut desired: BTreeMap<Place, BTreeSet<Pod>> = BTreeMap::new();
+    let mut desired: BTreeMap<PortId, BTreeSet<Pod>> = BTreeMap::new();
     for (index, port) in service["spec"]["ports"].as_array().into_iter().flatten().enumerate() {
         let place = |number: u64, of_host| {
             let (namespace, service) = (namespace.to_owned(), name.to_owned());
-            u16::try_from(number).ok().map(|number| Place { namespace, service, index, number, of_host })
+            u16::try_from(number).ok().map(|number| PortId { namespace, service, index, number, of_host })
         };
         if let Some(place) = port["nodePort"].as_u64().and_then(|number| place(number, false)) {
             desired.insert(place, backends.iter().map(key).collect());
@@ -225,7 +227,7 @@ fn listen(at: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-async fn accept(listener: TcpListener, world: Weak<World>, place: Place) {
+async fn accept(listener: TcpListener, world: Weak<World>, place: PortId) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
@@ -235,7 +237,7 @@ async fn accept(listener: TcpListener, world: Weak<World>, place: Place) {
 }
 
 /// Leads a connection to a pod of the rules; where nothing listens it is closed.
-async fn lead(world: Arc<World>, place: Place, stream: TcpStream) {
+async fn lead(world: Arc<World>, place: PortId, stream: TcpStream) {
     let service = world.get(kinds::SERVICE, &place.namespace, &place.service).unwrap_or_default();
     let leads = world.doors.leads(&place);
     let pods = leads.iter().filter_map(|(name, uid)| {
@@ -244,7 +246,7 @@ async fn lead(world: Arc<World>, place: Place, stream: TcpStream) {
     });
     if let Ok(app) = one_of(&world, &pods.collect::<Vec<_>>(), &service["spec"]["ports"][place.index]) {
         let _ = stream.set_nodelay(true);
-        page::answer(stream, world, app).await;
+        page::serve(stream, world, app).await;
     }
 }
 
