@@ -1,6 +1,6 @@
-//! How long after its cause exists each failure is told: the folders of `tests/failures`, one by one, median of three.
+//! How long after its cause exists each failure is told: the directories of `tests/failures`, one by one, median of three.
 //!
-//! On the profile that `TODO_TEST_PROFILE` names, which has to run; names of folders as arguments measure only those.
+//! On the profile that `TODO_TEST_PROFILE` names, which has to run; names of directories as arguments measure only those.
 //! Ends with 1 if a limit is missed.
 #![expect(
     clippy::print_stdout,

@@ -39,7 +39,7 @@ pub enum Address {
     Pipe(String),
     /// Plain TCP, `host:port`.
     Tcp(String),
-    /// TLS, `host:port`, with the folder of `ca.pem`, `cert.pem` and `key.pem`.
+    /// TLS, `host:port`, with the directory of `ca.pem`, `cert.pem` and `key.pem`.
     Tls(String, PathBuf),
 }
 
@@ -124,7 +124,7 @@ pub fn parse(text: &str, certificates: Option<PathBuf>) -> anyhow::Result<Addres
             anyhow::ensure!(!at.is_empty(), "it names no host");
             anyhow::ensure!(
                 scheme != "https" || certificates.is_some(),
-                "https:// needs certificates: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to their folder"
+                "https:// needs certificates: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to their directory"
             );
             let port = if certificates.is_some() { 2376 } else { 2375 };
             let at = if at.rsplit(']').next().is_some_and(|end| end.contains(':')) {
@@ -164,7 +164,7 @@ fn has_context(world: &World, name: &str) -> bool {
     settings(world).is_some_and(|folder| metadata(&folder, name).is_file())
 }
 
-/// The file that describes a context: its folder is the SHA-256 of its name (docker/cli: `cli/context/store`).
+/// The file that describes a context: its directory is the SHA-256 of its name (docker/cli: `cli/context/store`).
 fn metadata(folder: &Path, name: &str) -> PathBuf {
     folder.join("contexts").join("meta").join(id(name)).join("meta.json")
 }

@@ -261,7 +261,7 @@ pub enum EventKind {
     },
     /// A round of `todo watch` begins: the project is brought up.
     RoundStarted {
-        /// The files that changed, relative to the folder of deploy.toml; none in the first round, and in one that was asked for.
+        /// The files that changed, relative to the directory of deploy.toml; none in the first round, and in one that was asked for.
         changed: Vec<String>,
     },
     /// A file changed before anything was written: the round was given up, and another begins.

@@ -28,8 +28,8 @@ pub const INDEX: u64 = 256 << 20;
 /// Opens the regular file at `path` for reading.
 ///
 /// # Errors
-/// As [`File::open`]; and where there is a folder, a FIFO, a socket or a device, with [`ErrorKind::InvalidInput`] (for a
-/// folder [`ErrorKind::IsADirectory`]) and words that say so.
+/// As [`File::open`]; and where there is a directory, a FIFO, a socket or a device, with [`ErrorKind::InvalidInput`] (for a
+/// directory [`ErrorKind::IsADirectory`]) and words that say so.
 pub fn open(path: &Path) -> io::Result<File> {
     // Opening a device can already do something (`open(2)`: a tape rewinds, a terminal becomes the controlling one).
     refuse_special(path.metadata()?.file_type())?;
@@ -38,10 +38,10 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens the folder at `path`, to look at what is in it by its handle; fails at once on anything else.
+/// Opens the directory at `path`, to look at what is in it by its handle; fails at once on anything else.
 ///
 /// # Errors
-/// As [`File::open`], and where `path` is not a folder.
+/// As [`File::open`], and where `path` is not a directory.
 #[cfg(unix)]
 pub fn open_folder(path: &Path) -> io::Result<File> {
     use rustix::fs::OFlags;

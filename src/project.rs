@@ -36,9 +36,9 @@ use std::path::PathBuf;
 /// A project: its images, objects and services, and where they go.
 #[derive(Debug, Clone)]
 pub struct Project {
-    /// What its objects and images are labelled with: `name`, else the namespace, else the folder's name.
+    /// What its objects and images are labelled with: `name`, else the namespace, else the directory's name.
     pub name: ProjectName,
-    /// The folder of deploy.toml; relative paths start here.
+    /// The directory of deploy.toml; relative paths start here.
     pub root: PathBuf,
     /// deploy.toml itself.
     pub file: PathBuf,
@@ -147,9 +147,9 @@ impl Source {
 /// What a `[[manifests]]` entry names; every path is absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceKind {
-    /// A file, a folder (not its sub-folders) or a glob.
+    /// A file, a folder (not its subdirectories) or a glob.
     Path(PathBuf),
-    /// A folder with a kustomization.
+    /// A directory with a kustomization.
     Kustomize(PathBuf),
     /// A Helm chart.
     Chart(Chart),
@@ -158,9 +158,9 @@ pub enum SourceKind {
 /// A Helm chart, and what it is rendered with; every path is absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chart {
-    /// The chart's folder.
+    /// The chart's directory.
     pub folder: PathBuf,
-    /// The release's name; the folder's if not given.
+    /// The release's name; the directory's if not given.
     pub release: String,
     /// Where the release goes, if not where the project does.
     pub namespace: Option<Namespace>,

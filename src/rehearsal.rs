@@ -1,6 +1,6 @@
 //! The machine in which `todo rehearse` runs: a simulated one, and what the program is given of it.
 //!
-//! The folder goes with it, and with the folder every file of the rehearsal. The user's own `~/.kube`, `~/.minikube`,
+//! The directory goes with it, and with the directory every file of the rehearsal. The user's own `~/.kube`, `~/.minikube`,
 //! `~/.docker` and cache are never looked at.
 
 mod folder;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 /// Variables of the user's environment that are about their own Docker, minikube and cluster.
 const THEIRS: [&str; 4] = ["DOCKER_", "MINIKUBE_", "KUBE", "HELM_"];
 
-/// A simulated machine, and the folder and environment of a run in it.
+/// A simulated machine, and the directory and environment of a run in it.
 #[derive(Debug)]
 pub struct Host {
     machine: host::Host,
@@ -61,7 +61,7 @@ impl Host {
     /// profile yet.
     ///
     /// # Errors
-    /// When no folder can be made, or no port of this machine be opened.
+    /// When no directory can be made, or no port of this machine be opened.
     pub async fn open(real: &World, settings: Settings) -> io::Result<Host> {
         let folder = Folder::make(real)?;
         let machine = host::Host::open(&folder.path, settings).await?;

@@ -1,4 +1,4 @@
-//! Paths as people write them in deploy.toml: from the project's folder on, with `/` between folders on every platform.
+//! Paths as people write them in deploy.toml: from the project's directory on, with `/` between directories on every platform.
 //!
 //! Not for opening files, though Windows would take it: for messages, and above all for lines to copy, since `\` in a TOML
 //! string begins an escape.
@@ -18,7 +18,7 @@ pub fn shown(root: &Path, path: &Path) -> String {
     relative(root, path).display().to_string()
 }
 
-/// `path` with `/` between folders.
+/// `path` with `/` between directories.
 #[must_use]
 pub fn slashed(path: &Path) -> PathBuf {
     match path.to_str() {

@@ -1,4 +1,4 @@
-//! What the process was given: environment, folder, terminal, platform.
+//! What the process was given: environment, directory, terminal, platform.
 //!
 //! Not a place for settings (those are the project's) nor for anything that changes. Nothing else reads the
 //! environment, so a test can hand any part of the program any world it likes.
@@ -31,7 +31,7 @@ pub enum Os {
 #[expect(clippy::struct_excessive_bools, reason = "each stream is a terminal or is not")]
 pub struct World {
     environment: BTreeMap<OsString, OsString>,
-    /// The folder it was started in.
+    /// The directory it was started in.
     pub folder: PathBuf,
     /// Whether standard input is a terminal.
     pub stdin_is_terminal: bool,
@@ -77,7 +77,7 @@ fn machine() -> String {
     first_label(&std::env::var("COMPUTERNAME").unwrap_or_default())
 }
 
-/// A variable of this process, also where its current folder is gone and there is no [`World`].
+/// A variable of this process, also where its current directory is gone and there is no [`World`].
 #[expect(clippy::disallowed_methods, reason = "this module reads the environment")]
 pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
@@ -87,7 +87,7 @@ impl World {
     /// The world of this process.
     ///
     /// # Errors
-    /// When the current folder was removed or may not be read.
+    /// When the current directory was removed or may not be read.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
     pub fn of_this_process() -> std::io::Result<World> {
         Ok(World {
@@ -172,14 +172,14 @@ impl World {
         self.environment.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// The user's home folder.
+    /// The user's home directory.
     #[must_use]
     pub fn home(&self) -> Option<PathBuf> {
         let name = if self.os == Os::Windows { "USERPROFILE" } else { "HOME" };
         self.var_os(name).map(PathBuf::from)
     }
 
-    /// The folder for what can be computed again: `$XDG_CACHE_HOME/todo`, `~/Library/Caches/todo`, `%LOCALAPPDATA%\todo`.
+    /// The directory for what can be computed again: `$XDG_CACHE_HOME/todo`, `~/Library/Caches/todo`, `%LOCALAPPDATA%\todo`.
     #[must_use]
     pub fn cache_folder(&self) -> Option<PathBuf> {
         let base = match self.os {
@@ -193,7 +193,7 @@ impl World {
         base.map(|base| base.join("todo"))
     }
 
-    /// The folder for what has to outlast a run on this machine: `$XDG_STATE_HOME/todo` or `~/.local/state/todo` (XDG Base
+    /// The directory for what has to outlast a run on this machine: `$XDG_STATE_HOME/todo` or `~/.local/state/todo` (XDG Base
     /// Directory Specification), `~/Library/Application Support/todo`, `%LOCALAPPDATA%\todo\state`.
     #[must_use]
     pub fn state_folder(&self) -> Option<PathBuf> {
@@ -212,7 +212,7 @@ impl World {
         }
     }
 
-    /// minikube's own folder: `$MINIKUBE_HOME` where that ends in `.minikube`, else `.minikube` in it or in the home
+    /// minikube's own directory: `$MINIKUBE_HOME` where that ends in `.minikube`, else `.minikube` in it or in the home
     /// folder (`minikube: pkg/minikube/localpath/localpath.go`: `MiniPath`).
     #[must_use]
     pub fn minikube_folder(&self) -> Option<PathBuf> {
@@ -237,7 +237,7 @@ impl World {
         }
     }
 
-    /// `path` as seen from the folder the process was started in.
+    /// `path` as seen from the directory the process was started in.
     #[must_use]
     pub fn absolute(&self, path: &Path) -> PathBuf {
         self.folder.join(path)

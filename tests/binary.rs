@@ -9,7 +9,7 @@ use std::process::Command;
 use std::process::Stdio;
 use tempfile::TempDir;
 
-/// A folder that is the whole world of a run: home, project, PATH.
+/// A directory that is the whole world of a run: home, project, PATH.
 pub(crate) struct Fixture {
     folder: TempDir,
 }

@@ -23,11 +23,11 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_todo");
 const OBJECTS: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8000}]}\n\
 ---\napiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {selector: {app: db}, ports: [{name: sql, port: 5432}]}\n";
 
-/// The folder of forwards in a [`Fixture`].
+/// The directory of forwards in a [`Fixture`].
 const STATE: &str = ".local/state/todo/forwards";
 const STATE_ON_WINDOWS: &str = "AppData/Local/todo/state/forwards";
 
-/// A project whose cluster is in this process, and a folder for all that a run leaves.
+/// A project whose cluster is in this process, and a directory for all that a run leaves.
 struct Harness {
     cluster: Cluster,
     place: Fixture,
@@ -79,7 +79,7 @@ impl Harness {
         status["forwards"].as_array().cloned().unwrap_or_default()
     }
 
-    /// Files of forwards, but for the folder's lock.
+    /// Files of forwards, but for the directory's lock.
     fn files(&self) -> Vec<String> {
         let folder = self.place.path(if cfg!(windows) { STATE_ON_WINDOWS } else { STATE });
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -254,7 +254,7 @@ fn stop_ends_what_is_named_and_says_what_is_not_there() {
     let output = harness.todo(&["forward", "--stop", "db"]);
     assert_eq!(output.code, Some(60), "{}", output.stderr);
     assert!(output.stderr.contains("`web`"), "{}", output.stderr);
-    // Another project in the same folder of state keeps its own.
+    // Another project in the same directory of state keeps its own.
     let project = std::fs::read_to_string(harness.place.path("deploy.toml")).unwrap();
     std::fs::write(harness.place.path("deploy.toml"), format!("name = 'other'\n{project}")).unwrap();
     harness.good(&["forward", "--stop"]);

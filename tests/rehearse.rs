@@ -6,7 +6,7 @@ use crate::validate::mistakes;
 use std::path::Path;
 use todo::event::schema::EVENTS;
 
-/// Rehearses with the folder `tmp` for temporary files.
+/// Rehearses with the directory `tmp` for temporary files.
 fn rehearse(fixture: &Fixture, arguments: &[&str]) -> RunOutput {
     let program = Path::new(env!("CARGO_BIN_EXE_todo"));
     fixture.run_by(program, &[&["rehearse"], arguments].concat(), |command| {

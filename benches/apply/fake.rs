@@ -30,7 +30,7 @@ pub(crate) fn figures() -> Vec<Figure> {
     runtime.block_on(async { requests().await.into_iter().chain(memory().await).collect() })
 }
 
-/// A folder with a project, and a minikube in it that is this server.
+/// A directory with a project, and a minikube in it that is this server.
 struct Harness {
     folder: tempfile::TempDir,
     api: Api,

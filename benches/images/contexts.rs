@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A project of one image `web`, with a cache folder of its own.
+/// A project of one image `web`, with a cache directory of its own.
 pub(crate) struct Sources {
     pub(crate) folder: TempDir,
 }
@@ -23,7 +23,7 @@ impl Sources {
         sources
     }
 
-    /// A usual image: dependencies first, sources last; `count` files of `size` bytes, ten a folder.
+    /// A usual image: dependencies first, sources last; `count` files of `size` bytes, ten a directory.
     pub(crate) fn usual(base: &str, count: usize, size: usize) -> Sources {
         let sources = Sources::new(&format!(
             "FROM {base}\nCOPY package.json /srv/\nRUN cp /srv/package.json /srv/installed\nWORKDIR /srv\nCOPY src src\nUSER 1000\nCMD [\"true\"]\n"

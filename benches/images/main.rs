@@ -11,7 +11,7 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `TODO_TEST_ENGINE` | the engine's address; `unix:///var/run/docker.sock` if not set |
-//! | `TODO_TEST_CERTS` | the folder of its certificates, if it speaks TLS |
+//! | `TODO_TEST_CERTS` | the directory of its certificates, if it speaks TLS |
 //! | `TODO_TEST_BASE` | an image that it has, with a shell; `debian:bookworm-slim` if not set |
 //! | `TODO_TEST_DOCKER` | the `docker` to compare with; the first on the PATH if not set |
 //! | `TODO_TEST_NODE` | a minikube profile with containerd on this machine's engine: shipping is compared as well |

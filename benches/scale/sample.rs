@@ -21,7 +21,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// A folder with the project.
+    /// A directory with the project.
     pub(crate) fn written(&self) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let mut project = format!(

@@ -18,7 +18,7 @@ pub struct Init {
     /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
-    /// List every way to deploy this folder, and write nothing
+    /// List every way to deploy this directory, and write nothing
     #[arg(long)]
     pub list: bool,
 }

@@ -270,7 +270,7 @@ pub async fn uninstall(run: &Run, at: Where<'_>, name: &str) -> fault::Result<()
     }
 }
 
-/// Helm 4 takes no program as a post-renderer, only a plugin (`helm: HIP-0026`): ours lies in our cache folder, found
+/// Helm 4 takes no program as a post-renderer, only a plugin (`helm: HIP-0026`): ours lies in our cache directory, found
 /// beside the user's own. Returns what `HELM_PLUGINS` is to be.
 async fn plugin(run: &Run, helm: &Path, program: &str) -> fault::Result<String> {
     use crate::fault::OrFault;

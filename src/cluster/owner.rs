@@ -1,4 +1,4 @@
-//! Whose a deployed project is: this folder's, or another's of the same name in the same namespace.
+//! Whose a deployed project is: this directory's, or another's of the same name in the same namespace.
 //!
 //! The name and the namespace alone do not say it: many repositories have the same ones. So nothing is written, pruned or
 //! removed before the place from which the project was deployed has been compared with this one. Pure, but for the
@@ -65,7 +65,7 @@ impl Wants {
 /// Whose a project in the cluster is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
-    /// This folder's.
+    /// This directory's.
     Us {
         /// Whether that has to be written down even where nothing else is to be written.
         record: bool,
@@ -119,11 +119,11 @@ pub(crate) fn owner(target: &Target, known: OwnerFacts<'_>, desired: Option<&Wan
     let Some(deployed) = known.deployed else { return by_objects(true, None) };
     let note = |why| Some(from_now_on(target, known, why));
     match deployed.origin.kinship(&target.origin, &|file: &Path| file.is_file()) {
-        // A folder that has become a repository, or has another remote, is written down: its clones are told by that.
+        // A directory that has become a repository, or has another remote, is written down: its clones are told by that.
         Kinship::Same => us(deployed.origin != *target.origin, None),
         Kinship::Clone => us(false, note("another clone or worktree of the same repository")),
         Kinship::Doubtful(Doubt::Moved) => by_objects(true, note("the project is no longer there")),
-        Kinship::Doubtful(Doubt::OtherFile) => by_objects(false, note("another file of the same folder")),
+        Kinship::Doubtful(Doubt::OtherFile) => by_objects(false, note("another file of the same directory")),
         Kinship::Other => Owner::Others,
     }
 }
@@ -220,7 +220,7 @@ fn refused(target: &Target, known: OwnerFacts<'_>, doing: Doing) -> Fault {
             "if it is the same project in another place: `todo up --adopt` takes it over, and `todo plan --adopt` says what that would change",
         ),
         Doing::Down => fault.hint(
-            "to remove the other one, run `todo down` in its folder; if it is the same project in another place: `todo down --adopt`",
+            "to remove the other one, run `todo down` in its directory; if it is the same project in another place: `todo down --adopt`",
         ),
         Doing::Using => fault
             .hint("if it is the same project in another place: `todo up --adopt` takes it over first"),
@@ -249,7 +249,7 @@ fn evidence(known: OwnerFacts<'_>) -> Vec<String> {
     when.into_iter().chain([format!("{there}: {}{more}", names.join(", "))]).collect()
 }
 
-/// Another name for this project, after its folder.
+/// Another name for this project, after its directory.
 fn another_name(target: &Target) -> String {
     let folder = target.origin.folder.rsplit('/').next().unwrap_or_default().to_lowercase();
     let label: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();

@@ -21,11 +21,11 @@ use std::path::Path;
 /// A chart that can be installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chart {
-    /// Its folder.
+    /// Its directory.
     pub folder: String,
     /// Its name.
     pub name: String,
-    /// The charts of this tree that it brings along: what it calls them, and their folders.
+    /// The charts of this tree that it brings along: what it calls them, and their directories.
     pub parts: Vec<(String, String)>,
 }
 

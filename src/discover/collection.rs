@@ -1,4 +1,4 @@
-//! Whether a folder holds several applications and is none itself: then there is nothing to deploy here, but in each of theirs.
+//! Whether a directory holds several applications and is none itself: then there is nothing to deploy here, but in each of theirs.
 
 use super::copies::copy_of;
 use super::copies::may_be_lesson;
@@ -13,11 +13,11 @@ use crate::manifest::ObjectId;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// Folders that say how something is packaged and not what it is.
+/// Directories that say how something is packaged and not what it is.
 const PACKAGES: [&str; 10] =
     ["helm", "chart", "charts", "kustomize", "overlays", "base", "docker", "compose", "src", "config"];
 
-/// The folders of the applications, where `methods` are of several that have nothing to do with one another.
+/// The directories of the applications, where `methods` are of several that have nothing to do with one another.
 #[must_use]
 pub fn applications(methods: &[Method]) -> Vec<String> {
     let first = methods.iter().find(|method| !method.is_aside());
@@ -69,7 +69,7 @@ pub fn applications(methods: &[Method]) -> Vec<String> {
     found.into_keys().collect()
 }
 
-/// Whether nothing deploys what would be taken, and folders for examples and tests hold many deployments: a tool's own repository.
+/// Whether nothing deploys what would be taken, and directories for examples and tests hold many deployments: a tool's own repository.
 ///
 /// A compose file needs nothing that deploys it: `docker compose up` does.
 #[must_use]
@@ -85,7 +85,7 @@ pub fn is_of_examples(methods: &[Method]) -> bool {
     first.is_some_and(|first| !first.is_aside()) && aside.len() >= MANY
 }
 
-/// Whether the folders are numbered and none defines an object that another one defines, too: versions of one application do.
+/// Whether the directories are numbered and none defines an object that another one defines, too: versions of one application do.
 fn are_lessons(found: &BTreeMap<String, Vec<&Method>>) -> bool {
     let ids = |methods: &[&Method]| {
         methods.iter().flat_map(|method| &method.objects).map(Object::id).collect::<BTreeSet<_>>()
@@ -97,7 +97,7 @@ fn are_lessons(found: &BTreeMap<String, Vec<&Method>>) -> bool {
     found.keys().all(|home| may_be_lesson(home)) && all.iter().enumerate().all(apart)
 }
 
-/// Whether `first` is one of three or more numbered folders that each declare their own deployment: steps of a course.
+/// Whether `first` is one of three or more numbered directories that each declare their own deployment: steps of a course.
 fn are_steps(found: &BTreeMap<String, Vec<&Method>>, first: &Method) -> bool {
     let declares = |home: &str, method: &Method| {
         let own = method.provenance.as_ref().filter(|provenance| provenance.rank == Rank::Declared);
@@ -110,7 +110,7 @@ fn are_steps(found: &BTreeMap<String, Vec<&Method>>, first: &Method) -> bool {
     steps.len() > 2 && steps.contains(&&home(&first.path, first.kind))
 }
 
-/// The folder of the application that a way deploys: `shop` for `shop/helm/web` and `shop/k8s`.
+/// The directory of the application that a way deploys: `shop` for `shop/helm/web` and `shop/k8s`.
 fn home(path: &str, kind: MethodKind) -> String {
     let folder = if kind == MethodKind::Compose { parent(path) } else { path };
     let parts = folder.split('/').filter(|part| *part != ".");

@@ -61,8 +61,8 @@ const OVERRIDES: [&str; 4] = [
     "docker-compose.override.yaml",
 ];
 
-/// Every compose project: of each folder those that a command starts with `-f`, then what `docker compose` would take, then
-/// variants such as `compose.prod.yaml`; the nearest folder first.
+/// Every compose project: of each directory those that a command starts with `-f`, then what `docker compose` would take, then
+/// variants such as `compose.prod.yaml`; the nearest directory first.
 #[must_use]
 pub fn all(tree: &Tree, started: &[Composed]) -> Vec<Compose> {
     let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -108,7 +108,7 @@ pub fn all(tree: &Tree, started: &[Composed]) -> Vec<Compose> {
     found
 }
 
-/// The commands that start a project of a folder, of those the ones that count most.
+/// The commands that start a project of a directory, of those the ones that count most.
 fn by_command<'s>(folder: &str, paths: &[&str], started: &'s [Composed]) -> Vec<&'s Composed> {
     let own = |item: &&Composed| match item.files.first() {
         Some(first) => parent(first) == folder,
@@ -161,7 +161,7 @@ fn included(tree: &Tree) -> BTreeSet<String> {
     texts.flat_map(|(path, text)| load::included_paths(path, text)).collect()
 }
 
-/// The project of a folder, and the variants beside it.
+/// The project of a directory, and the variants beside it.
 fn of_folder(tree: &Tree, folder: &str, paths: &[&str]) -> Vec<Compose> {
     let base = BASES.iter().map(|name| join(folder, name)).find(|path| tree.texts.contains_key(path));
     let mut taken: Vec<String> = load::compose_file(tree, folder).unwrap_or_else(|| {

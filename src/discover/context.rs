@@ -29,7 +29,7 @@ pub struct Chosen {
     pub target: Option<String>,
     /// The arguments.
     pub args: BTreeMap<String, String>,
-    /// Why that context; empty where it is the Dockerfile's own folder.
+    /// Why that context; empty where it is the Dockerfile's own directory.
     pub why: String,
     /// What does not hold, or is to be done before.
     pub notes: Vec<Note>,

@@ -48,7 +48,7 @@ pub fn copy_of(path: &str) -> Option<(String, i64)> {
     found
 }
 
-/// Whether the numbers of such folders may count lessons, each with an application of its own, and not versions of one.
+/// Whether the numbers of such directories may count lessons, each with an application of its own, and not versions of one.
 #[must_use]
 pub fn may_be_lesson(path: &str) -> bool {
     const WORDS: [&str; 10] = ["", "step", "part", "chapter", "ch", "lab", "week", "day", "lesson", "module"];

@@ -43,7 +43,7 @@ pub(super) struct DeclaredImage<'v> {
 /// A chart that a file says is installed.
 pub(super) struct DeclaredChart<'v> {
     pub release: Option<&'v str>,
-    /// Its folder, as written.
+    /// Its directory, as written.
     pub folder: &'v str,
     pub values: &'v [&'v str],
     /// Values that are set beside those files, as a mapping; anything else counts as none.
@@ -72,7 +72,7 @@ impl Declared<'_> {
         self.document.value.pointer(pointer).and_then(Value::as_array).into_iter().flatten().enumerate()
     }
 
-    /// A path as seen from the file's folder.
+    /// A path as seen from the file's directory.
     pub(super) fn at(&self, path: &str) -> String {
         join(parent(self.path), path)
     }

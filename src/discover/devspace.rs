@@ -34,7 +34,7 @@ fn images(declared: &Declared<'_>, evidence: &mut Evidence) {
         } else {
             image
         };
-        // The Dockerfile's path starts at devspace.yaml, and its folder is where none is given.
+        // The Dockerfile's path starts at devspace.yaml, and its directory is where none is given.
         let beside = declared.at(file);
         let dockerfile = if declared.tree.files.contains(&beside) { beside } else { join(&context, file) };
         declared.build(

@@ -1,7 +1,7 @@
 //! What a Dockerfile tells about how it wants to be built and run, its context first.
 //!
 //! Not what the build would do (`image::dockerfile`). No Dockerfile names its context; the files that its `COPY`s name do:
-//! the context is the folder where they are.
+//! the context is the directory where they are.
 
 mod layout;
 
@@ -21,15 +21,15 @@ use std::collections::BTreeMap;
 pub struct FoundDockerfile {
     /// Its path.
     pub path: String,
-    /// Whether it lies in the repository around the folder.
+    /// Whether it lies in the repository around the directory.
     pub outside: bool,
     /// Whether it lies where examples and tests do.
     pub aside: bool,
-    /// The folder that it is built from: of what states one, what holds; else where the files are that it copies.
+    /// The directory that it is built from: of what states one, what holds; else where the files are that it copies.
     pub context: String,
-    /// The folder where the files are that it copies.
+    /// The directory where the files are that it copies.
     pub layout: String,
-    /// Why that folder.
+    /// Why that directory.
     pub why_layout: String,
     /// The ports of its `EXPOSE`s, or of its last command where it exposes none.
     pub ports: Vec<u16>,
@@ -92,7 +92,7 @@ pub fn is_aside(path: &str) -> bool {
     parent(path).split('/').any(|part| ASIDE.contains(&part))
 }
 
-/// The words that tell whose Dockerfile it is, those of the file before those of the folders.
+/// The words that tell whose Dockerfile it is, those of the file before those of the directories.
 #[must_use]
 pub fn words(found: &FoundDockerfile, project: &str) -> Vec<String> {
     const SILENT: [&str; 13] = [
@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(context(&files)[0].1, "");
         let text = "FROM a\nCOPY requirements.txt .\nCOPY . .\n";
         let files = [("docker/api.Dockerfile", text), ("backend/requirements.txt", ""), ("x", "")];
-        assert_eq!(context(&files)[0].1, "backend", "the only folder that has it");
+        assert_eq!(context(&files)[0].1, "backend", "the only directory that has it");
         let files = [("web/Dockerfile", "FROM a\nRUN x\n"), ("x", "")];
         assert_eq!(context(&files)[0].1, "web", "it copies nothing");
     }

@@ -75,7 +75,7 @@ pub struct BuildEvidence {
 pub struct Release {
     /// The release's name.
     pub name: String,
-    /// The chart's folder.
+    /// The chart's directory.
     pub chart: String,
     /// The values files, those that are there.
     pub values: Vec<String>,
@@ -111,11 +111,11 @@ impl Release {
 /// Manifests of the tree are applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
-    /// The file or folder.
+    /// The file or directory.
     pub path: String,
     /// Whether it is a kustomization.
     pub kustomize: bool,
-    /// Whether the folders below count, too.
+    /// Whether the directories below count, too.
     pub recursive: bool,
     /// The namespace.
     pub namespace: Option<String>,
@@ -154,7 +154,7 @@ pub struct Composed {
 /// The options of `docker compose` that decide what its files mean.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ComposeOptions {
-    /// `--project-directory`: the folder at which relative paths begin.
+    /// `--project-directory`: the directory at which relative paths begin.
     pub folder: Option<String>,
     /// `--env-file`: what stands for `.env`, the last one first in rank.
     pub env_files: Vec<String>,

@@ -376,7 +376,7 @@ fn texts(plan: &Plan<'_>, units: &[Unit<'_>]) -> Vec<(String, String)> {
     texts
 }
 
-/// Whether nothing is in the folder but what an earlier run wrote.
+/// Whether nothing is in the directory but what an earlier run wrote.
 fn is_free(survey: &Survey, folder: &str) -> bool {
     let ours =
         |path: &str| survey.tree.text(path).is_some_and(|text| text.contains("written by `todo init`"));

@@ -39,7 +39,7 @@ pub struct EnvFile {
     pub blank: Vec<String>,
 }
 
-/// Every folder's `.env` or its example, the nearest first.
+/// Every directory's `.env` or its example, the nearest first.
 #[must_use]
 pub fn files(tree: &Tree) -> Vec<EnvFile> {
     let mut found: Vec<EnvFile> = Vec::new();

@@ -23,9 +23,9 @@ use std::path::Path;
 /// A kustomization of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kustomization {
-    /// Its folder.
+    /// Its directory.
     pub folder: String,
-    /// The files and folders that it is made of.
+    /// The files and directories that it is made of.
     pub resources: Vec<String>,
     /// Its patches and generators' files, which are no objects by themselves.
     pub others: Vec<String>,

@@ -1,4 +1,4 @@
-//! The ways in which a tree can be deployed: its charts, kustomizations, folders of manifests, compose files, and bare Dockerfiles.
+//! The ways in which a tree can be deployed: its charts, kustomizations, directories of manifests, compose files, and bare Dockerfiles.
 //!
 //! Side by side they are normal, and mostly they deploy the same thing. They are put into an order: what a script deploys
 //! before what merely lies there, what this machine has the programs for before what it lacks them for.
@@ -66,7 +66,7 @@ pub enum Source {
     Kustomize(String),
     /// `chart`, with `release`, `values` and `set`, and what the script gave it that is not here.
     Chart {
-        /// The folder.
+        /// The directory.
         chart: String,
         /// The release's name.
         release: String,

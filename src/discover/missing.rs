@@ -162,7 +162,7 @@ fn images(project: &Project, objects: &[Object]) -> Vec<Finding> {
         .collect()
 }
 
-/// The path of a source below the project's folder.
+/// The path of a source below the project's directory.
 fn path_of(root: &Path, source: &SourceKind) -> Option<String> {
     let path = match source {
         SourceKind::Path(path) | SourceKind::Kustomize(path) => path,
@@ -171,7 +171,7 @@ fn path_of(root: &Path, source: &SourceKind) -> Option<String> {
     inside(root, path)
 }
 
-/// A path below the project's folder, as the tree has it.
+/// A path below the project's directory, as the tree has it.
 fn inside(root: &Path, path: &Path) -> Option<String> {
     let inside = path.strip_prefix(root).ok()?;
     let inside = inside.to_string_lossy().replace('\\', "/");

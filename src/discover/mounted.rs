@@ -1,6 +1,6 @@
 //! The files that compose files mount into containers or give to them: they are read whatever they are called.
 //!
-//! Not those outside of the tree, not links, and of a folder only as many as a configuration has.
+//! Not those outside of the tree, not links, and of a directory only as many as a configuration has.
 
 use super::compose;
 use super::compose::MountSource;
@@ -14,7 +14,7 @@ use super::tree::parent;
 use crate::file;
 use std::path::Path;
 
-/// How many files of a folder are read.
+/// How many files of a directory are read.
 const MOST_FILES: usize = 40;
 /// The largest file that a ConfigMap could hold.
 const LARGEST: u64 = 1 << 20;
@@ -106,7 +106,7 @@ fn paths(tree: &Tree) -> Vec<String> {
     paths
 }
 
-/// The files below a folder, one more than are read at most.
+/// The files below a directory, one more than are read at most.
 fn below(root: &Path, folder: &str, found: &mut Vec<String>) {
     let Ok(entries) = root.join(folder).read_dir() else { return };
     let mut entries: Vec<_> = entries.flatten().collect();

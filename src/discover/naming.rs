@@ -1,6 +1,6 @@
 //! Which image belongs to which Dockerfile, and why.
 //!
-//! Nothing in Docker or Kubernetes says it: manifests name images, scripts and compose files build them, folders are called
+//! Nothing in Docker or Kubernetes says it: manifests name images, scripts and compose files build them, directories are called
 //! alike. Each kind of evidence has a weight, the heaviest decides, and equal weights are a doubt that a person settles.
 
 mod uses;
@@ -77,7 +77,7 @@ pub struct NamingInputs<'a> {
     pub evidence: &'a Evidence,
     /// The compose files.
     pub composes: &'a [Compose],
-    /// The project's folder.
+    /// The project's directory.
     pub project: &'a str,
     /// Answers to doubts, by question: which of the answers.
     pub settled: &'a BTreeMap<String, usize>,

@@ -205,7 +205,7 @@ impl<'a> ScriptReader<'a> {
         self.call.from.and_then(|at| self.calls.get(at))
     }
 
-    /// Where the script may have been started, or where it has gone to: the tree, its own folder, those above.
+    /// Where the script may have been started, or where it has gone to: the tree, its own directory, those above.
     fn bases(&self) -> Vec<String> {
         let starts: Vec<&str> = std::iter::once("").chain(upwards(parent(&self.text.path))).collect();
         let Some(folder) = self.call.folder.as_deref() else {

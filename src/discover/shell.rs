@@ -38,7 +38,7 @@ pub struct Call {
     pub text: String,
     /// Its line, from 1.
     pub line: usize,
-    /// The folder that the script has gone to, where it has; one that begins with [`PLACE`] is a path of the tree.
+    /// The directory that the script has gone to, where it has; one that begins with [`PLACE`] is a path of the tree.
     pub folder: Option<String>,
     /// The here-document that it reads.
     pub document: Option<String>,
@@ -48,7 +48,7 @@ pub struct Call {
     pub distance: usize,
 }
 
-/// What begins a path of the tree in a word: the script's own folder and what is reached from there.
+/// What begins a path of the tree in a word: the script's own directory and what is reached from there.
 pub const PLACE: char = '\u{1}';
 
 /// How deep functions may call one another.

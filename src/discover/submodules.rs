@@ -1,4 +1,4 @@
-//! Git submodules: folders that are empty until Git has fetched them.
+//! Git submodules: directories that are empty until Git has fetched them.
 
 use super::tree::Tree;
 

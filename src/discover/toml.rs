@@ -24,7 +24,7 @@ use values::typed;
 #[must_use]
 pub fn write(proposal: &Proposal) -> String {
     let mut text = String::from(
-        "# How `todo up` deploys this folder. Written by `todo init`, yours from here on.\n\
+        "# How `todo up` deploys this directory. Written by `todo init`, yours from here on.\n\
          # Every path starts at this file. `todo plan` prints what would happen, and why, without doing it.\n",
     );
     if let Some((name, why)) = &proposal.namespace {

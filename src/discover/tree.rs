@@ -1,4 +1,4 @@
-//! The files of a folder, the texts of those that may speak of a deployment, and paths among them; without a disk.
+//! The files of a directory, the texts of those that may speak of a deployment, and paths among them; without a disk.
 
 use crate::event::Finding;
 use crate::manifest::Object;
@@ -13,20 +13,20 @@ use std::sync::PoisonError;
 /// The objects of a file, and what is wrong in it.
 pub(in crate::discover) type Parsed = Arc<(Vec<Object>, Vec<Finding>)>;
 
-/// A folder's files, each by its path with `/`, and the texts of those that matter.
+/// A directory's files, each by its path with `/`, and the texts of those that matter.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
-    /// The folder's name, which names what nothing else does.
+    /// The directory's name, which names what nothing else does.
     pub name: String,
     /// Every file.
     pub files: BTreeSet<String>,
-    /// The folders that are there and were not looked into: what was built, what was installed.
+    /// The directories that are there and were not looked into: what was built, what was installed.
     pub closed: BTreeSet<String>,
     /// What the interesting ones say.
     pub texts: BTreeMap<String, String>,
-    /// The files of the repository around the folder, each by a path that begins with `..`; of them only Dockerfiles are read.
+    /// The files of the repository around the directory, each by a path that begins with `..`; of them only Dockerfiles are read.
     pub outside: BTreeSet<String>,
-    /// The folder's path in that repository.
+    /// The directory's path in that repository.
     pub place: String,
     /// Whether there were more files than are looked at.
     pub capped: bool,
@@ -64,13 +64,13 @@ impl Tree {
         objects
     }
 
-    /// Whether the folder has files.
+    /// Whether the directory has files.
     #[must_use]
     pub fn has_folder(&self, folder: &str) -> bool {
         folder.is_empty() || self.closed.contains(folder) || self.below(folder).next().is_some()
     }
 
-    /// The files that a path means: one file, those in a folder, or those that fit a pattern.
+    /// The files that a path means: one file, those in a directory, or those that fit a pattern.
     #[must_use]
     pub fn meant(&self, path: &str, recursive: bool) -> Vec<&str> {
         if self.files.contains(path) {
@@ -89,7 +89,7 @@ impl Tree {
         if recursive { self.below(path).collect() } else { self.inside(path).collect() }
     }
 
-    /// The files in the folder and in those below it.
+    /// The files in the directory and in those below it.
     pub fn below<'t>(&'t self, folder: &str) -> impl Iterator<Item = &'t str> + use<'t> {
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         let files = if folder.starts_with("..") { &self.outside } else { &self.files };
@@ -97,16 +97,16 @@ impl Tree {
         from.take_while(move |path| path.starts_with(&prefix))
     }
 
-    /// The files in the folder itself.
+    /// The files in the directory itself.
     pub fn inside<'t>(&'t self, folder: &str) -> impl Iterator<Item = &'t str> + use<'t> {
         let folder = folder.to_owned();
         self.below(&folder).filter(move |path| parent(path) == folder)
     }
 
-    /// Whether some file or folder has this path, in which `*` and `?` may stand for letters of a name.
+    /// Whether some file or directory has this path, in which `*` and `?` may stand for letters of a name.
     #[must_use]
     pub fn matches(&self, pattern: &str) -> bool {
-        // What lies in a folder that was not looked into may be there.
+        // What lies in a directory that was not looked into may be there.
         if self.closed.iter().any(|closed| pattern == closed || pattern.starts_with(&format!("{closed}/"))) {
             return true;
         }
@@ -169,7 +169,7 @@ pub fn ends(path: &str, endings: &[&str]) -> bool {
     endings.iter().any(|known| known.eq_ignore_ascii_case(ending))
 }
 
-/// The folder of a path; empty for the root.
+/// The directory of a path; empty for the root.
 #[must_use]
 pub fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
@@ -198,7 +198,7 @@ pub fn join(folder: &str, path: &str) -> String {
     parts.join("/")
 }
 
-/// `path` and every folder above it, down to the root.
+/// `path` and every directory above it, down to the root.
 pub fn upwards(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| (!path.is_empty()).then(|| parent(path)))
 }

@@ -1,6 +1,6 @@
-//! A folder on the disk → its files, and the texts of those that may speak of a deployment.
+//! A directory on the disk → its files, and the texts of those that may speak of a deployment.
 //!
-//! Not every file and not every folder: what package managers and builds put there is left out, symbolic links are not
+//! Not every file and not every directory: what package managers and builds put there is left out, symbolic links are not
 //! followed, and the walk ends at a number of files that no small application has. Nearer files are seen first, so that
 //! what is left out is what lies deepest.
 
@@ -18,12 +18,12 @@ use std::path::Path;
 
 /// How many files are looked at.
 pub const MOST_FILES: usize = 20_000;
-/// How many folders deep.
+/// How many directories deep.
 const DEEPEST: usize = 10;
 /// The largest file that is read.
 const LARGEST: u64 = 512 << 10;
 
-/// Folders that hold other people's files, or what was built.
+/// Directories that hold other people's files, or what was built.
 const SKIPPED: [&str; 16] = [
     "node_modules",
     "bower_components",
@@ -43,7 +43,7 @@ const SKIPPED: [&str; 16] = [
     "tilt_modules",
 ];
 
-/// Folders whose names begin with a dot and that people keep deployments in.
+/// Directories whose names begin with a dot and that people keep deployments in.
 const DOTTED: [&str; 6] = [".docker", ".k8s", ".kube", ".deploy", ".helm", ".devops"];
 
 /// Files of other endings that may speak of a deployment.
@@ -60,12 +60,12 @@ const NAMED: [&str; 10] = [
     ".env",
 ];
 
-/// Reads the folder `root`; stops early, with what was seen, when the run is stopped.
+/// Reads the directory `root`; stops early, with what was seen, when the run is stopped.
 pub fn walk(run: &Run, root: &Path) -> std::io::Result<Tree> {
     let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut tree = Tree { name, ..Tree::default() };
     walk_into(run, root, &mut tree)?;
-    // Somebody who stands in a sub-folder may build from the folders beside it.
+    // Somebody who stands in a subdirectory may build from the directories beside it.
     let repository = root.ancestors().skip(1).take(5).find(|folder| folder.join(".git").exists());
     if let Some(repository) = repository.filter(|_| !root.join(".git").exists()) {
         let mut around = Tree::default();
@@ -103,7 +103,7 @@ fn pointers(root: &Path, tree: &Tree) -> BTreeSet<String> {
     tree.files.iter().filter(is_pointer).cloned().collect()
 }
 
-/// `path` of the repository as seen from the folder `place` of it.
+/// `path` of the repository as seen from the directory `place` of it.
 fn relative(place: &str, path: &str) -> String {
     let shared = place.split('/').zip(path.split('/')).take_while(|(one, other)| one == other).count();
     let ups = place.split('/').count() - shared;
@@ -120,7 +120,7 @@ fn walk_into(run: &Run, root: &Path, tree: &mut Tree) -> std::io::Result<()> {
         let entries = match root.join(&folder).read_dir() {
             Ok(entries) => entries,
             Err(error) if folder.is_empty() => return Err(error),
-            // Somebody else's folder inside of ours.
+            // Somebody else's directory inside of ours.
             Err(_) => continue,
         };
         let mut entries: Vec<_> = entries.flatten().collect();

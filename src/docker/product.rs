@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) struct Product {
     /// What it is called.
     pub(crate) name: &'static str,
-    /// What its sockets' paths end with, and the folder that they are in.
+    /// What its sockets' paths end with, and the directory that they are in.
     sockets: &'static [(Base, &'static str)],
     /// What its pipe's name ends with, on Windows.
     pipe: Option<&'static str>,
@@ -167,7 +167,7 @@ mod tests {
     use crate::world::World;
     use std::path::Path;
 
-    /// What each product leaves in a home folder: its name, the context that it makes, and the engine's address.
+    /// What each product leaves in a home directory: its name, the context that it makes, and the engine's address.
     const MADE: [(&str, &str, &str); 6] = [
         ("Docker Desktop", "desktop-linux", "unix:///Users/kim/.docker/run/docker.sock"),
         ("Colima", "colima", "unix:///Users/kim/.colima/default/docker.sock"),

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// A place in a file that people wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
-    /// The file, relative to the folder of deploy.toml where it lies below it.
+    /// The file, relative to the directory of deploy.toml where it lies below it.
     pub file: PathBuf,
     /// Line, from 1; 0 for the file as a whole.
     pub line: usize,

@@ -32,7 +32,7 @@ pub(crate) fn list(run: &Run, project: &Project) -> Result<Vec<Listed>> {
     let Some(store) = Store::open(&run.world) else { return Ok(Vec::new()) };
     let owner = reach::owner(run, project)?;
     store.list(&owner).or_fault(Code::PortForwardFailed, FaultKind::Service, || {
-        format!("cannot use the folder {}", store.folder().display())
+        format!("cannot use the directory {}", store.folder().display())
     })
 }
 

@@ -38,7 +38,7 @@ pub(super) fn programs(images: &[Surveyed], objects: &[Object]) -> Vec<Finding> 
                     );
                     let place =
                         object.place_of(&format!("{}/volumeMounts/{index}", container.pointer)).clone();
-                    let help = "mount it at the folder of the data alone";
+                    let help = "mount it at the directory of the data alone";
                     found.push(
                         Code::VolumeHidesProgram
                             .warning(message)

@@ -43,7 +43,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Writes the project file, by default into the current folder.
+/// Writes the project file, by default into the current directory.
 pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answer> {
     let path = target(run, asked);
     let root = path.parent().unwrap_or(Path::new("/")).to_owned();
@@ -145,10 +145,10 @@ fn target(run: &Run, asked: Option<&Path>) -> PathBuf {
 async fn survey_tree(run: &Run, root: &Path) -> Result<Survey> {
     let (of, folder) = (run.clone(), root.to_owned());
     let walk = tokio::task::spawn_blocking(move || walk::walk(&of, &folder));
-    let broke = || "the walk through the folder broke".to_owned();
+    let broke = || "the walk through the directory broke".to_owned();
     let tree = walk.await.or_fault(Code::InternalError, FaultKind::Internal, broke)?;
     let tree = tree.or_fault(Code::FileUnreadable, FaultKind::Usage, || {
-        format!("cannot read the folder {}", root.display())
+        format!("cannot read the directory {}", root.display())
     })?;
     if let Some(fault) = run.stopped() {
         return Err(fault);
@@ -156,7 +156,7 @@ async fn survey_tree(run: &Run, root: &Path) -> Result<Survey> {
     if tree.capped {
         let message =
             format!("only the {} files nearest to {} were looked at", walk::MOST_FILES, root.display());
-        note(run, message, "go to the application's own folder, and `todo init` there".to_owned());
+        note(run, message, "go to the application's own directory, and `todo init` there".to_owned());
     }
     let there = |name: &str| exec::find(&run.world, name).is_some();
     let has = Programs { helm: there("helm"), kustomize: there("kustomize") || there("kubectl") };
@@ -175,7 +175,7 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Me
             FaultKind::Usage,
             format!("nothing here says how it is deployed: {looked} files, and neither a Dockerfile nor a compose file, a chart, a kustomization or a manifest"),
         )
-        .hint("go to the application's folder, or write a Dockerfile first"));
+        .hint("go to the application's directory, or write a Dockerfile first"));
     };
     if let Some(from) = &flags.from {
         let from = tree::join("", from);
@@ -206,7 +206,7 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Me
     if !applications.is_empty() {
         let count = applications.len();
         let words = format!(
-            "{count} folders here hold an application each, and nothing in this folder deploys them together"
+            "{count} directories here hold an application each, and nothing in this directory deploys them together"
         );
         let fault = Code::OtherSourcesFound.fault(FaultKind::Usage, words);
         let fault = applications

@@ -8,7 +8,7 @@ use crate::project::Project;
 use crate::run::Run;
 use std::sync::Arc;
 
-/// Reads the project's folder as `todo init` does. A folder that cannot be read tells nothing.
+/// Reads the project's directory as `todo init` does. A directory that cannot be read tells nothing.
 pub(crate) async fn missing(run: &Run, project: &Arc<Project>, objects: &[Object]) -> Vec<Finding> {
     let (of, folder) = (run.clone(), project.root.clone());
     let tree = tokio::task::spawn_blocking(move || walk::walk(&of, &folder)).await;

@@ -1,6 +1,6 @@
 //! Whose the deployed project is, found out before a command does anything with it.
 //!
-//! Mostly the place says it (`cluster::owner`). Where the folder was moved, or an earlier `todo` has not written it down,
+//! Mostly the place says it (`cluster::owner`). Where the directory was moved, or an earlier `todo` has not written it down,
 //! the objects decide, and only then are the manifests read for it.
 
 use crate::cluster::Doing;

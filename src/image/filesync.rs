@@ -93,7 +93,7 @@ impl FileSync for Files {
         let entries = match request.metadata().get("dir-name").and_then(|name| name.to_str().ok()) {
             Some("dockerfile") => self.dockerfile_entries(),
             Some("context") => self.context_entries(&followed(request.metadata())),
-            _ => return Err(Status::not_found("no such folder")),
+            _ => return Err(Status::not_found("no such directory")),
         };
         let (packets, stream) = mpsc::channel(16);
         tokio::spawn(converse(entries, request.into_inner(), packets, Arc::clone(&self.notes)));

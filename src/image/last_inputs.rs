@@ -1,6 +1,6 @@
 //! What decided each image the last time, kept to say why it is built anew and how its size changed.
 //!
-//! Never trusted for a decision: the engine knows what it has, and is only asked sooner for what was there last time. In the user's cache folder, safe to delete.
+//! Never trusted for a decision: the engine knows what it has, and is only asked sooner for what was there last time. In the user's cache directory, safe to delete.
 
 use crate::file;
 use crate::project::Image;
@@ -53,7 +53,7 @@ pub fn write(world: &World, engine: &str, project: &ImageOwner, image: &Image, k
     let _ = folder.and_then(|()| replace(&file, format!("{key}\n{inputs}").as_bytes(), None));
 }
 
-/// By where the image is built from, too: another folder's project may have the same name, and an engine that was made
+/// By where the image is built from, too: another directory's project may have the same name, and an engine that was made
 /// again has the same address. What was built there is nothing to compare with.
 fn file(world: &World, engine: &str, project: &ImageOwner, image: &Image) -> Option<PathBuf> {
     let engine = blake3::hash(engine.as_bytes()).to_hex();

@@ -74,7 +74,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     file::open(path)
 }
 
-/// Opens the file `path` below `root` for reading: through no link, also not one that stands where a folder was.
+/// Opens the file `path` below `root` for reading: through no link, also not one that stands where a directory was.
 #[cfg(unix)]
 pub(crate) fn open_below(root: &Path, path: &str) -> io::Result<File> {
     use rustix::fs::Mode;
@@ -94,7 +94,7 @@ pub(crate) fn open_below(root: &Path, path: &str) -> io::Result<File> {
     file::open(&root.join(path))
 }
 
-/// A folder whose contents are asked for by their paths, where that can stand for listing them.
+/// A directory whose contents are asked for by their paths, where that can stand for listing them.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(crate) struct Below {
     folder: File,
@@ -103,7 +103,7 @@ pub(crate) struct Below {
 
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 impl Below {
-    /// The folder at `root`; `None` on a file system of which it is not known that a folder's times change whenever
+    /// The directory at `root`; `None` on a file system of which it is not known that a directory's times change whenever
     /// something in it comes, goes or is renamed. POSIX asks for that (`open`, `unlink`, `rename`: "shall mark for update");
     /// network and FUSE file systems answer from caches.
     pub(crate) fn open(root: &Path) -> Option<Below> {
@@ -154,7 +154,7 @@ fn tells_by_its_times(folder: &File) -> bool {
     name.eq(*b"apfs")
 }
 
-/// Elsewhere folders are listed each time.
+/// Elsewhere directories are listed each time.
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 pub(crate) struct Below(std::convert::Infallible);
 

@@ -1,4 +1,4 @@
-//! What was read last time, so that a file that looks the same is not read again, and a folder that looks the same is not
+//! What was read last time, so that a file that looks the same is not read again, and a directory that looks the same is not
 //! listed again.
 //!
 //! Not a source of truth: it may be deleted at any time, a file of it that is damaged counts as empty, and failing to write
@@ -88,7 +88,7 @@ impl StatCache {
     }
 
     /// Writes what is known now, if that differs. `read` is everything in the context, in its order, read at `began` or
-    /// later; `whole` says that it is, and that every folder has its stat from before it was listed.
+    /// later; `whole` says that it is, and that every directory has its stat from before it was listed.
     pub(crate) fn save<'a>(
         &self,
         read: impl Iterator<Item = StatRecord<'a>>,

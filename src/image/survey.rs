@@ -168,7 +168,7 @@ fn read_image(run: &Run, project: &Project, image: &Image) -> ReadImage {
     let mut warned = Vec::new();
     let context = ignore.as_ref().filter(|_| context_is_there).map(|ignore| {
         let folder = run.world.cache_folder();
-        // Names and hashes of a context are nobody else's; without the folder nothing is remembered.
+        // Names and hashes of a context are nobody else's; without the directory nothing is remembered.
         let _ = folder.as_deref().map(private_folder);
         let cache = StatCache::open(folder.as_deref(), &image.context, ignore);
         let walked = walk(&image.context, ignore, &cache, &|| run.stopped().is_some());
@@ -247,7 +247,7 @@ fn find_ignore(
     let path = if beside.is_file() { beside } else { image.context.join(IGNORE) };
     let ignore = match file::read_utf8(&path, file::TEXT) {
         Ok(text) => Ignore::parse(&text).map_err(findings::BadIgnore::Rules),
-        // BuildKit reads no rules out of a folder of that name, or out of nothing.
+        // BuildKit reads no rules out of a directory of that name, or out of nothing.
         Err(error) if error.kind() != std::io::ErrorKind::InvalidInput && !path.is_file() => {
             Ok(Ignore::default())
         }

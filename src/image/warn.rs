@@ -192,7 +192,7 @@ fn heaviest(entries: &[ContextEntry]) -> Vec<(String, u64)> {
         .collect()
 }
 
-/// People who write `src\build` mean a folder; to BuildKit it is `src` and a word's end.
+/// People who write `src\build` mean a directory; to BuildKit it is `src` and a word's end.
 fn backslashes(surveyed: &Surveyed) -> Vec<Finding> {
     let odd = |pattern: &str| {
         pattern.split('\\').skip(1).any(|rest| rest.starts_with(|char: char| char.is_ascii_alphanumeric()))

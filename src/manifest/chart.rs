@@ -105,7 +105,7 @@ pub async fn notes(
     release["info"]["notes"].as_str().map(str::trim).filter(|notes| !notes.is_empty()).map(str::to_owned)
 }
 
-/// What of the chart's dependencies is not in its `charts/` folder, or is older there than its source.
+/// What of the chart's dependencies is not in its `charts/` directory, or is older there than its source.
 #[must_use]
 pub fn missing(chart: &Path) -> Vec<String> {
     let Ok(text) = file::read_text(&chart.join("Chart.yaml"), file::TEXT) else { return Vec::new() };
@@ -117,7 +117,7 @@ pub fn missing(chart: &Path) -> Vec<String> {
         let source = dependency["repository"].as_str().and_then(|from| from.strip_prefix("file://"));
         match vendored(chart, name) {
             None => true,
-            // A folder is written by hand, and is its own source.
+            // A directory is written by hand, and is its own source.
             Some(at) if at.is_dir() => false,
             Some(at) => source.is_some_and(|source| newest(&chart.join(source)) > modified(&at)),
         }
@@ -130,7 +130,7 @@ pub fn missing(chart: &Path) -> Vec<String> {
         .collect()
 }
 
-/// The folders of the chart's dependencies that `Chart.yaml` names by `file://`.
+/// The directories of the chart's dependencies that `Chart.yaml` names by `file://`.
 #[must_use]
 pub(crate) fn local_dependencies(chart: &Path) -> Vec<PathBuf> {
     let text = file::read_text(&chart.join("Chart.yaml"), file::TEXT).unwrap_or_default();
@@ -142,7 +142,7 @@ pub(crate) fn local_dependencies(chart: &Path) -> Vec<PathBuf> {
     sources.map(|source| chart.join(source)).collect()
 }
 
-/// The folder or archive that a dependency lies in.
+/// The directory or archive that a dependency lies in.
 fn vendored(chart: &Path, name: &str) -> Option<PathBuf> {
     let folder = chart.join("charts").join(name);
     if folder.join("Chart.yaml").is_file() {
@@ -162,12 +162,12 @@ fn modified(path: &Path) -> Option<SystemTime> {
     path.metadata().ok()?.modified().ok()
 }
 
-/// When anything in a folder was last written.
+/// When anything in a directory was last written.
 fn newest(folder: &Path) -> Option<SystemTime> {
     glob::below(folder).iter().filter_map(|path| modified(path)).max()
 }
 
-/// Builds the dependencies that are missing, as `helm dependency build` does: those in folders without a network.
+/// Builds the dependencies that are missing, as `helm dependency build` does: those in directories without a network.
 pub(crate) async fn build_dependencies(
     run: &Run,
     helm: &Path,

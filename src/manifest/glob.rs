@@ -1,7 +1,7 @@
 //! Which files a path with `*`, `?` and `**` means.
 //!
 //! Not a shell: no braces, no classes, no `~`. As in a shell, a wildcard does not match what begins with a dot; and
-//! `**` does not enter `node_modules` or follow links to folders.
+//! `**` does not enter `node_modules` or follow links to directories.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(crate) fn expand(pattern: &Path) -> std::io::Result<BTreeSet<PathBuf>> {
     Ok(found)
 }
 
-/// The folder that a pattern begins in, and its parts below that.
+/// The directory that a pattern begins in, and its parts below that.
 pub(crate) fn split(pattern: &Path) -> (PathBuf, Vec<String>) {
     let wild = |part: &std::path::Component<'_>| part.as_os_str().to_string_lossy().contains(['*', '?']);
     let base: PathBuf = pattern.components().take_while(|part| !wild(part)).collect();
@@ -46,12 +46,12 @@ pub(crate) fn fits(pattern: &[String], path: &[&str]) -> bool {
         || !below.is_empty() && is_entered(name) && fits(pattern, below)
 }
 
-/// Whether `**` stands for a folder of this name.
+/// Whether `**` stands for a directory of this name.
 pub(crate) fn is_entered(name: &str) -> bool {
     !name.starts_with('.') && name != "node_modules"
 }
 
-/// The files in `folder` and in its folders, in order. Links are followed, as Helm does; each folder is entered once, so
+/// The files in `folder` and in its directories, in order. Links are followed, as Helm does; each directory is entered once, so
 /// that links in a circle have an end.
 pub(crate) fn below(folder: &Path) -> Vec<PathBuf> {
     fn enter(folder: &Path, entered: &mut BTreeSet<PathBuf>, files: &mut Vec<PathBuf>) {

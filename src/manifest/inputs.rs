@@ -1,4 +1,4 @@
-//! Which files and folders manifests are read from, whether or not they can be read now.
+//! Which files and directories manifests are read from, whether or not they can be read now.
 
 use crate::file;
 use crate::manifest::chart;
@@ -18,15 +18,15 @@ use std::path::PathBuf;
 pub enum ManifestSource {
     /// A file.
     File(PathBuf),
-    /// The manifests in a folder, not those in its sub-folders.
+    /// The manifests in a directory, not those in its subdirectories.
     Folder(PathBuf),
-    /// The files below a folder that fit a pattern, by its parts.
+    /// The files below a directory that fit a pattern, by its parts.
     Pattern(PathBuf, Vec<String>),
-    /// Everything below a folder.
+    /// Everything below a directory.
     Tree(PathBuf),
 }
 
-/// What all sources are read from. `root` is the folder of deploy.toml.
+/// What all sources are read from. `root` is the directory of deploy.toml.
 #[must_use]
 pub fn inputs(root: &Path, sources: &[Source]) -> Vec<ManifestSource> {
     sources
@@ -51,7 +51,7 @@ pub fn inputs(root: &Path, sources: &[Source]) -> Vec<ManifestSource> {
         .collect()
 }
 
-/// What a kustomization is made of: its folder, those of the kustomizations that it names, and whatever else its texts
+/// What a kustomization is made of: its directory, those of the kustomizations that it names, and whatever else its texts
 /// name outside of them (patches, generators and components have a dozen fields for paths, and new ones come).
 fn kustomization(folder: &Path) -> Vec<ManifestSource> {
     let (mut folders, mut files): (BTreeSet<PathBuf>, BTreeSet<PathBuf>) = Default::default();
@@ -96,7 +96,7 @@ fn texts(value: &Value, found: &mut Vec<String>) {
 }
 
 impl ManifestSource {
-    /// The file or the folder.
+    /// The file or the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
@@ -107,7 +107,7 @@ impl ManifestSource {
         }
     }
 
-    /// Whether a file of the folder is read; the path is relative to the folder, separated by `/`.
+    /// Whether a file of the directory is read; the path is relative to the directory, separated by `/`.
     #[must_use]
     pub fn has(&self, path: &str) -> bool {
         match self {
@@ -118,7 +118,7 @@ impl ManifestSource {
         }
     }
 
-    /// Whether a file in a sub-folder can be read.
+    /// Whether a file in a subdirectory can be read.
     #[must_use]
     pub fn has_below(&self, folder: &str) -> bool {
         match self {
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn each_kind_of_source_is_read_from_what_it_names() {
         let folder = tempfile::tempdir().unwrap();
-        // On macOS the folder is behind a symbolic link; on Windows there is no `..` in a canonical path.
+        // On macOS the directory is behind a symbolic link; on Windows there is no `..` in a canonical path.
         let root =
             if cfg!(windows) { folder.path().to_owned() } else { folder.path().canonicalize().unwrap() };
         for (name, text) in [
@@ -166,7 +166,7 @@ mod tests {
                 .map(|input| {
                     let kind = match &input {
                         ManifestSource::File(_) => "file",
-                        ManifestSource::Folder(_) => "folder",
+                        ManifestSource::Folder(_) => "directory",
                         ManifestSource::Pattern(..) => "pattern",
                         ManifestSource::Tree(_) => "tree",
                     };
@@ -180,7 +180,7 @@ mod tests {
             read.sort();
             read
         };
-        assert_eq!(read("[[manifests]]\npath = 'k8s'\n"), ["folder k8s"]);
+        assert_eq!(read("[[manifests]]\npath = 'k8s'\n"), ["directory k8s"]);
         assert_eq!(read("[[manifests]]\npath = 'k8s/a.yaml'\n"), ["file k8s/a.yaml"]);
         assert_eq!(read("[[manifests]]\npath = 'k8s/**/*.yaml'\n"), ["pattern k8s"]);
         assert_eq!(
@@ -197,7 +197,7 @@ mod tests {
     fn of_a_folder_that_is_read_which_it_reads() {
         let pattern =
             |text: &str| ManifestSource::Pattern("/".into(), text.split('/').map(str::to_owned).collect());
-        // input, file, whether it is read, folder, whether something in it can be
+        // input, file, whether it is read, directory, whether something in it can be
         let table = [
             (ManifestSource::Folder("/".into()), "a.yaml", true, "sub", false),
             (ManifestSource::Folder("/".into()), "a.txt", false, "sub", false),

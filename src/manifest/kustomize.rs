@@ -24,7 +24,7 @@ use std::path::PathBuf;
 /// What kustomize takes for a kustomization (`kustomize: api/konfig/general.go`).
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// The kustomization of a folder.
+/// The kustomization of a directory.
 pub(crate) fn file(folder: &Path) -> Option<PathBuf> {
     NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }

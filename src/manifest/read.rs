@@ -1,8 +1,8 @@
-//! Files, folders and globs → objects, with everything that is wrong in any of them.
+//! Files, directories and globs → objects, with everything that is wrong in any of them.
 //!
 //! Not applied in this order: phases decide that. A file is read once even if two entries name it. What lies among the
 //! manifests and is no object (a kustomization, a chart's values) is an error that says what to write instead, because
-//! skipping it would deploy something else than the folder shows.
+//! skipping it would deploy something else than the directory shows.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -28,7 +28,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// The endings of what is read from a folder, as kubectl has them (`cli-runtime: pkg/resource/builder.go`).
+/// The endings of what is read from a directory, as kubectl has them (`cli-runtime: pkg/resource/builder.go`).
 const ENDINGS: [&str; 3] = ["json", "yaml", "yml"];
 
 /// The objects of all sources that are paths, normalised, in the order of the sources and then of the files' names; and

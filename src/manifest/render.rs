@@ -53,7 +53,7 @@ pub struct Rendered {
 
 /// Renders all sources that are kustomizations or charts.
 ///
-/// `root` is the folder that places are relative to, `namespace` what charts get as `.Release.Namespace`.
+/// `root` is the directory that places are relative to, `namespace` what charts get as `.Release.Namespace`.
 pub async fn render(run: &Run, root: &Path, namespace: &Namespace, sources: &[Source]) -> Result<Rendered> {
     let mut rendered = Rendered::default();
     let each = sources.iter().map(|source| async move {

@@ -208,12 +208,12 @@ fn same_driver(asked: &str, has: &str) -> bool {
     asked == has || matches!((asked, has), ("qemu", "qemu2") | ("virtualbox", "vbox") | ("native", "none"))
 }
 
-/// The profile's folder.
+/// The profile's directory.
 pub(crate) fn folder(world: &World, profile: &Profile) -> Option<PathBuf> {
     world.minikube_folder().map(|home| home.join("profiles").join(profile.as_str()))
 }
 
-/// The profiles that minikube remembers; none where its folder cannot be read.
+/// The profiles that minikube remembers; none where its directory cannot be read.
 pub fn profiles(world: &World) -> Vec<String> {
     let Some(entries) = world.minikube_folder().and_then(|home| home.join("profiles").read_dir().ok()) else {
         return Vec::new();

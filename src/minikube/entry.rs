@@ -81,7 +81,7 @@ pub(crate) fn unusable(path: &Path) -> Option<String> {
 
 /// What somebody else would lose if minikube wrote an entry of that name; `None` if nothing.
 ///
-/// What minikube wrote has its mark, or names files of a folder `.minikube`; what leads to this machine without
+/// What minikube wrote has its mark, or names files of a directory `.minikube`; what leads to this machine without
 /// credentials of its own has nothing to lose.
 pub(crate) fn of_somebody_else(kubeconfig: &Kubeconfig, name: &str) -> Option<String> {
     let context = kubeconfig.contexts.iter().find(|named| named.name == name);

@@ -54,7 +54,7 @@ pub(crate) async fn exclusive(run: &Run, profile: &Profile, item: &OpenItem) -> 
     }
 }
 
-/// The file, made where it is not there. One for all folders of minikube: a profile's name is that of its container, too.
+/// The file, made where it is not there. One for all directories of minikube: a profile's name is that of its container, too.
 fn open(world: &World, profile: &Profile) -> io::Result<File> {
     let state = world.state_folder().ok_or(ErrorKind::NotFound)?;
     let folder = state.join("minikube");

@@ -112,7 +112,7 @@ pub(crate) fn readable_by_minikube(world: &World) -> Result<(), String> {
 pub(crate) fn fit_for_minikube(world: &World) -> Result<(), String> {
     readable_by_minikube(world)?;
     let Some(first) = path(world) else { return Ok(()) };
-    // minikube makes its folder, too.
+    // minikube makes its directory, too.
     let folder = first.parent().map_or(Ok(()), std::fs::create_dir_all);
     folder
         .and_then(|()| crate::replace::writable(&first))

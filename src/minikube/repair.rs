@@ -199,7 +199,7 @@ pub(crate) async fn forget_settings(
     Ok(false)
 }
 
-/// Whether a container, running or not, has a file or folder.
+/// Whether a container, running or not, has a file or directory.
 pub(crate) async fn has(engine: &Docker, container: &str, path: &str) -> anyhow::Result<bool> {
     let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
     match engine.get_container_archive_info(container, Some(options)).await {

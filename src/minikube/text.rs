@@ -10,7 +10,7 @@ use std::path::Path;
 /// The text of the file at `path`; `None` if nothing is there.
 ///
 /// # Errors
-/// With the path, where there is something else than a readable text: a folder, a device, a link that leads nowhere, a
+/// With the path, where there is something else than a readable text: a directory, a device, a link that leads nowhere, a
 /// file that may not be read, is too large or is not UTF-8.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, String> {
     let describe = |why: &str| Err(format!("cannot read `{}`: {why}", path.display()));

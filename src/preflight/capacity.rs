@@ -71,7 +71,7 @@ pub(super) fn check(asked: &project::Minikube, facts: &EngineFacts, forced: bool
     found
 }
 
-/// Room where the engine and minikube keep things, as far as these are folders of this machine.
+/// Room where the engine and minikube keep things, as far as these are directories of this machine.
 pub(super) fn disk(facts: &EngineFacts, world: &World, new: bool) -> Vec<Finding> {
     let home = world.minikube_folder();
     let nearest = |path: &Path| path.ancestors().find_map(|path| fs4::available_space(path).ok());

@@ -102,7 +102,7 @@ pub(super) struct EngineFacts {
     pub(super) memory: u64,
     /// Whether it is a virtual machine of Docker Desktop.
     pub(super) desktop: bool,
-    /// Where it keeps everything, if that is a folder of this machine.
+    /// Where it keeps everything, if that is a directory of this machine.
     pub(super) root: Option<PathBuf>,
     /// How many nodes of minikube run in it.
     pub(super) nodes: usize,

@@ -20,7 +20,7 @@ pub(super) fn root(world: &World) -> Option<Finding> {
     })
 }
 
-/// Folders of minikube and kubectl that a `sudo` of the past left to root.
+/// Directories of minikube and kubectl that a `sudo` of the past left to root.
 pub(super) fn folders(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     let minikube = world.minikube_folder();

@@ -141,7 +141,7 @@ fn default_namespace() -> Namespace {
     Namespace::parse("default").unwrap_or_else(|NotAName(_)| unreachable!("it is a label"))
 }
 
-/// The namespace names the project, unless it is everybody's; then the folder does.
+/// The namespace names the project, unless it is everybody's; then the directory does.
 fn default_name(namespace: &Namespace, root: &Path) -> ProjectName {
     let folder = root.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let folder: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();

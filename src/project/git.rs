@@ -1,4 +1,4 @@
-//! Which git repository a folder is in and what its remotes are, read from the files that git keeps.
+//! Which git repository a directory is in and what its remotes are, read from the files that git keeps.
 //!
 //! No program is started: git may not be installed, and an unchanged `up` takes less time than a process needs to start.
 //! What cannot be read counts as not there.
@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// The repository around a folder.
+/// The repository around a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Repository {
-    /// The folder with `.git`.
+    /// The directory with `.git`.
     pub(super) root: PathBuf,
     /// What all worktrees of the repository share (`gitrepository-layout(5)`: `commondir`).
     pub(super) common: PathBuf,

@@ -1,4 +1,4 @@
-//! Where deploy.toml is: in the folder we stand in, or in the nearest one above it.
+//! Where deploy.toml is: in the directory we stand in, or in the nearest one above it.
 
 use crate::event::Code;
 use crate::fault::FaultKind;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// The project file's name.
 pub const NAME: &str = "deploy.toml";
 
-/// The project file: `asked` (a folder means the file in it), else the nearest one from the current folder upwards.
+/// The project file: `asked` (a directory means the file in it), else the nearest one from the current directory upwards.
 pub fn locate(world: &World, asked: Option<&Path>) -> Result<PathBuf> {
     if let Some(asked) = asked {
         let path = world.absolute(asked);

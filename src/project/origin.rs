@@ -1,5 +1,5 @@
-//! Where a project comes from, and whether two places are one project: a folder that was moved or renamed, a second clone
-//! and a worktree are; another folder, another repository, another folder of the same repository are not.
+//! Where a project comes from, and whether two places are one project: a directory that was moved or renamed, a second clone
+//! and a worktree are; another directory, another repository, another directory of the same repository are not.
 //!
 //! `up` in a project replaces and prunes what the project has in the cluster, so this must not be guessed from a name:
 //! many repositories have `namespace = "todo-app"`. What is known of a place is kept beside the inventory. Nothing in it is
@@ -22,11 +22,11 @@ use std::path::PathBuf;
 pub struct Origin {
     /// The machine's host name, up to the first dot.
     pub machine: String,
-    /// The folder of the project file, without symbolic links.
+    /// The directory of the project file, without symbolic links.
     pub folder: String,
     /// The project file's name: `deploy.toml`.
     pub file: String,
-    /// The git repository that the folder is in.
+    /// The git repository that the directory is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<Repository>,
 }
@@ -34,12 +34,12 @@ pub struct Origin {
 /// A git repository, as far as it says which one it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repository {
-    /// The folder that all worktrees share, as a URL with the machine's name: `file://box/home/kim/shop`.
+    /// The directory that all worktrees share, as a URL with the machine's name: `file://box/home/kim/shop`.
     pub local: String,
     /// The remotes by name, their URLs in one form and without credentials: `github.com/kim/shop`.
     #[serde(default)]
     pub remotes: BTreeMap<String, String>,
-    /// The project's folder inside the repository; empty for its root.
+    /// The project's directory inside the repository; empty for its root.
     pub path: String,
 }
 
@@ -61,7 +61,7 @@ pub enum Kinship {
 pub enum Doubt {
     /// The file is no longer where it was.
     Moved,
-    /// They are two files of one folder.
+    /// They are two files of one directory.
     OtherFile,
 }
 
@@ -105,7 +105,7 @@ impl Origin {
             };
         }
         let before = match paths {
-            // Somewhere else in the repository: was it moved, or is it another folder of it?
+            // Somewhere else in the repository: was it moved, or is it another directory of it?
             Some((recorded, now)) if relation == Relation::Same => {
                 let root = Path::new(&here.folder).ancestors().nth(Path::new(&now.path).components().count());
                 root.map(|root| root.join(&recorded.path))
@@ -149,7 +149,7 @@ fn relation(recorded: Option<&Repository>, here: Option<&Repository>) -> Relatio
     let is = |same: bool| if same { Relation::Same } else { Relation::Different };
     match (recorded, here) {
         (None, None) => Relation::Unknown,
-        // A folder may have become a repository since; one with remotes came from somewhere else.
+        // A directory may have become a repository since; one with remotes came from somewhere else.
         (None, Some(here)) if here.remotes.is_empty() => Relation::Unknown,
         (Some(a), Some(b)) => {
             let cloned =

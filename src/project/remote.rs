@@ -50,7 +50,7 @@ pub(super) fn normal(url: &str, root: &Path, machine: &str) -> Option<String> {
     }
 }
 
-/// A repository in a folder of this machine. The folder with `.git` and `.git` itself are the same repository.
+/// A repository in a directory of this machine. The directory with `.git` and `.git` itself are the same repository.
 pub(super) fn local(path: &Path, machine: &str) -> String {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let path = shown(&path);

@@ -1,8 +1,8 @@
-//! The folder of a rehearsal, which goes with it, or at the latest with the next rehearsal.
+//! The directory of a rehearsal, which goes with it, or at the latest with the next rehearsal.
 //!
-//! A process that is killed cannot remove anything. So beside each folder lies a file that its owner holds a lock on, which
+//! A process that is killed cannot remove anything. So beside each directory lies a file that its owner holds a lock on, which
 //! the system takes back when the process ends, however that happens (`flock(2)`; `LockFileEx` on Windows). Whoever makes
-//! a folder first removes those whose lock nobody holds.
+//! a directory first removes those whose lock nobody holds.
 
 use crate::file;
 use crate::replace::create;
@@ -15,18 +15,18 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
-/// How the folders are called; then come the process and a number.
+/// How the directories are called; then come the process and a number.
 const PREFIX: &str = "todo-rehearsal-";
 
-/// What the lock's name has beside the folder's.
+/// What the lock's name has beside the directory's.
 const LOCK: &str = "lock";
 
-/// A folder that goes when this is dropped.
+/// A directory that goes when this is dropped.
 #[derive(Debug)]
 pub(super) struct Folder {
     /// Where it is.
     pub(super) path: PathBuf,
-    /// Held as long as the folder is used.
+    /// Held as long as the directory is used.
     _lock: File,
 }
 
@@ -46,7 +46,7 @@ impl Folder {
         loop {
             let number = COUNT.fetch_add(1, Ordering::Relaxed);
             let path = base.join(format!("{PREFIX}{}-{number}", std::process::id()));
-            // The lock comes first: a folder without one belongs to nobody.
+            // The lock comes first: a directory without one belongs to nobody.
             let lock = match create(&path.with_extension(LOCK)) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 made => made?,
@@ -74,7 +74,7 @@ fn private(folder: &Path) -> io::Result<()> {
     std::fs::create_dir(folder)
 }
 
-/// Removes the folders in `base` whose owners are gone. One of another user stays: its lock cannot be opened.
+/// Removes the directories in `base` whose owners are gone. One of another user stays: its lock cannot be opened.
 fn sweep(base: &Path) {
     for entry in std::fs::read_dir(base).into_iter().flatten().flatten() {
         let lock = entry.path();
@@ -92,7 +92,7 @@ fn sweep(base: &Path) {
     }
 }
 
-/// The folder first: what is left of it after an interruption still has its lock.
+/// The directory first: what is left of it after an interruption still has its lock.
 fn remove(folder: &Path) {
     let gone = std::fs::remove_dir_all(folder);
     if gone.is_ok() || gone.is_err_and(|error| error.kind() == ErrorKind::NotFound) {

@@ -31,7 +31,7 @@ pub struct Failure {
 /// The files that changed last, and the round that followed.
 #[derive(Debug, Clone)]
 pub struct LastChange {
-    /// The files, by their paths from the project's folder.
+    /// The files, by their paths from the project's directory.
     pub files: Vec<String>,
     /// The steps of the round.
     pub steps: Vec<StepState>,

@@ -3,7 +3,7 @@
 //! That one lives is shown by the lock on a file that its process holds (`flock(2)`, `LockFileEx`): the system releases it
 //! however the process ends. Process ids are only shown, because a number may belong to another process by now. What is
 //! known about a forward is in a record beside the lock; removing the record asks its process to end, on every platform.
-//! Read `record` (what is kept), `store` (the folder), `start` (this side), `process` (the other side), `watch` (its end).
+//! Read `record` (what is kept), `store` (the directory), `start` (this side), `process` (the other side), `watch` (its end).
 
 pub mod process;
 pub mod record;

@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 static DIGEST: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}\b").unwrap());
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b127(\.\d+){3}\b").unwrap());
-/// The folder of an engine in the cache, and the file of an image, which is called after the folder of its context, too.
+/// The directory of an engine in the cache, and the file of an image, which is called after the directory of its context, too.
 static FOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[/-][0-9a-f]{12}(/|\.json)").unwrap());
 
 /// What there is on a machine, by its names.
@@ -65,7 +65,7 @@ fn unpack(value: &mut Value) {
     if !value["type"].as_str().is_some_and(|kind| kind.starts_with("todo.dev/")) {
         return;
     }
-    // By whom, from which folder and when it was deployed, the salt, and a copy of all that in each revision.
+    // By whom, from which directory and when it was deployed, the salt, and a copy of all that in each revision.
     let is_revision = value["type"] == "todo.dev/revision.v1";
     if let Some(data) = value["data"].as_object_mut() {
         data.retain(|key, _| {

@@ -43,7 +43,7 @@ impl fmt::Display for Trial {
     }
 }
 
-/// Runs something on a runtime and in a folder of its own, on a clock that jumps.
+/// Runs something on a runtime and in a directory of its own, on a clock that jumps.
 fn apart<T>(work: impl AsyncFnOnce(&Path) -> T) -> T {
     let folder = tempfile::tempdir().unwrap();
     let runtime =

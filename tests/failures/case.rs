@@ -1,4 +1,4 @@
-//! The folders beside this file: what each holds, and one run of `todo up` in it.
+//! The directories beside this file: what each holds, and one run of `todo up` in it.
 //!
 //! Shared by the test that compares the reports and the bench that measures them.
 
@@ -11,7 +11,7 @@ use std::process::Output;
 use std::process::Stdio;
 use std::time::SystemTime;
 
-/// One folder.
+/// One directory.
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
@@ -38,7 +38,7 @@ pub(crate) struct RunOutput {
 }
 
 impl Case {
-    /// Every folder, by name.
+    /// Every directory, by name.
     pub(crate) fn all() -> Vec<Case> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/failures");
         let mut cases: Vec<Case> = std::fs::read_dir(root)
@@ -61,7 +61,7 @@ impl Case {
         format!("todo-failure-{}", self.name)
     }
 
-    /// Runs `todo up` in the folder, in the profile.
+    /// Runs `todo up` in the directory, in the profile.
     pub(crate) fn up(&self, program: &Path, profile: &str) -> RunOutput {
         let Output { status, stderr, .. } = Command::new(program)
             .arg("up")

@@ -1,6 +1,6 @@
 //! `todo init --yes` in trees as one finds them in public repositories: what is written, and what is told.
 //!
-//! Each folder beside this file has a `tree`; `expected` holds what `init` writes into it and what it prints. To write
+//! Each directory beside this file has a `tree`; `expected` holds what `init` writes into it and what it prints. To write
 //! `expected` anew: `TODO_BLESS=1 cargo test init::`, then read the difference.
 
 #![expect(clippy::disallowed_methods, reason = "the program under test is started here")]
@@ -21,7 +21,7 @@ fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/init")
 }
 
-/// The files below a folder by their paths with `/`.
+/// The files below a directory by their paths with `/`.
 fn files(folder: &Path) -> BTreeMap<String, String> {
     fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<String, String>) {
         for entry in std::fs::read_dir(folder).into_iter().flatten() {
@@ -85,7 +85,7 @@ fn every_tree_gets_what_is_expected() {
         count += 1;
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
         let place = tempfile::tempdir().unwrap();
-        // The folder's name names what nothing else does.
+        // The directory's name names what nothing else does.
         let folder = place.path().canonicalize().unwrap().join("todo");
         copy(&case.join("tree"), &folder);
         let got = written(&folder, &["--yes"]);

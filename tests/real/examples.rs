@@ -1,4 +1,4 @@
-//! The five folders of `examples/`, each from an empty namespace to its page and back, one after another in one cluster.
+//! The five directories of `examples/`, each from an empty namespace to its page and back, one after another in one cluster.
 
 use crate::real::harness::Harness;
 use crate::real::http;

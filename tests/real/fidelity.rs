@@ -5,7 +5,7 @@
 //! something new, or of the rehearsal, shows here. Values count, not only shapes: a default that the rehearsal fills in
 //! wrongly has the right shape.
 //!
-//! `TODO_TEST_PROFILE` names a minikube profile that runs; without it, it is one of our own. `TODO_TEST_FACTS` names a folder for all lines of both sides.
+//! `TODO_TEST_PROFILE` names a minikube profile that runs; without it, it is one of our own. `TODO_TEST_FACTS` names a directory for all lines of both sides.
 
 mod acts;
 mod explained;

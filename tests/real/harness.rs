@@ -37,7 +37,7 @@ impl Harness {
         Harness::create(profile, &["docker", "manifests", "deploy.toml"])
     }
 
-    /// These files and folders of the repository as they are committed or edited here, and no cluster.
+    /// These files and directories of the repository as they are committed or edited here, and no cluster.
     pub(crate) fn create(profile: &'static str, parts: &[&str]) -> Harness {
         let harness = Harness { folder: tempfile::tempdir().unwrap(), profile, lent: false };
         let files = run(Command::new("git").arg("ls-files").args(parts).current_dir(ROOT));
@@ -50,7 +50,7 @@ impl Harness {
         harness
     }
 
-    /// The files of one folder of the repository, and no cluster; or, where it is `lent`, the one that runs.
+    /// The files of one directory of the repository, and no cluster; or, where it is `lent`, the one that runs.
     pub(crate) fn in_cluster(profile: &'static str, folder: &str, lent: bool) -> Harness {
         let harness = Harness { folder: tempfile::tempdir().unwrap(), profile, lent };
         copy(&Path::new(ROOT).join(folder), &harness.path(""));
@@ -62,7 +62,7 @@ impl Harness {
         harness
     }
 
-    /// The files of one folder, in the cluster that `TODO_TEST_PROFILE` names, else in one of their own.
+    /// The files of one directory, in the cluster that `TODO_TEST_PROFILE` names, else in one of their own.
     pub(crate) fn lent_or(profile: &'static str, folder: &str) -> Harness {
         match std::env::var("TODO_TEST_PROFILE") {
             Ok(lent) => Harness::in_cluster(lent.leak(), folder, true),
@@ -262,7 +262,7 @@ impl RunOutput {
     }
 }
 
-/// Copies a folder with all that is in it.
+/// Copies a directory with all that is in it.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {

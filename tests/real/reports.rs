@@ -1,4 +1,4 @@
-//! What `todo` says about each thing that goes wrong: the folders of `tests/failures`, all at once on one profile.
+//! What `todo` says about each thing that goes wrong: the directories of `tests/failures`, all at once on one profile.
 
 use crate::failures::Case;
 use crate::failures::kubectl;
@@ -58,7 +58,7 @@ fn report(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Whether one of the folder's expectations is met; otherwise the first line that differs from the nearest.
+/// Whether one of the directory's expectations is met; otherwise the first line that differs from the nearest.
 pub(crate) fn compare(case: &Case, report: &str) -> Result<(), String> {
     let mut nearest = (0, "there is no expected.txt".to_owned());
     for name in ["expected.txt", "expected-offline.txt"] {

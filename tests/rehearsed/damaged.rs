@@ -146,7 +146,7 @@ async fn a_deleted_inventory_is_rebuilt_with_the_salt_of_the_newest_revision() {
     ended(&harness.todo(&["status"]).await, 0);
     ended(&harness.todo(&["up"]).await, 0);
     assert_eq!(pods(&harness), before);
-    // Another folder still is another project.
+    // Another directory still is another project.
     let second = crate::rehearsed::harness::Project::at(harness.address);
     second.write("deploy.toml", "namespace = 'shop'\n[[manifests]]\npath = 'app.yaml'\n");
     second.write("app.yaml", &app("1").replace("name: ", "name: b-"));

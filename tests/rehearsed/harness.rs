@@ -104,7 +104,7 @@ impl Drop for Harness {
     }
 }
 
-/// A folder with a project, and what `todo` does with it in the cluster at an address.
+/// A directory with a project, and what `todo` does with it in the cluster at an address.
 pub(crate) struct Project {
     pub(crate) folder: TempDir,
     _engine: Engine,
@@ -175,7 +175,7 @@ impl Harness {
 }
 
 impl Project {
-    /// An empty folder, and the API server at `address`, which asks nobody who they are.
+    /// An empty directory, and the API server at `address`, which asks nobody who they are.
     pub(crate) fn at(address: SocketAddr) -> Project {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kubeconfig"), kubeconfig("mini", address)).unwrap();

@@ -52,7 +52,7 @@ fn write(project: &Project, name: Option<&str>, text: &str) {
     project.write("app.yaml", text);
 }
 
-/// A cluster with the project `a` deployed, and a second folder.
+/// A cluster with the project `a` deployed, and a second directory.
 async fn two() -> (Harness, Project) {
     let harness = Harness::new().await;
     write(&harness.project, None, &objects("a", "1"));
@@ -236,7 +236,7 @@ async fn a_folder_that_was_moved_goes_on_and_is_told_once() {
     let output = second.todo(&["up"]).await;
     assert_eq!((output.code, output.report.as_str()), (0, ""));
 
-    // What is made in the old folder is another project, whatever its objects are called.
+    // What is made in the old directory is another project, whatever its objects are called.
     write(&harness.project, None, &objects("a", "1"));
     ended(&harness.todo(&["up"]).await, 40);
     ended(&second.todo(&["down", "--purge"]).await, 0);
@@ -287,7 +287,7 @@ async fn a_second_clone_and_a_worktree_are_the_same_project() {
     ended(&worktree.todo(&["down", "--purge"]).await, 0);
     assert_eq!(versions(&harness, "a-"), BTreeMap::new());
 
-    // A repository of its own is another project, in whatever folder it is.
+    // A repository of its own is another project, in whatever directory it is.
     ended(&harness.todo(&["up"]).await, 0);
     clone.write(".git/config", &config("git@git.example:kim/another"));
     ended(&clone.todo(&["up"]).await, 40);

@@ -276,7 +276,7 @@ fn a_killed_rehearsal_leaves_nothing_once_another_has_run() {
     }
     killed.kill().unwrap();
     killed.wait().unwrap();
-    assert!(listed().len() > 1, "it left its folder");
+    assert!(listed().len() > 1, "it left its directory");
     let output = fixture.run_by(Path::new(env!("CARGO_BIN_EXE_todo")), &["rehearse"], |command| {
         command.env("TMPDIR", &tmp);
     });

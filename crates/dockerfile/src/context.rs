@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// The files of an image's context.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// The folder.
+    /// The directory.
     pub root: PathBuf,
     /// What is in it, in the order in which BuildKit wants it: see [`compare`].
     pub entries: Vec<ContextEntry>,
@@ -30,7 +30,7 @@ pub struct ContextEntry {
 /// What an entry is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryKind {
-    /// A folder; its mode is 0755 to the builder.
+    /// A directory; its mode is 0755 to the builder.
     Folder,
     /// A regular file; its mode is 0755 to the builder if it is executable, else 0644.
     File {
@@ -50,7 +50,7 @@ pub enum EntryKind {
     },
 }
 
-/// The order of `fsutil: ComparePath`: a folder, then what is in it, then its next sibling.
+/// The order of `fsutil: ComparePath`: a directory, then what is in it, then its next sibling.
 #[must_use]
 pub fn compare(text: &str, other: &str) -> Ordering {
     let key = |byte: u8| if byte == b'/' { 0 } else { byte };
@@ -58,7 +58,7 @@ pub fn compare(text: &str, other: &str) -> Ordering {
 }
 
 impl ContextEntry {
-    /// The file's size; 0 for folders and links.
+    /// The file's size; 0 for directories and links.
     #[must_use]
     pub fn size(&self) -> u64 {
         if let EntryKind::File { size, .. } = &self.kind { *size } else { 0 }
@@ -66,7 +66,7 @@ impl ContextEntry {
 }
 
 impl Context {
-    /// The context of the folder `root` with these entries, which are in the order of [`compare`].
+    /// The context of the directory `root` with these entries, which are in the order of [`compare`].
     #[must_use]
     pub fn new(root: &Path, entries: Vec<ContextEntry>) -> Context {
         let bytes = entries.iter().map(ContextEntry::size).sum();

@@ -71,7 +71,7 @@ impl Glob {
         }
     }
 
-    /// Whether the path or a folder above it matches.
+    /// Whether the path or a directory above it matches.
     #[must_use]
     pub fn matches_or_parent(&self, path: &str) -> bool {
         self.matches(path) || path.match_indices('/').any(|(end, _)| self.matches(&path[..end]))

@@ -1,7 +1,7 @@
 //! `.dockerignore`, exactly as BuildKit reads it.
 //!
-//! Not gitignore: patterns are rooted at the context, a `!` below an ignored folder works, and the last pattern that hits
-//! the path or a folder above it decides. Reading is `moby/patternmatcher: ignorefile.ReadAll`, the verdict
+//! Not gitignore: patterns are rooted at the context, a `!` below an ignored directory works, and the last pattern that hits
+//! the path or a directory above it decides. Reading is `moby/patternmatcher: ignorefile.ReadAll`, the verdict
 //! `MatchesUsingParentResults` as `fsutil: filter.go` calls it during its walk. Linux rules on every host, because BuildKit
 //! reads the file in a Linux daemon.
 
@@ -37,7 +37,7 @@ pub struct BadRule {
     pub reason: &'static str,
 }
 
-/// Which rules hit a folder; what is below it begins with these.
+/// Which rules hit a directory; what is below it begins with these.
 #[derive(Debug, Clone, Default)]
 pub struct Hits(Box<[bool]>);
 
@@ -86,13 +86,13 @@ impl Ignore {
         &self.rules
     }
 
-    /// Whether a file is ignored, given what hit its folder.
+    /// Whether a file is ignored, given what hit its directory.
     #[must_use]
     pub fn ignores(&self, path: &str, folder: &Hits) -> bool {
         self.judge(path, folder, |_, _| {}).is_some()
     }
 
-    /// Whether a folder is ignored, given what hit the folder around it, and what hit it.
+    /// Whether a directory is ignored, given what hit the directory around it, and what hit it.
     #[must_use]
     pub fn ignores_folder(&self, path: &str, around: &Hits) -> (bool, Hits) {
         let mut hits = vec![false; self.rules.len()];
@@ -100,13 +100,13 @@ impl Ignore {
         (ignored, Hits(hits.into_boxed_slice()))
     }
 
-    /// Whether something below a folder that is ignored could be kept.
+    /// Whether something below a directory that is ignored could be kept.
     #[must_use]
     pub fn may_keep_below(&self, folder: &str) -> bool {
         self.rules.iter().any(|rule| rule.exception && rule.glob.may_match_below(folder))
     }
 
-    /// The rule that makes a path ignored, if it is; the folders above it are judged too.
+    /// The rule that makes a path ignored, if it is; the directories above it are judged too.
     #[must_use]
     pub fn ignored_by(&self, path: &str) -> Option<&Rule> {
         let mut hits = Hits::default();

@@ -163,7 +163,7 @@ pub struct Inputs {
     pub labels: BTreeMap<String, u32>,
     /// What each base was, by reference.
     pub bases: BTreeMap<String, u32>,
-    /// The context by path; folders end in `/`.
+    /// The context by path; directories end in `/`.
     pub context: BTreeMap<String, u32>,
 }
 
@@ -234,7 +234,7 @@ pub fn why(before: &Inputs, now: &Inputs) -> Vec<String> {
     let files = differences(&before.context, &now.context);
     why.extend(How::ALL.into_iter().filter_map(|how| {
         let paths = of_kind(&files, how);
-        // A folder says something only if nothing in it does; what is in it comes right after it.
+        // A directory says something only if nothing in it does; what is in it comes right after it.
         let says = |index: usize| {
             let next = paths.get(index + 1).copied().unwrap_or_default();
             !(paths[index].ends_with('/') && next.starts_with(paths[index]))
@@ -303,7 +303,7 @@ fn differences<'a>(before: &'a BTreeMap<String, u32>, now: &'a BTreeMap<String, 
     other.chain(gone).collect()
 }
 
-/// Few paths by name, many by the deepest folders that hold three or more of them; each with how many files it is.
+/// Few paths by name, many by the deepest directories that hold three or more of them; each with how many files it is.
 fn grouped(paths: &[&str]) -> Vec<(String, usize)> {
     if paths.len() < 3 {
         return paths.iter().map(|path| ((*path).to_owned(), 1)).collect();
@@ -324,7 +324,7 @@ fn grouped(paths: &[&str]) -> Vec<(String, usize)> {
     by_first.into_iter().flat_map(of_group).collect()
 }
 
-/// The deepest folder that all paths are in, with its `/`; empty if that is the context itself.
+/// The deepest directory that all paths are in, with its `/`; empty if that is the context itself.
 fn shared_folder<'a>(paths: &[&'a str]) -> &'a str {
     let Some((first, rest)) = paths.split_first() else { return "" };
     let mut shared = first.rfind('/').map_or("", |end| &first[..=end]);

@@ -11,7 +11,7 @@
 //! only the commonest words are understood.
 //!
 //! # How near it is
-//! All folders of `tests/failures` are told as on a real cluster. What the API server says otherwise than a real one in the
+//! All directories of `tests/failures` are told as on a real cluster. What the API server says otherwise than a real one in the
 //! same acts stands in `tests/fidelity/explained.toml`, each with its reason; `real::fidelity` compares them. What cannot be
 //! seen there is known, too: the names of ReplicaSets end in other letters than the real hash; pods get their addresses from one range on all nodes; `kube-system` is empty; a
 //! quantity stays as it is written (`1000m` is not made `1`); a container's first probe comes at once, not at a chance

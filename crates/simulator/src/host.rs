@@ -1,4 +1,4 @@
-//! A machine in this process: an engine, a minikube and its cluster, each behind a port of its own, and a folder with the
+//! A machine in this process: an engine, a minikube and its cluster, each behind a port of its own, and a directory with the
 //! files that minikube keeps, certificates and a kubeconfig.
 
 mod left;
@@ -208,7 +208,7 @@ impl Host {
         })
     }
 
-    /// Where the machine's own engine listens, with TLS by the certificates in `certs` of the folder.
+    /// Where the machine's own engine listens, with TLS by the certificates in `certs` of the directory.
     #[must_use]
     pub fn engine(&self) -> SocketAddr {
         self.front

@@ -74,6 +74,8 @@ async fn exit(socket: &mut Socket, code: i32) {
     };
     send(socket, 3, status.to_string().as_bytes()).await;
     let _ = socket.close(None).await;
+    // A socket that is closed with something unread, a ping say, resets the connection (RFC 2525, 2.17).
+    while let Some(Ok(_)) = socket.next().await {}
 }
 
 /// The next message that is data.

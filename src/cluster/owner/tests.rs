@@ -62,7 +62,7 @@ fn desired(names: &str) -> Wants {
 
 #[tokio::test]
 async fn whose_it_is_follows_from_the_place_and_where_that_is_in_doubt_from_the_objects() {
-    // A folder that exists, and one that does not.
+    // A directory that exists, and one that does not.
     let there = tempfile::tempdir().unwrap();
     std::fs::write(there.path().join("deploy.toml"), "").unwrap();
     let there = there.path().to_str().unwrap();

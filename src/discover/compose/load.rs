@@ -86,7 +86,7 @@ fn uses_any(tree: &Tree, files: &[String], values: &BTreeMap<String, String>) ->
     values.keys().any(used)
 }
 
-/// `COMPOSE_FILE` of the `.env` in a folder.
+/// `COMPOSE_FILE` of the `.env` in a directory.
 pub(super) fn compose_file(tree: &Tree, folder: &str) -> Option<Vec<String>> {
     let values = values(tree, &join(folder, ".env"));
     let separator = values.get("COMPOSE_PATH_SEPARATOR").map_or(":", String::as_str);
@@ -192,7 +192,7 @@ impl Loader<'_> {
         for entry in include.items() {
             let paths = paths_of(entry, &scope.folder);
             let Some(first) = paths.first() else {
-                let message = "only files of this folder are included here".to_owned();
+                let message = "only files of this directory are included here".to_owned();
                 self.wrong.push(
                     Code::ComposeInvalid
                         .error(message)

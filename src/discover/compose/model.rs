@@ -28,7 +28,7 @@ pub struct Compose {
     pub path: String,
     /// All its files, in the order in which they are laid over one another.
     pub files: Vec<String>,
-    /// The folder at which its relative paths begin.
+    /// The directory at which its relative paths begin.
     pub folder: String,
     /// The file that gives values to its variables: `.env`, or what `--env-file` names.
     pub env: String,
@@ -274,7 +274,7 @@ pub enum Volume {
         /// Where it is written.
         place: Place,
     },
-    /// A file or folder of this machine.
+    /// A file or directory of this machine.
     Bind(Bind),
     /// `tmpfs`.
     Memory {
@@ -287,7 +287,7 @@ pub enum Volume {
     },
 }
 
-/// A file or folder of this machine.
+/// A file or directory of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bind {
     /// Its path in the tree, or on the machine where it lies outside of it.

@@ -1,7 +1,7 @@
 //! The text of a compose file → values with their places, merge keys and anchors resolved.
 //!
-//! Each value keeps the scope that it was written in: the folder at which its relative paths begin and the variables of
-//! its file, because `include` and `extends` bring values of other folders.
+//! Each value keeps the scope that it was written in: the directory at which its relative paths begin and the variables of
+//! its file, because `include` and `extends` bring values of other directories.
 
 use super::scalar;
 use super::scalar::Scalar;
@@ -25,7 +25,7 @@ const NESTED: usize = 200;
 /// Where relative paths begin, and what `${NAME}` stands for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Scope {
-    /// The folder, as a path in the tree.
+    /// The directory, as a path in the tree.
     pub(super) folder: String,
     /// The variables.
     pub(super) values: BTreeMap<String, String>,

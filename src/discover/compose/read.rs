@@ -111,7 +111,7 @@ fn shared(root: &Node, key: &str) -> BTreeMap<String, SharedFile> {
     found
 }
 
-/// A top-level volume that stands for a folder of this machine, or that somebody else makes.
+/// A top-level volume that stands for a directory of this machine, or that somebody else makes.
 fn volume(entry: &MapEntry, compose: &mut Compose) {
     let node = &entry.node;
     let at = || entry.place.to_string();
@@ -227,7 +227,7 @@ fn required(node: &Node, key: &str, compose: &mut Compose) -> Option<String> {
     value.text().filter(|text| !text.is_empty())
 }
 
-/// `./data : /data`: compose takes the blank as a part of the name, so it mounts an empty folder, or refuses the file.
+/// `./data : /data`: compose takes the blank as a part of the name, so it mounts an empty directory, or refuses the file.
 fn blank(volume: &Node) -> Option<(String, String)> {
     let written = volume.text().filter(|written| written.contains(" :") || written.contains(": "))?;
     let message =

@@ -60,7 +60,7 @@ pub fn lacking(tree: &Tree, attempt: Attempt<'_>) -> Vec<Lack> {
 pub fn before(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
     let context = shown(attempt.context);
     let lacks = lacking(tree, attempt);
-    // A folder that is not there at all is told once, whatever is copied from it.
+    // A directory that is not there at all is told once, whatever is copied from it.
     let folder = |lack: &Lack| {
         let (first, _) = lack.source.split_once('/')?;
         let gone = !tree.has_folder(&join(attempt.context, first)) && lack.command.is_none();
@@ -70,7 +70,7 @@ pub fn before(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
         lacks.iter().rev().filter_map(|lack| Some((folder(lack)?, lack.line))).collect();
     let folders = gone.into_iter().map(|(first, line)| {
         let what = format!(
-            "{}:{line} copies from the folder `{first}`, which is empty or not there",
+            "{}:{line} copies from the directory `{first}`, which is empty or not there",
             attempt.dockerfile
         );
         let help = match submodule(tree, &join(attempt.context, &first)) {
@@ -131,7 +131,7 @@ fn ignored(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
     notes
 }
 
-/// Submodules that are not there, in folders that are copied as a whole.
+/// Submodules that are not there, in directories that are copied as a whole.
 fn submodules(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
     let copies = copies(tree, attempt);
     let line_of = |path: &str| {

@@ -12,7 +12,7 @@ use crate::discover::tree::shown;
 use crate::discover::tree::upwards;
 use ::dockerfile::Dockerfile;
 
-/// The folder where the files are that it copies: its own, one above, or one that is called like it.
+/// The directory where the files are that it copies: its own, one above, or one that is called like it.
 pub(super) fn context(tree: &Tree, path: &str, sources: &[&str], within: &[String]) -> (String, String) {
     let own = parent(path);
     let named: Vec<&str> = sources.iter().copied().filter(|source| *source != ".").collect();
@@ -23,7 +23,7 @@ pub(super) fn context(tree: &Tree, path: &str, sources: &[&str], within: &[Strin
         (named.iter().filter(there).count(), usize::from(files && folder_has_sources(tree, folder, own)))
     };
     let called: Vec<String> = called_like(tree, path);
-    // The folders above the one we stand in, as far as the repository goes.
+    // The directories above the one we stand in, as far as the repository goes.
     let depth = tree.place.split('/').filter(|part| !part.is_empty()).count();
     let above: Vec<String> = (1..=depth).map(|ups| vec![".."; ups].join("/")).collect();
     let holding = holding(tree, &named);
@@ -41,7 +41,7 @@ pub(super) fn context(tree: &Tree, path: &str, sources: &[&str], within: &[Strin
     let best = if let Some(folder) = by_use.filter(|folder| score(folder).0 == named.len()) {
         folder
     } else if named.iter().all(|source| source.contains('*')) {
-        // Nothing but `COPY . .`: its own folder, unless that holds nothing else than Dockerfiles.
+        // Nothing but `COPY . .`: its own directory, unless that holds nothing else than Dockerfiles.
         let elsewhere =
             called.first().map(String::as_str).or_else(|| sure.iter().map(|f| **f).find(|f| *f != own));
         if alone { elsewhere.unwrap_or(own) } else { own }
@@ -56,13 +56,13 @@ pub(super) fn context(tree: &Tree, path: &str, sources: &[&str], within: &[Strin
         _ if best != own && by_use == Some(best) => {
             format!("`{}`, which it goes to, is in `{}`", within[0], shown(best))
         }
-        _ if best != own => format!("its own folder holds nothing to copy, `{}` does", shown(best)),
+        _ if best != own => format!("its own directory holds nothing to copy, `{}` does", shown(best)),
         _ => String::new(),
     };
     (best.to_owned(), why)
 }
 
-/// The one folder that holds every file that is copied by name, wherever it lies; none where several do.
+/// The one directory that holds every file that is copied by name, wherever it lies; none where several do.
 fn holding(tree: &Tree, named: &[&str]) -> Option<String> {
     let plain: Vec<&&str> = named.iter().filter(|source| !source.contains(['*', '?', '['])).collect();
     let first = plain.first()?;
@@ -115,7 +115,7 @@ pub(super) fn paths_within(read: &Dockerfile) -> Vec<String> {
     paths
 }
 
-/// Whether a folder has anything that a build could want beside Dockerfiles and scripts of the deployment.
+/// Whether a directory has anything that a build could want beside Dockerfiles and scripts of the deployment.
 fn folder_has_sources(tree: &Tree, folder: &str, own: &str) -> bool {
     let about_images = |file: &str| {
         let name = file_name(file);
@@ -125,7 +125,7 @@ fn folder_has_sources(tree: &Tree, folder: &str, own: &str) -> bool {
         .any(|file| !about_images(file) && (folder == own || !file.starts_with(&format!("{own}/"))))
 }
 
-/// The folders that are called as the Dockerfile or its folder is, the nearest first.
+/// The directories that are called as the Dockerfile or its directory is, the nearest first.
 fn called_like(tree: &Tree, path: &str) -> Vec<String> {
     let name = file_name(path).to_ascii_lowercase();
     let words: Vec<String> = name

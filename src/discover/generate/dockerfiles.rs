@@ -51,7 +51,7 @@ pub(super) fn services(survey: &Survey) -> Vec<Service> {
     best.into_iter().map(service).collect()
 }
 
-/// The name of a program; where programs in other folders have it, too, the folder that only its own path has.
+/// The name of a program; where programs in other directories have it, too, the directory that only its own path has.
 fn told_apart(name: String, context: &str, others: &[&str]) -> String {
     if others.is_empty() {
         return name;

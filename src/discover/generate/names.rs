@@ -135,7 +135,7 @@ mod tests {
             ("http://my_db", "http://my-db"),
             ("/srv/my_db/x", "/srv/my_db/x"),
             ("my_db_test", "my_db_test"),
-            ("the my_db folder", "the my_db folder"),
+            ("the my_db directory", "the my_db directory"),
         ] {
             assert_eq!(replace_host(text, "my_db", "my-db"), rewritten, "{text}");
         }

@@ -81,7 +81,7 @@ fn port(word: &str) -> Option<(u16, Protocol)> {
     Some((number.split('-').next()?.parse().ok()?, protocol))
 }
 
-/// Whether a `COPY` brings sources: the whole context, a folder or a file of code, or what another stage has made of them.
+/// Whether a `COPY` brings sources: the whole context, a directory or a file of code, or what another stage has made of them.
 fn copies_sources(instruction: &Instruction, tree: &Tree, build: &ComposeBuild, read: &Dockerfile) -> bool {
     if let Some(from) = instruction.flags.iter().find_map(|flag| flag.strip_prefix("--from=")) {
         return read.stages.iter().any(|stage| stage.name.as_deref() == Some(from))

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 
 /// The most that a ConfigMap may hold, with room for the rest of it.
 const LARGEST: usize = 900 << 10;
-/// The most files of a folder that are taken for its configuration.
+/// The most files of a directory that are taken for its configuration.
 const MOST_FILES: usize = 30;
 
 /// What a service mounts.
@@ -178,13 +178,13 @@ impl Storage {
                     bind.read_only,
                 );
                 self.note(
-                    note("a folder of one machine: it becomes a claim, which begins empty"),
+                    note("a directory of one machine: it becomes a claim, which begins empty"),
                     "copy the data into it, if the application needs it: `kubectl cp`",
                 );
             } else if !matches!(bind.source.as_str(), "/etc/localtime" | "/etc/timezone") {
                 self.note(
                     note("which is of one machine and is left out"),
-                    "put it into this folder, a ConfigMap or the image, if the application needs it",
+                    "put it into this directory, a ConfigMap or the image, if the application needs it",
                 );
             }
             return;
@@ -210,12 +210,12 @@ impl Storage {
             {
                 self.note(
                     note("which is not there"),
-                    "add the file, then `todo init --force`; Docker would make an empty folder of it",
+                    "add the file, then `todo init --force`; Docker would make an empty directory of it",
                 );
             } else if unit.stage.is_some() && !is_data_path(&bind.at) && !is_data_folder(&bind.source) {
                 // What is built keeps its data where it says so; anything else is made while people develop.
                 self.note(
-                    note("a folder that is not there and is left out"),
+                    note("a directory that is not there and is left out"),
                     "write a volume for it, if the application keeps data there",
                 );
             } else {
@@ -241,7 +241,7 @@ impl Storage {
                 let name = object_name(&format!("{}-{}", unit.name, file_name(&bind.source)));
                 self.claim(name, &bind.at, bind.read_only);
                 self.note(
-                    note("a folder that becomes a claim, which begins empty"),
+                    note("a directory that becomes a claim, which begins empty"),
                     "copy the data into it, if the application needs it: `kubectl cp`",
                 );
             }
@@ -305,7 +305,7 @@ impl Storage {
     }
 }
 
-/// Whether a mounted folder is what the image holds at that place anyway.
+/// Whether a mounted directory is what the image holds at that place anyway.
 pub(super) fn is_source(unit: &Unit<'_>, bind: &Bind) -> bool {
     let Some(build) = &unit.service.build else { return unit.adopted };
     let within = |inner: &str, outer: &str| {
@@ -314,7 +314,7 @@ pub(super) fn is_source(unit: &Unit<'_>, bind: &Bind) -> bool {
     if within(&build.context, &bind.source) {
         return true;
     }
-    // `config/repo` at `/config` is no part of the image's own folder, `src` at `/app/src` is.
+    // `config/repo` at `/config` is no part of the image's own directory, `src` at `/app/src` is.
     let relative = bind.source.strip_prefix(&build.context).unwrap_or_default().trim_start_matches('/');
     within(&bind.source, &build.context)
         && !relative.is_empty()
@@ -322,7 +322,7 @@ pub(super) fn is_source(unit: &Unit<'_>, bind: &Bind) -> bool {
         && bind.at.matches('/').count() > 1
 }
 
-/// The small files of a folder; `None` where there are too many of them, or too large ones.
+/// The small files of a directory; `None` where there are too many of them, or too large ones.
 pub(super) fn texts(plan: &Plan<'_>, bind: &Bind) -> Option<Vec<(String, String)>> {
     let tree = &plan.survey.tree;
     let mut size = 0;
@@ -365,14 +365,14 @@ pub(super) fn is_data_path(at: &str) -> bool {
     DATA.iter().any(|path| at.starts_with(path)) || is_data_folder(at)
 }
 
-/// Whether a folder is called like one for data.
+/// Whether a directory is called like one for data.
 pub(super) fn is_data_folder(path: &str) -> bool {
     const DATA: [&str; 9] =
         ["data", "db", "database", "storage", "uploads", "media", "pgdata", "volumes", "logs"];
     path.split('/').any(|part| DATA.contains(&part.trim_start_matches('.')))
 }
 
-/// Folders of the machine itself: what mounts them looks at the machine.
+/// Directories of the machine itself: what mounts them looks at the machine.
 pub(super) fn is_of_the_system(source: &str) -> bool {
     const SYSTEM: [&str; 6] = ["/proc", "/sys", "/dev", "/var/lib/docker", "/var/run", "/run"];
     source == "/" || SYSTEM.iter().any(|path| source == *path || source.starts_with(&format!("{path}/")))

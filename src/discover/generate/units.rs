@@ -140,7 +140,7 @@ fn manages_containers(plan: &Plan<'_>, service: &Service) -> Option<(String, &'s
     None
 }
 
-/// The Dockerfile of the folder that is mounted over a stock image: the image that it makes has these sources.
+/// The Dockerfile of the directory that is mounted over a stock image: the image that it makes has these sources.
 fn adopted(plan: &Plan<'_>, service: &Service) -> Result<Option<ComposeBuild>, Box<Finding>> {
     const STOCK: [&str; 12] = [
         "node", "python", "php", "ruby", "golang", "rust", "maven", "gradle", "openjdk", "composer", "bun",

@@ -1,4 +1,4 @@
-//! Folders of plain manifests as ways: which files are some, which folders belong together, and what is left out.
+//! Directories of plain manifests as ways: which files are some, which directories belong together, and what is left out.
 
 use super::Method;
 use super::MethodKind;
@@ -208,7 +208,7 @@ fn lacking(files: &[ManifestFile]) -> BTreeSet<(String, String)> {
     &read - &known
 }
 
-/// The folder that all have in common.
+/// The directory that all have in common.
 fn common<'p>(mut folders: impl Iterator<Item = &'p str>) -> String {
     let Some(first) = folders.next() else { return String::new() };
     let mut parts: Vec<&str> = first.split('/').collect();
@@ -229,7 +229,7 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<ManifestFile>, named: 
     let mut kept: BTreeSet<String> = BTreeSet::new();
     let dumped = files.iter().all(|file| file.dumped);
     let beside = if named { BTreeMap::new() } else { about_something_else(&files, folder) };
-    // The folders that are left out as a whole: why, and how many files.
+    // The directories that are left out as a whole: why, and how many files.
     let mut folders: BTreeMap<String, (String, usize)> = BTreeMap::new();
     for file in files {
         let home = parent(&file.path).to_owned();
@@ -252,7 +252,7 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<ManifestFile>, named: 
         let adds = file.objects.iter().any(|object| !known.contains_key(&object.id()));
         let again = file.objects.iter().find_map(differs).filter(|_| !(named && beside && adds));
         if let Some((id, first)) = again {
-            // A folder that defines again what another one has is another version of it, with all that is in it.
+            // A directory that defines again what another one has is another version of it, with all that is in it.
             if parent(first) != home && !kept.iter().any(|path| parent(path) == home) {
                 folders.insert(home, (format!("it defines {id} again, as `{first}` does"), 1));
                 continue;
@@ -300,7 +300,7 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<ManifestFile>, named: 
     method
 }
 
-/// The folders below that of the application which are for watching or trying it, by the word that says so.
+/// The directories below that of the application which are for watching or trying it, by the word that says so.
 fn about_something_else(files: &[ManifestFile], folder: &str) -> BTreeMap<String, String> {
     const WORDS: [&str; 14] = [
         "monitoring",
@@ -324,7 +324,7 @@ fn about_something_else(files: &[ManifestFile], folder: &str) -> BTreeMap<String
         let mut words = below.split(['/', '-', '_', '.']);
         words.find(|word| WORDS.contains(word)).map(str::to_owned)
     };
-    // A folder of nothing but trials: `jobs/api-loadtest.yaml`, `jobs/web-stresstest.yaml`.
+    // A directory of nothing but trials: `jobs/api-loadtest.yaml`, `jobs/web-stresstest.yaml`.
     let trial = |path: &str| {
         let words = file_name(path).split(['-', '_', '.']);
         words.clone().find(|word| TRIALS.contains(word)).map(str::to_owned)
@@ -349,7 +349,7 @@ fn is_example(path: &str) -> bool {
     name.split(['.', '-', '_']).any(|word| matches!(word, "example" | "sample" | "template" | "tmpl"))
 }
 
-/// The folder that a folder of manifests belongs to: `k8s` for `k8s/backend`.
+/// The directory that a directory of manifests belongs to: `k8s` for `k8s/backend`.
 pub(in crate::discover) fn group(folder: &str) -> String {
     let parts: Vec<&str> = folder.split('/').collect();
     let Some(first) = parts.iter().position(|part| is_deployment_word(part)) else {
@@ -359,7 +359,7 @@ pub(in crate::discover) fn group(folder: &str) -> String {
     parts[..first + more].join("/")
 }
 
-/// Whether a folder of that name is about how something is deployed, and not what it is.
+/// Whether a directory of that name is about how something is deployed, and not what it is.
 pub(in crate::discover) fn is_deployment_word(part: &str) -> bool {
     const WORDS: [&str; 16] = [
         "k8s",

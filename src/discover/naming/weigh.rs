@@ -97,7 +97,7 @@ pub(super) fn weigh(inputs: NamingInputs<'_>, one: &Use, found: &FoundDockerfile
     }
     // Of equal reasons the first: compose files stand in the order in which they count.
     let (weight, why) = reasons.into_iter().rev().max_by_key(|(weight, _)| *weight)?;
-    // A name is no reason to build what lies far outside of the folder, or in an example of something else.
+    // A name is no reason to build what lies far outside of the directory, or in an example of something else.
     let elsewhere = found.aside && file.split('/').next() != found.path.split('/').next();
     if weight < 700 && (elsewhere || found.path.starts_with("../../")) {
         return None;

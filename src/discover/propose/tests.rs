@@ -152,7 +152,7 @@ fn files_with_words_for_ports_are_templates_and_are_told() {
     ];
     let proposal = proposed(&files);
     let images: Vec<&str> = proposal.images.iter().map(|image| image.context.as_str()).collect();
-    assert_eq!(images, ["api/app", "web/app"], "programs in folders of one name are two");
+    assert_eq!(images, ["api/app", "web/app"], "programs in directories of one name are two");
     let written: Vec<&str> = proposal.files.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(written, ["k8s/api.yaml", "k8s/web.yaml"]);
     assert_eq!(proposal.besides.len(), 1, "{:?}", proposal.besides);

@@ -82,7 +82,7 @@ impl ScriptReader<'_> {
         };
         let mut bases = self.bases();
         let started = bases.iter().find_map(|base| Some((at(base)?, base.clone())));
-        // Without `-f` it may be started in any folder that has a compose file.
+        // Without `-f` it may be started in any directory that has a compose file.
         let elsewhere = || written.is_empty().then(|| (Vec::new(), bases.swap_remove(0)));
         let (files, base) = started.or_else(elsewhere)?;
         let far = files.iter().map(|file| distance(file)).max().unwrap_or_default();

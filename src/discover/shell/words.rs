@@ -263,7 +263,7 @@ fn substitute(inside: &str, variables: &Variables<'_>) -> Option<String> {
     None
 }
 
-/// The folder of a path of a script.
+/// The directory of a path of a script.
 fn up(path: &str) -> String {
     match path.rsplit_once(PLACE) {
         Some((_, place)) => format!("{PLACE}{}", join("", &format!("{}/..", place.trim_matches('/')))),

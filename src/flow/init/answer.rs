@@ -101,7 +101,7 @@ pub(super) fn describe(
     })
 }
 
-/// Every way to deploy the folder, the best first.
+/// Every way to deploy the directory, the best first.
 pub(super) fn list(survey: &Survey) -> Answer {
     let rows = survey.methods.iter().map(|method| {
         let provenance = method

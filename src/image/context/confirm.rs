@@ -1,7 +1,7 @@
-//! Whether a context is as it was last time: each file, folder and link is asked for what it looks like, and no folder is
+//! Whether a context is as it was last time: each file, directory and link is asked for what it looks like, and no directory is
 //! listed.
 //!
-//! Listing is half of what a walk costs, and a folder that looks the same has the same things in it (see
+//! Listing is half of what a walk costs, and a directory that looks the same has the same things in it (see
 //! [`Below::open`] for where that holds). One thing that looks otherwise, and the walk decides.
 
 use crate::image::context::file;
@@ -29,7 +29,7 @@ const MANY: usize = 1000;
 pub(super) fn confirm(root: &Path, cache: &StatCache, stop: &(dyn Fn() -> bool + Sync)) -> Option<Context> {
     let known = cache.whole()?;
     let (next, differs) = (AtomicUsize::new(0), AtomicBool::new(false));
-    // A folder that is open once a thread: they would wait for one another to count who uses it.
+    // A directory that is open once a thread: they would wait for one another to count who uses it.
     let ask = || -> Vec<(usize, Vec<ContextEntry>)> {
         let mut confirmed = Vec::new();
         let Some(below) = Below::open(root) else {

@@ -17,9 +17,9 @@ pub(super) struct FoundContext {
 
 pub(super) struct FoundEntry {
     pub(super) entry: ContextEntry,
-    /// A folder's is from before it was listed.
+    /// A directory's is from before it was listed.
     pub(super) stat: Stat,
-    /// Whether it is sent; not so a folder that is ignored, but in which something may be kept.
+    /// Whether it is sent; not so a directory that is ignored, but in which something may be kept.
     pub(super) sent: bool,
 }
 
@@ -62,7 +62,7 @@ impl FoundContext {
     }
 }
 
-/// `fsutil` tells of an ignored folder only if something in it is kept. The entries are in the context's order.
+/// `fsutil` tells of an ignored directory only if something in it is kept. The entries are in the context's order.
 pub(super) fn send_folders_of_what_is_sent(found: &mut [FoundEntry]) {
     let mut next: Option<usize> = None;
     for index in (0..found.len()).rev() {

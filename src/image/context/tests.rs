@@ -1,4 +1,4 @@
-//! What the walk promises, on real folders.
+//! What the walk promises, on real directories.
 
 use crate::image::context::ProblemKind;
 use crate::image::context::Walked;
@@ -173,7 +173,7 @@ mod unix {
         assert!(matches!(walked.problems[2].kind, ProblemKind::Special));
     }
 
-    /// Reads a folder with the file `log`, which grows at the first `times` looks at whether to stop.
+    /// Reads a directory with the file `log`, which grows at the first `times` looks at whether to stop.
     fn read_growing(times: usize) -> Walked {
         let root = files(&["a", "log"]);
         let looks = AtomicUsize::new(0);
@@ -232,7 +232,7 @@ mod unix {
             walk(self.root.path(), &self.ignore, &self.cache(), &|| false)
         }
 
-        /// What the context is without asking the folders for what is in them; nothing if one thing looks otherwise.
+        /// What the context is without asking the directories for what is in them; nothing if one thing looks otherwise.
         fn confirm(&self) -> Option<Context> {
             confirm(self.root.path(), &self.cache(), &|| false)
         }
@@ -267,7 +267,7 @@ mod unix {
         assert!(other.hash("a", &stat("a")).is_none());
     }
 
-    /// A file, a program, a link, a folder with nothing in it, one that is ignored but for what is kept in it, and
+    /// A file, a program, a link, a directory with nothing in it, one that is ignored but for what is kept in it, and
     /// one in which nothing is kept as yet.
     fn varied() -> Remembering {
         let root = files(&["a", "src/b", "src/deep/c", "kept/x", "kept/y.md", "none/x", "gone/x"]);
@@ -286,7 +286,7 @@ mod unix {
             ["a", "empty", "kept", "kept/y.md", "link", "src", "src/b", "src/deep", "src/deep/c"]
         );
         let confirmed = all.confirm();
-        // Where folders do not tell by their times, nothing is ever confirmed.
+        // Where directories do not tell by their times, nothing is ever confirmed.
         assert_eq!(confirmed.is_some(), Below::open(all.root.path()).is_some());
         if let Some(confirmed) = confirmed {
             assert_eq!(confirmed.entries, learnt.context.entries);
@@ -299,11 +299,11 @@ mod unix {
         type Change = fn(&Remembering);
         let changes: [(&str, Change); 15] = [
             ("a new file", |all| fs::write(all.at("src/new"), b"").unwrap()),
-            ("a new folder", |all| fs::create_dir(all.at("src/deep/new")).unwrap()),
+            ("a new directory", |all| fs::create_dir(all.at("src/deep/new")).unwrap()),
             ("a file less", |all| fs::remove_file(all.at("src/deep/c")).unwrap()),
-            ("a folder less", |all| fs::remove_dir(all.at("empty")).unwrap()),
+            ("a directory less", |all| fs::remove_dir(all.at("empty")).unwrap()),
             ("a renamed file", |all| fs::rename(all.at("src/b"), all.at("src/d")).unwrap()),
-            ("a moved folder", |all| fs::rename(all.at("src/deep"), all.at("deep")).unwrap()),
+            ("a moved directory", |all| fs::rename(all.at("src/deep"), all.at("deep")).unwrap()),
             ("other content, at the old time", |all| {
                 let modified = fs::metadata(all.at("a")).unwrap().modified().unwrap();
                 fs::write(all.at("a"), b"b").unwrap();
@@ -320,11 +320,11 @@ mod unix {
                 fs::remove_file(all.at("link")).unwrap();
                 symlink("src/c", all.at("link")).unwrap();
             }),
-            ("a link in place of a folder", |all| {
+            ("a link in place of a directory", |all| {
                 fs::rename(all.at("src"), all.at("none/src")).unwrap();
                 symlink("none/src", all.at("src")).unwrap();
             }),
-            ("a folder in place of a file", |all| {
+            ("a directory in place of a file", |all| {
                 fs::remove_file(all.at("a")).unwrap();
                 fs::create_dir(all.at("a")).unwrap();
             }),

@@ -1,6 +1,6 @@
-//! The walk: folders read in parallel, because the time goes into system calls, and files in batches.
+//! The walk: directories read in parallel, because the time goes into system calls, and files in batches.
 //!
-//! An ignored folder is not opened unless a `!` rule may keep something in it.
+//! An ignored directory is not opened unless a `!` rule may keep something in it.
 
 use crate::image::context::ProblemKind;
 use crate::image::context::Walked;

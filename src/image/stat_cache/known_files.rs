@@ -16,12 +16,12 @@ const FIRST: usize = 16 + 32 + 1;
 const WHOLE: u8 = b'w';
 const PART: u8 = b'p';
 
-/// What a folder, a file, and a file that can be executed are marked with.
+/// What a directory, a file, and a file that can be executed are marked with.
 const FOLDER: u8 = b'd';
 const FILE: u8 = b'f';
 const PROGRAM: u8 = b'x';
 const LINK: u8 = b'l';
-/// A folder that is looked at and not sent.
+/// A directory that is looked at and not sent.
 const UNSENT: u8 = b'u';
 
 #[derive(Debug, Default)]

@@ -234,8 +234,8 @@ pub(super) fn missing_sources(surveyed: &Surveyed, root: &Path) -> Vec<Finding> 
     found
 }
 
-/// What of a source has to be there: of a pattern the folder in front of it. BuildKit copies nothing where a pattern fits
-/// nothing, and fails where its folder is missing (moby/buildkit: issue 2933).
+/// What of a source has to be there: of a pattern the directory in front of it. BuildKit copies nothing where a pattern fits
+/// nothing, and fails where its directory is missing (moby/buildkit: issue 2933).
 fn named(source: &str) -> &str {
     match source.find(['*', '?', '[', '\\']) {
         Some(pattern) => source[..pattern].rfind('/').map_or("", |end| &source[..end]),

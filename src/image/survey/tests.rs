@@ -1,4 +1,4 @@
-//! Whole projects with every sort of bad input, on real folders.
+//! Whole projects with every sort of bad input, on real directories.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -30,7 +30,7 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// An image of `[image.NAME]` whose context is the folder of its name.
+/// An image of `[image.NAME]` whose context is the directory of its name.
 pub(crate) fn image(root: &Path, name: &str) -> Image {
     let context = root.join(name);
     Image {

@@ -58,7 +58,7 @@ impl Service<Request<Body>> for Builder {
 }
 
 impl Builder {
-    /// Asks for a folder, and for the entry of that number in it; what is named, and what comes of the entry.
+    /// Asks for a directory, and for the entry of that number in it; what is named, and what comes of the entry.
     async fn fetch(
         &self,
         folder: Option<&str>,

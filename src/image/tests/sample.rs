@@ -1,4 +1,4 @@
-//! Images to build, in folders of their own, and a run to build them in.
+//! Images to build, in directories of their own, and a run to build them in.
 
 use crate::event::Event;
 use crate::event::Place;
@@ -51,7 +51,7 @@ impl Sample {
         }
     }
 
-    /// An image whose context is the folder of its name.
+    /// An image whose context is the directory of its name.
     pub(super) fn image(&self, name: &str) -> Image {
         let context = self.folder.path().join(name);
         Image {

@@ -1,7 +1,7 @@
 //! `hostPath`: what a pod gets of its node, and what becomes of what it writes there.
 //!
 //! In minikube the node is a container or a virtual machine: its `/home` is nobody's home, and what lies outside of a few
-//! folders goes with it. minikube keeps `/data`, `/tmp/hostpath_pv` and `/tmp/hostpath-provisioner` over a stop
+//! directories goes with it. minikube keeps `/data`, `/tmp/hostpath_pv` and `/tmp/hostpath-provisioner` over a stop
 //! (`minikube: deploy/kicbase/automount/minikube-automount`; <https://minikube.sigs.k8s.io/docs/handbook/persistent_volumes/>).
 
 use crate::event::Code;
@@ -71,7 +71,7 @@ const SYSTEM: [&str; 12] = [
     "/var/log",
 ];
 
-/// What pods, and PersistentVolumes that are folders of a node, mount.
+/// What pods, and PersistentVolumes that are directories of a node, mount.
 pub(super) fn host_paths(set: &Set<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (object, template) in pods::all(set.objects) {

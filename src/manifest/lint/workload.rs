@@ -144,7 +144,7 @@ pub(super) fn classes(set: &Set<'_>) -> Vec<Finding> {
     found
 }
 
-/// minikube's own class makes folders that everybody can write to, so this is only worth a note.
+/// minikube's own class makes directories that everybody can write to, so this is only worth a note.
 fn owned_by_another(template: &PodTemplate<'_>, claims: bool) -> Option<String> {
     let pod = &template.spec()["securityContext"];
     let not_root = |context: &Value| {

@@ -42,7 +42,7 @@ pub(super) fn placed(text: &str, root: &Path, source: &Source) -> (Vec<Object>, 
     (objects, found)
 }
 
-/// `backend/templates/web.yaml`, which begins with the chart's name, as a file of the chart's folder.
+/// `backend/templates/web.yaml`, which begins with the chart's name, as a file of the chart's directory.
 fn template(chart: &Path, named: &str) -> PathBuf {
     named.trim().split_once('/').map_or_else(|| chart.to_owned(), |(_, inside)| chart.join(inside))
 }

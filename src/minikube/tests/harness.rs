@@ -1,5 +1,5 @@
-//! A folder that is the whole world: a home with a profile, a kubeconfig, a `minikube` that is a shell script, a Docker
-//! engine on a socket and an API server on a port, all of which answer by what lies in the folder.
+//! A directory that is the whole world: a home with a profile, a kubeconfig, a `minikube` that is a shell script, a Docker
+//! engine on a socket and an API server on a port, all of which answer by what lies in the directory.
 
 use crate::docker::fake;
 use crate::event::EventKind;
@@ -84,13 +84,13 @@ impl Harness {
         harness
     }
 
-    /// Runs a script in which `HERE` is the folder.
+    /// Runs a script in which `HERE` is the directory.
     pub(super) async fn sh(&self, script: &str) {
         let sh = crate::exec::Call::new("/bin/sh").args(["-ec", script]).env("HERE", self.folder.path());
         sh.output(&self.run).await.unwrap();
     }
 
-    /// From now on `KUBECONFIG` names these files of the folder.
+    /// From now on `KUBECONFIG` names these files of the directory.
     pub(super) fn kubeconfig_is(&mut self, names: &str) {
         let files: Vec<String> = names.split(':').map(|name| self.path(name).display().to_string()).collect();
         let mine = Arc::clone(&self.run.world);

@@ -17,7 +17,7 @@ pub(super) fn image(root: &Path, name: ImageName, section: Section<'_, '_>) -> I
     if written.is_none() {
         section.lacks(
             "names no context",
-            format!("add `context = \"docker/{name}\"`, the folder that is built"),
+            format!("add `context = \"docker/{name}\"`, the directory that is built"),
         );
     }
     let context = root.join(written.map_or("", |at| at.value));

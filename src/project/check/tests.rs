@@ -194,7 +194,7 @@ from = "moon"
         [
             "deploy.toml:1:13: `namespace` is `Todo`: must be 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit",
             "deploy.toml:2:2: `minikub` is not a key of deploy.toml [did you mean `minikube`?]",
-            "deploy.toml:4:8: `[image.web]` names no context [add `context = \"docker/web\"`, the folder that is built]",
+            "deploy.toml:4:8: `[image.web]` names no context [add `context = \"docker/web\"`, the directory that is built]",
             "deploy.toml:5:1: `image.web.contxt` is not a key of deploy.toml [did you mean `context`?]",
             "deploy.toml:6:12: `image.web.max-size` is `big`: write a size such as `250MB`, `1.5GiB` or `4g`",
             "deploy.toml:7:8: `image.Web` is not a valid name: it must be a-z and 0-9 in parts joined by / . _ or -, perhaps after a registry (`localhost:5000/`), without a tag",

@@ -38,7 +38,7 @@ fn a_place_is_the_same_project_or_it_is_not() {
     use Kinship::Same;
     // deployed from, now in, whether the file is still where it was: what they have to do with one another
     let table = [
-        // Folders without git.
+        // Directories without git.
         ("box:/a", "box:/a", true, Same),
         ("box:/a", "box:/b", true, Other),
         ("box:/a", "box:/b", false, MOVED),
@@ -46,7 +46,7 @@ fn a_place_is_the_same_project_or_it_is_not() {
         ("box:/a", "lap:/b", false, Other),
         ("box:/a", "box:/a/dev.toml", true, Kinship::Doubtful(Doubt::OtherFile)),
         ("box:/a/dev.toml", "box:/a/dev.toml", true, Same),
-        // A folder stays itself, whatever becomes of its repository.
+        // A directory stays itself, whatever becomes of its repository.
         ("box:/a", "box:/a /a origin=h/a", true, Same),
         ("box:/a /a origin=h/a", "box:/a", true, Same),
         ("box:/a /a origin=h/a", "box:/a /a origin=h/renamed", true, Same),
@@ -66,7 +66,7 @@ fn a_place_is_the_same_project_or_it_is_not() {
         ("box:/a /a", "box:/w /a", true, Clone),
         ("box:/a /a origin=h/a", "box:/w /a origin=h/a", true, Clone),
         ("box:/a/x /a!x", "box:/w/x /a!x", true, Clone),
-        // Folders of one repository.
+        // Directories of one repository.
         ("box:/m/x /m!x origin=h/m", "box:/m/y /m!y origin=h/m", true, Other),
         ("box:/m/x /m!x origin=h/m", "box:/m/y /m!y origin=h/m", false, MOVED),
         ("lap:/m/x /m!x origin=h/m", "box:/n/y/z /n!y/z origin=h/m", false, MOVED),

@@ -42,7 +42,7 @@ pub async fn serve(
     connect: impl AsyncFn() -> Result<Client, NotConnected>,
 ) -> Result<()> {
     let key = spec.key();
-    let doing = || format!("cannot use the folder {}", store.folder().display());
+    let doing = || format!("cannot use the directory {}", store.folder().display());
     let Some(claim) = store.claim(&key).or_fault(Code::PortForwardFailed, FaultKind::Service, doing)? else {
         return Ok(());
     };

@@ -147,7 +147,7 @@ fn start(run: &Run, store: &Store, key: &str, spec: &Spec) -> io::Result<Backgro
     let program = run.world.program.clone();
     let program = program.ok_or_else(|| io::Error::other("cannot determine the path of `todo`"))?;
     let call = Call::new(program).args([COMMAND.to_owned(), serde_json::to_string(spec)?]);
-    // Not the project's folder: a process keeps its own from being deleted on Windows, and from being unmounted.
+    // Not the project's directory: a process keeps its own from being deleted on Windows, and from being unmounted.
     call.folder(store.folder()).detach(run, store.log(key)?)
 }
 

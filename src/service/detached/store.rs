@@ -1,6 +1,6 @@
-//! The folder of detached forwards: for each a record, a log and a lock that its process holds.
+//! The directory of detached forwards: for each a record, a log and a lock that its process holds.
 //!
-//! Every look and every change happens under the folder's own lock, for a moment, so that nobody who only looks whether a
+//! Every look and every change happens under the directory's own lock, for a moment, so that nobody who only looks whether a
 //! lock is free keeps a process that has just been started from taking it, and files are removed while nobody opens them.
 
 use super::ForwardOwner;
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
-/// How long the folder's lock is waited for; it is held for milliseconds, unless a process that holds it was stopped.
+/// How long the directory's lock is waited for; it is held for milliseconds, unless a process that holds it was stopped.
 const FOLDER: Duration = Duration::from_secs(5);
 
 /// How long a forward that was asked to end may take.
@@ -33,7 +33,7 @@ const RECORD: &str = "json";
 const LOCK: &str = "lock";
 const LOG: &str = "log";
 
-/// The folder.
+/// The directory.
 #[derive(Debug, Clone)]
 pub struct Store {
     folder: PathBuf,
@@ -70,7 +70,7 @@ pub(super) struct Claim {
 }
 
 impl Store {
-    /// The folder of this user; it need not be there. `None` where the environment names no home.
+    /// The directory of this user; it need not be there. `None` where the environment names no home.
     #[must_use]
     pub fn open(world: &World) -> Option<Store> {
         world.state_folder().map(|folder| Store { folder: folder.join("forwards") })
@@ -82,7 +82,7 @@ impl Store {
         &self.folder
     }
 
-    /// Makes the folder, for its owner alone.
+    /// Makes the directory, for its owner alone.
     pub(super) fn create(&self) -> io::Result<()> {
         private_folder(&self.folder)
     }
@@ -200,7 +200,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Whether its record is there. Only that it is not counts: a folder that cannot be read for a moment ends nothing.
+    /// Whether its record is there. Only that it is not counts: a directory that cannot be read for a moment ends nothing.
     pub(super) fn has_record(&self, key: &str) -> bool {
         !matches!(fs::metadata(self.file(key, RECORD)), Err(error) if error.kind() == ErrorKind::NotFound)
     }

@@ -71,7 +71,7 @@ fn the_last_rule_that_hits_decides() {
 
 #[test]
 fn a_rule_that_was_not_asked_at_the_folder_does_not_count_below_it() {
-    // fsutil's walk keeps this file, although `d*` hits its folder: MatchesUsingParentResults.
+    // fsutil's walk keeps this file, although `d*` hits its directory: MatchesUsingParentResults.
     assert!(!ignored("dir\n!dir/x\nd*", "dir/x"));
 }
 

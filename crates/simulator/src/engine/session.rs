@@ -36,7 +36,7 @@ const NO_FILE: u32 = 1 << 31 | 1 << 27;
 #[derive(Debug, Clone)]
 pub(crate) struct Asking(pub(crate) SendRequest<Body>);
 
-/// What came of a folder: all that is in it, and the contents of what was asked for.
+/// What came of a directory: all that is in it, and the contents of what was asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Fetched {
     pub(crate) files: BTreeMap<String, Kept>,
@@ -62,7 +62,7 @@ fn origin() -> Uri {
 }
 
 impl Asking {
-    /// The folder of that name: what is in it, and of what differs from `kept` the contents.
+    /// The directory of that name: what is in it, and of what differs from `kept` the contents.
     pub(crate) async fn folder(
         &self,
         name: &'static str,
@@ -90,7 +90,7 @@ impl Asking {
                 named = false;
             }
             let Some(packet) = packets.message().await? else {
-                return Err(Status::aborted("the session ended in the middle of a folder"));
+                return Err(Status::aborted("the session ended in the middle of a directory"));
             };
             match packet.r#type() {
                 PacketType::PacketStat => match packet.stat {

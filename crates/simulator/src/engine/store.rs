@@ -65,7 +65,7 @@ pub(crate) struct Store {
     /// What was copied into containers of pods, by their IDs.
     pub(crate) copied: BTreeMap<String, Files>,
     pub(crate) volumes: BTreeSet<String>,
-    /// By the key that a session shares with the one before, and the folder.
+    /// By the key that a session shares with the one before, and the directory.
     pub(crate) kept: BTreeMap<(String, String), BTreeMap<String, Kept>>,
     /// Steps of builds that are in its cache.
     pub(crate) steps: BTreeSet<String>,

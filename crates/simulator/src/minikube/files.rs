@@ -26,7 +26,7 @@ impl Events {
 
     pub(super) fn notify(&self, name: &str) {
         let line = print::event("step", &json!({ "name": name }));
-        // The folder comes with the configuration; before that there is nothing to remember.
+        // The directory comes with the configuration; before that there is nothing to remember.
         if let Some(folder) = self.0.parent() {
             let _ = std::fs::create_dir_all(folder);
         }

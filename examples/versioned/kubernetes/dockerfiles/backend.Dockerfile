@@ -1,4 +1,4 @@
-# The backend; its context is the folder of its sources.
+# The backend; its context is the directory of its sources.
 FROM python:3.11-slim AS build
 WORKDIR /srv
 RUN python -m venv --without-pip /venv

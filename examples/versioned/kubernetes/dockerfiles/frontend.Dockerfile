@@ -1,4 +1,4 @@
-# The page; its context is the folder of its sources.
+# The page; its context is the directory of its sources.
 FROM node:20-alpine AS build
 WORKDIR /srv
 COPY package.json package-lock.json .npmrc ./

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 const SHORTEST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(122);
 
-/// Folders and files that every node has.
+/// Directories and files that every node has.
 const ON_EVERY_NODE: [&str; 12] =
     ["/", "/bin", "/data", "/dev", "/etc", "/home", "/mnt", "/proc", "/sys", "/tmp", "/usr", "/var"];
 
