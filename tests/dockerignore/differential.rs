@@ -89,7 +89,11 @@ fn verdict(ignore: &Ignore, path: &str) -> bool {
         hits = below;
     }
     let ignored = ignore.ignores(path, &hits);
-    assert!(ignored || !pruned, "{path:?} is kept, but its directory would not be walked: {:?}", ignore.rules());
+    assert!(
+        ignored || !pruned,
+        "{path:?} is kept, but its directory would not be walked: {:?}",
+        ignore.rules()
+    );
     ignored
 }
 
