@@ -92,7 +92,7 @@ pub struct Global {
     #[arg(short, long, global = true, value_name = "NAME", env = "TODO_TARGET")]
     pub target: Option<String>,
     /// Output format [default: live in a terminal, plain elsewhere]
-    #[arg(short, long, global = true, value_name = "FORM")]
+    #[arg(short, long, global = true, value_name = "FORMAT")]
     pub output: Option<OutputFlag>,
     /// When to use colors
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -166,7 +166,7 @@ pub enum Command {
         #[arg(id = "dump", value_name = "FILE")]
         file: PathBuf,
     },
-    /// Explain a command, the code of an error, or a topic: annotations, deploy.toml, exit-codes, health
+    /// Explain a command, the code of an error, or a topic: annotations, codes, deploy.toml, exit-codes, health
     Help {
         /// A command (`up`), a code (`crash-loop`) or a topic (`exit-codes`); the list of commands, if not given
         topic: Option<String>,

@@ -3,13 +3,18 @@
 //! Help for commands is clap's (`cli`).
 
 use crate::event::Code;
+use std::borrow::Cow;
 
 const FINDINGS: &str = include_str!("../docs/findings.md");
 const README: &str = include_str!("../README.md");
 
+/// The topic that lists all codes.
+const CODES: &str = "codes";
+
 /// What can be looked up beside commands and codes, and the README's heading of each.
-pub const TOPICS: [(&str, &str); 4] = [
+pub const TOPICS: [(&str, &str); 5] = [
     ("annotations", "Annotations"),
+    (CODES, "Findings"),
     ("deploy.toml", "deploy.toml"),
     ("exit-codes", "Exit codes"),
     ("health", "When is it healthy?"),
@@ -17,7 +22,27 @@ pub const TOPICS: [(&str, &str); 4] = [
 
 /// The page of a code or a topic, without blank lines at its ends.
 #[must_use]
-pub fn page(topic: &str) -> Option<&'static str> {
+pub fn page(topic: &str) -> Option<Cow<'static, str>> {
+    if topic == CODES { Some(Cow::Owned(codes())) } else { text(topic).map(Cow::Borrowed) }
+}
+
+/// Every code, and the first sentence of its page.
+fn codes() -> String {
+    let row = |code: &Code| {
+        let page = text(code.as_str()).unwrap_or_default();
+        let lines: Vec<&str> = page.lines().skip(2).take_while(|line| !line.is_empty()).collect();
+        let meaning = lines.join(" ");
+        let end = meaning.find(". ").map_or(meaning.len(), |end| end + 1);
+        format!("| `{code}` | {} |\n", &meaning[..end])
+    };
+    let rows: String = Code::ALL.iter().map(row).collect();
+    format!(
+        "## Findings\n\n`todo help CODE` explains one of them.\n\n| code | meaning |\n|---|---|\n{}",
+        rows.trim_end()
+    )
+}
+
+fn text(topic: &str) -> Option<&'static str> {
     if let Some(code) = Code::ALL.iter().find(|code| code.as_str() == topic) {
         return section(FINDINGS, "### ", code.as_str());
     }
@@ -49,6 +74,7 @@ mod tests {
     use super::TOPICS;
     use super::page;
     use super::section;
+    use super::text;
     use crate::event::Code;
     use std::collections::BTreeSet;
 
@@ -63,7 +89,7 @@ mod tests {
         assert!(unknown.is_empty(), "docs/findings.md has {unknown:?}, which are no codes");
         assert_eq!(listed.len(), pages.len(), "docs/findings.md lists a code twice");
         for code in known {
-            let page = page(code).unwrap();
+            let page = text(code).unwrap();
             assert!(page.contains("Fix: "), "{code}: what to do is not said");
             assert!(page.contains(&format!("[{code}]: ")), "{code}: an example is missing");
         }
@@ -71,7 +97,7 @@ mod tests {
 
     /// The codes that a page says look like its own.
     fn alike(code: Code) -> Vec<&'static str> {
-        let line = page(code.as_str()).unwrap().lines().find_map(|line| line.strip_prefix("Looks like: "));
+        let line = text(code.as_str()).unwrap().lines().find_map(|line| line.strip_prefix("Looks like: "));
         line.into_iter().flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
     }
 
@@ -125,6 +151,16 @@ mod tests {
         for (topic, heading) in TOPICS {
             let page = page(topic).unwrap_or_else(|| panic!("{topic}"));
             assert!(page.starts_with(&format!("## {heading}")) && page.lines().count() > 5, "{topic}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_codes_has_each_with_its_first_sentence() {
+        let page = page("codes").unwrap();
+        for code in Code::ALL {
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{code}` | ")));
+            let meaning = row.unwrap_or_else(|| panic!("{code}")).split(" | ").nth(1).unwrap();
+            assert!(meaning.trim_end_matches(" |").ends_with('.') && meaning.len() > 20, "{code}: {meaning}");
         }
     }
 

@@ -10,6 +10,7 @@ pub mod fold;
 pub mod json;
 pub mod listing;
 pub mod logs;
+pub mod markdown;
 pub mod output;
 pub mod record;
 pub mod source;
@@ -66,9 +67,9 @@ const BREATH: Duration = Duration::from_millis(2);
 pub enum OutputFlag {
     /// Live lines, in a terminal.
     Bars,
-    /// One line a fact, for logs.
+    /// One line per event, for logs.
     Plain,
-    /// One event a line on standard output, for programs.
+    /// One JSON object per event on standard output, for programs.
     Json,
 }
 

@@ -37,6 +37,7 @@ use crate::report::fold::Opening;
 use crate::report::output;
 use crate::report::output::Output;
 use crate::report::source::Source;
+use crate::report::style::ColorFlag;
 use crate::report::style::TerminalCaps;
 use crate::report::trace;
 use crate::report::trace::Screen;
@@ -78,7 +79,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     if let Command::Help { topic } = &cli.command {
-        return ended(pages::help(topic.as_deref()));
+        let output = world.as_ref().map_or_else(|_| bare(), |world| page_output(world, cli.global.color));
+        return ended(pages::help(topic.as_deref(), &output));
     }
     let world = match world {
         Ok(mut world) => {
@@ -218,6 +220,14 @@ fn ended(written: Result<()>) -> u8 {
 /// Where a fault is written before anything is known.
 fn bare() -> Output {
     Output::new(&Sink::new().0, Mode::Plain, TerminalCaps::BARE, TerminalCaps::BARE, None, false)
+}
+
+/// Where a page about the program itself is written.
+fn page_output(world: &World, color: ColorFlag) -> Output {
+    let caps = |is_terminal| TerminalCaps::pick(world, color, is_terminal);
+    let (report_caps, answer_caps) = (caps(world.stderr_is_terminal), caps(world.stdout_is_terminal));
+    let width = report::width(world);
+    Output::new(&Sink::new().0, Mode::Plain, report_caps, answer_caps, width, world.stdout_is_terminal)
 }
 
 type Drawing = Mutex<Option<report::Reporter>>;

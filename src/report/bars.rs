@@ -240,10 +240,9 @@ fn kept(run_state: &RunState, page: FaultStyle<'_>, event: &Event, width: usize)
             .map(|text| {
                 let took = caps.paint(TextStyle::Quiet, &words::duration(*took_ms));
                 let text = caps.paint(TextStyle::Strong, &text);
-                caps.fit(&format!("{} {text}  {took}", caps.sign(Symbol::Good)), width)
+                wrap(&format!("{} {text}  {took}", caps.sign(Symbol::Good)), Some(width))
             })
-            .into_iter()
-            .collect(),
+            .unwrap_or_default(),
         EventKind::RunFailed { kind, reason, causes, findings, hints, .. }
         | EventKind::RoundFailed { kind, reason, causes, findings, hints, .. } => {
             failure(run_state, page, width, (*kind, *reason), causes, findings, hints)

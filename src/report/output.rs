@@ -11,6 +11,7 @@ use super::fault::FaultStyle;
 use super::json;
 use super::listing::listing;
 use super::logs;
+use super::markdown::markdown;
 use super::status_view::StatusView;
 use super::style::TerminalCaps;
 use super::style::clean;
@@ -87,6 +88,17 @@ impl Output {
     /// When standard output cannot be written.
     pub fn verbatim(&self, text: &str) -> Result<()> {
         answer(text)
+    }
+
+    /// Writes a page of Markdown: in lines that fit where that is a terminal, as it is elsewhere.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn page(&self, text: &str) -> Result<()> {
+        match self.width.filter(|_| self.is_terminal) {
+            Some(width) => self.answer(&markdown(text, self.caps, width)),
+            None => answer(text),
+        }
     }
 
     /// Writes a list.

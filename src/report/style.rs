@@ -14,7 +14,7 @@ use std::borrow::Cow;
 /// `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum ColorFlag {
-    /// In terminals, unless the environment objects.
+    /// In terminals, unless `NO_COLOR`, `CLICOLOR=0` or `TERM=dumb` is set.
     #[default]
     Auto,
     /// Even in a pipe.

@@ -1,6 +1,5 @@
 //! The commands whose answer is about the program itself: help, completions, manual pages, schemas. They need no project.
 
-use super::bare;
 use crate::applets;
 use crate::cli::Cli;
 use crate::cli::Command;
@@ -15,6 +14,7 @@ use crate::help;
 use crate::manual;
 use crate::project::schema;
 use crate::report::output;
+use crate::report::output::Output;
 use crate::world::World;
 use clap::CommandFactory;
 use clap::Parser;
@@ -22,11 +22,11 @@ use nearest::nearest;
 use std::ffi::OsStr;
 
 /// Prints the help of a command, or the page of a code or a topic.
-pub(super) fn help(topic: Option<&str>) -> Result<()> {
+pub(super) fn help(topic: Option<&str>, output: &Output) -> Result<()> {
     let is_command = |name: &str| Cli::command().find_subcommand(name).is_some();
     match topic {
         Some(topic) if !is_command(topic) => match help::page(topic) {
-            Some(page) => bare().verbatim(page),
+            Some(page) => output.page(&page),
             None => Err(no_page(topic)),
         },
         command => {
@@ -61,6 +61,29 @@ fn no_page(topic: &str) -> Fault {
     );
     match nearest(topic, known) {
         Some(meant) => fault.hint(format!("did you mean `todo help {meant}`?")),
-        None => fault.hint("`todo help` lists the commands; docs/findings.md lists the codes"),
+        None => fault.hint("`todo help` lists the commands and topics, `todo help codes` the codes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::event::Code;
+    use crate::help::TOPICS;
+    use crate::help::page;
+    use crate::report::markdown::markdown;
+    use crate::report::style::TerminalCaps;
+    use crate::report::style::columns;
+
+    #[test]
+    fn in_a_terminal_no_page_shows_markup_or_breaks_a_word() {
+        let names = TOPICS.iter().map(|(name, _)| *name).chain(Code::ALL.iter().map(|code| code.as_str()));
+        for name in names {
+            let page = markdown(&page(name).unwrap(), TerminalCaps::BARE, 80);
+            // Code, which is copied, stays as it is.
+            for line in page.lines().filter(|line| !line.starts_with("    ")) {
+                assert!(columns(line) <= 80 || line.contains('`'), "{name}: {line}");
+                assert!(!["#", "|", "```"].iter().any(|mark| line.starts_with(mark)), "{name}: {line}");
+            }
+        }
     }
 }
