@@ -42,7 +42,7 @@ pub fn install(world: &World, directory: Option<&Path>) -> Result<String> {
         paths.iter().filter(|path| !replaceable(path)).map(|path| path.display().to_string()).collect();
     if !foreign.is_empty() {
         return Err(Code::FileExists
-            .fault(FaultKind::Usage, format!("{} exists and is not todo's", foreign.join(" and ")))
+            .fault(FaultKind::Usage, format!("cannot replace {}: not a copy of `todo`", foreign.join(", ")))
             .hint("move it away, or name another directory: `todo applets --install DIR`"));
     }
     let unwritable = |path: &Path| format!("cannot write {}", path.display());
@@ -67,20 +67,25 @@ fn replaceable(path: &Path) -> bool {
         Ok(about) if about.is_symlink() => {
             std::fs::read_link(path).is_ok_and(|target| target.file_stem() == Some(OsStr::new("todo")))
         }
-        Ok(about) => {
-            about.is_file() && file::read(path, file::INDEX).is_ok_and(|bytes| is_this_program(&bytes))
-        }
+        Ok(about) => about.is_file() && is_this_program(path).unwrap_or_default(),
     }
 }
 
-fn is_this_program(bytes: &[u8]) -> bool {
-    AhoCorasick::new([MARKER]).is_ok_and(|marker| marker.is_match(bytes))
+/// A program may be larger than any file that is read as a whole: one built without optimization has over 256 MiB on Windows.
+fn is_this_program(path: &Path) -> io::Result<bool> {
+    let marker = AhoCorasick::new([MARKER]).map_err(io::Error::other)?;
+    marker.stream_find_iter(file::open(path)?).next().transpose().map(|found| found.is_some())
+}
+
+fn is_same(a: &Path, b: &Path) -> io::Result<bool> {
+    let hash = |path| Ok::<_, io::Error>(blake3::Hasher::new().update_reader(file::open(path)?)?.finalize());
+    Ok(a.metadata()?.len() == b.metadata()?.len() && hash(a)? == hash(b)?)
 }
 
 /// Makes the new file beside the old one and renames it, so that the name is there all the while.
 fn install_one(program: &Path, path: &Path) -> io::Result<()> {
     // Windows replaces no file that runs, and every hard link of this program is one.
-    if cfg!(windows) && path.exists() && file::read(path, file::INDEX)? == file::read(program, file::INDEX)? {
+    if cfg!(windows) && path.exists() && is_same(program, path)? {
         return Ok(());
     }
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -119,6 +124,7 @@ fn link(program: &Path, path: &Path) -> io::Result<()> {
 mod tests {
     use super::APPLETS;
     use super::MARKER;
+    use super::file;
     use super::install;
     use crate::world::World;
     use std::path::Path;
@@ -170,6 +176,18 @@ mod tests {
         assert_eq!((fault.kind.exit_code(), fault.code.as_str()), (2, "file-exists"));
         assert_eq!(std::fs::read(&foreign).unwrap(), b"somebody's");
         assert!(!folder.path().join("bin").join(name("-up")).exists());
+    }
+
+    #[test]
+    fn a_copy_is_known_however_large_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let world = installed(folder.path(), b"1");
+        let copy = folder.path().join("bin").join(name("-up"));
+        std::fs::write(&copy, MARKER).unwrap();
+        let file = std::fs::OpenOptions::new().append(true).open(&copy).unwrap();
+        // Sparse where the file system can: it takes no space.
+        file.set_len(file::INDEX + 1).unwrap();
+        assert!(install(&world, None).is_ok());
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Output {
     /// When standard output cannot be written.
     pub fn page(&self, text: &str) -> Result<()> {
         match self.width.filter(|_| self.is_terminal) {
-            Some(width) => self.answer(&markdown(text, self.caps, width)),
+            Some(width) => self.print_line(&markdown(text, self.caps, width)),
             None => answer(text),
         }
     }

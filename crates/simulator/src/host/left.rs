@@ -42,6 +42,7 @@ fn files(root: &Path, folder: &Path, left: &mut BTreeMap<String, Value>) {
             files(root, &path, left);
         } else {
             let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+            let name = name.replace(std::path::MAIN_SEPARATOR, "/");
             left.insert(format!("file {name}"), Value::Null);
         }
     }
