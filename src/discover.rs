@@ -1,7 +1,7 @@
 //! A tree that has never heard of `todo` → what its deploy.toml would say, and why.
 //!
 //! Not a guess by one file's name: whatever speaks of the deployment is evidence, and each answer names the evidence it
-//! rests on. Pure but for [`walk::look`]: a listing and texts in, a [`proposal::Proposal`] out, so that what is proposed
+//! rests on. Pure but for [`walk::walk`]: a listing and texts in, a [`proposal::Proposal`] out, so that what is proposed
 //! for a tree can be compared. The rules stand in `docs/init.md`.
 //!
 //! Read [`tree`]; then the readers, which only report ([`evidence`], [`script`], [`skaffold`], [`tiltfile`], [`devspace`],

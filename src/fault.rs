@@ -2,7 +2,7 @@
 //!
 //! Not the words on screen (those are `report`'s) and not an error for callers to branch on: a module that decides by an
 //! error has a type of its own for it, and returns a [`Fault`] to its callers.
-//! The exit code belongs to the [`Kind`], so two failures with one code are, for a script, the same failure.
+//! The exit code belongs to the [`FaultKind`], so two failures with one code are, for a script, the same failure.
 
 pub(crate) mod kind;
 

@@ -133,7 +133,7 @@ enum ImageOutcome {
 /// Builds what has to be built, as much at once as the images allow, and brings it to every node.
 ///
 /// # Errors
-/// One fault of [`Kind::Image`] with a finding for each image that failed; what was under way is finished first.
+/// One fault of [`FaultKind::Image`] with a finding for each image that failed; what was under way is finished first.
 pub async fn make(
     run: &Run,
     project: &ImageOwner,

@@ -38,8 +38,8 @@ pub struct PreflightFindings {
 /// Checks what deploying `project` needs of this machine, to minikube or to `other` cluster.
 ///
 /// # Errors
-/// All that is missing or wrong as the findings of one fault: [`Kind::Usage`] if only files of the project are,
-/// [`Kind::Prerequisite`] otherwise.
+/// All that is missing or wrong as the findings of one fault: [`FaultKind::Usage`] if only files of the project are,
+/// [`FaultKind::Prerequisite`] otherwise.
 pub async fn preflight(
     run: &Run,
     project: &Project,

@@ -148,7 +148,7 @@ const LISTING: Duration = Duration::from_secs(10);
 /// Asks every service that people open until it answers as expected, all at once, and tells the URLs that did.
 ///
 /// Without `declared` services the one that is made to be opened is found among `objects`; none at all is fine.
-/// Events go to [`crate::event::Step::Service`], one item a service. Fails with [`Kind::Service`] and a finding for each service that
+/// Events go to [`crate::event::Step::Service`], one item a service. Fails with [`FaultKind::Service`] and a finding for each service that
 /// gave a wrong answer or none before `deadline`.
 pub async fn verify(
     run: &Run,

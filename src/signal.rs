@@ -52,7 +52,7 @@ pub struct CancelHandle {
 }
 
 impl CancelHandle {
-    /// Asks the run to stop, for [`Kind::Interrupted`] or [`Kind::Terminated`]. Returns whether it was asked before.
+    /// Asks the run to stop, for [`FaultKind::Interrupted`] or [`FaultKind::Terminated`]. Returns whether it was asked before.
     pub fn cancel(&self, kind: FaultKind) -> bool {
         let before = self.ask.send_replace(Some(kind));
         before.is_some()

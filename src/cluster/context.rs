@@ -18,7 +18,7 @@ use std::path::PathBuf;
 /// The first file of `KUBECONFIG`, else `~/.kube/config`, that has the context.
 ///
 /// # Errors
-/// [`Kind::Usage`] where none has it, with the one that was probably meant.
+/// [`FaultKind::Usage`] where none has it, with the one that was probably meant.
 pub fn kubeconfig_with(world: &World, context: &str) -> Result<PathBuf> {
     let mut known = Vec::new();
     for path in files(world).into_iter().filter(|path| path.exists()) {

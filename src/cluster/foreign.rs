@@ -136,7 +136,7 @@ fn whose(secret: &Value) -> String {
 /// Fails if another set has something of what is wanted, before anything is written or built.
 ///
 /// # Errors
-/// [`fault::Kind::Apply`], with a finding for each object.
+/// [`fault::FaultKind::Apply`], with a finding for each object.
 pub async fn check_ownership(run: &Run, target: &Target, objects: &[Object]) -> fault::Result<()> {
     let prepared = survey::prepare(run, target, objects.to_vec()).await?;
     let survey = survey::inspect(run, target, &prepared.desired).await?;

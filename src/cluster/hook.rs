@@ -65,7 +65,7 @@ pub async fn ensure_namespace(run: &Run, target: &Target) -> fault::Result<()> {
 /// Runs `hooks`, which are in order, one after the other; each must have ended well before the next one starts.
 ///
 /// # Errors
-/// A hook that the cluster refuses is [`fault::Kind::Apply`]; one that fails is [`fault::Kind::Rollout`], with its log.
+/// A hook that the cluster refuses is [`fault::FaultKind::Apply`]; one that fails is [`fault::FaultKind::Rollout`], with its log.
 pub async fn run_all(
     run: &Run,
     target: &Target,

@@ -110,7 +110,7 @@ impl InventoryEntry {
         InventoryEntry::for_resource(id, &kind.resource)
     }
 
-    /// As [`Entry::new`], by how its kind is served.
+    /// As [`InventoryEntry::new`], by how its kind is served.
     pub(crate) fn for_resource(id: ObjectId, resource: &ApiResource) -> InventoryEntry {
         InventoryEntry {
             id,

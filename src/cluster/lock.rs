@@ -71,7 +71,7 @@ impl fmt::Display for LockHolder {
 /// nest: the outermost gives it back.
 ///
 /// # Errors
-/// Those of the work; [`fault::Kind::Locked`] as soon as another run takes the lock away.
+/// Those of the work; [`fault::FaultKind::Locked`] as soon as another run takes the lock away.
 pub fn scope<'a, T: 'a>(
     run: &'a Run,
     target: &'a Target,

@@ -168,7 +168,7 @@ pub(crate) struct Permit {
 /// Allows what is to be done with a project, or says whose it is. `adopt` takes it over.
 ///
 /// # Errors
-/// [`fault::Kind::Apply`]: it belongs to another place, or nobody can say.
+/// [`fault::FaultKind::Apply`]: it belongs to another place, or nobody can say.
 pub(crate) fn permit(
     target: &Target,
     known: OwnerFacts<'_>,

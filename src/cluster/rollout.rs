@@ -49,7 +49,7 @@ const BREATH: Duration = Duration::from_millis(40);
 /// healthy already.
 ///
 /// # Errors
-/// A [`Kind::Rollout`] fault has one finding for each broken object.
+/// A [`FaultKind::Rollout`] fault has one finding for each broken object.
 pub async fn rollout(
     run: &Run,
     target: &Target,

@@ -120,7 +120,7 @@ impl Target {
     /// not be done in the end.
     ///
     /// # Errors
-    /// [`Kind::Apply`], with what the server said last.
+    /// [`FaultKind::Apply`], with what the server said last.
     pub(crate) async fn request<T, F: Future<Output = kube::Result<T>>>(
         &self,
         run: &Run,

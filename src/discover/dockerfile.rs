@@ -176,7 +176,7 @@ fn read(tree: &Tree, path: &str) -> FoundDockerfile {
             match instruction.keyword.as_str() {
                 "EXPOSE" => found.ports.extend(ports(&instruction.rest)),
                 "HEALTHCHECK" if found.health.is_none() => {
-                    found.health = Some(command_words(&instruction.rest))
+                    found.health = Some(command_words(&instruction.rest));
                 }
                 "CMD" | "ENTRYPOINT" | "ENV" => {
                     command.push(' ');

@@ -48,8 +48,8 @@ const LEASE: Duration = Duration::from_secs(15);
 /// Does `work` for as long as there is a cluster to do it in.
 ///
 /// # Errors
-/// Those of the work; [`Kind::Minikube`] where the node has stopped, its kubelet no longer reports, or its API server stays
-/// silent ([`Kind::Apply`] for a `[target]`).
+/// Those of the work; [`FaultKind::Minikube`] where the node has stopped, its kubelet no longer reports, or its API server stays
+/// silent ([`FaultKind::Apply`] for a `[target]`).
 pub(crate) async fn while_up<T>(
     run: &Run,
     project: &Project,
@@ -105,14 +105,14 @@ async fn observe(run: &Run, project: &Project, target: &Target) -> Fault {
                     nodes.ends("reports again");
                     continue;
                 }
-                let names = format!("`{}`", silent.join("`, `"));
+                let kubelets = format!("`{}`", silent.join("`, `"));
                 let lasted = nodes.lasts();
                 nodes.report(
                     run,
-                    format!("the kubelet of {names} has stopped reporting: what is said of its pods may be out of date"),
+                    format!("the kubelet of {kubelets} has stopped reporting: what is said of its pods may be out of date"),
                 );
                 if all && lasted >= UNREPORTED {
-                    return unreported(project, &names, &silent[0]);
+                    return unreported(project, &kubelets, &silent[0]);
                 }
             }
             Pulse::Silent(why) => {

@@ -41,7 +41,7 @@ impl<'a> Connected<'a> {
 /// and the values of the Secrets that its pods read are redacted from here on. `step` is named where they cannot be read.
 ///
 /// # Errors
-/// Those of [`reach::running`]; [`crate::fault::Kind::Apply`] where another project is deployed under this name.
+/// Those of [`reach::running`]; [`crate::fault::FaultKind::Apply`] where another project is deployed under this name.
 pub(crate) async fn deployed(run: &Run, project: &Project, step: Step) -> Result<Target> {
     let target = reach::running(run, project).await?;
     owner::check(run, project, &target, None, false, Doing::Using).await?;

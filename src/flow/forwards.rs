@@ -64,7 +64,7 @@ fn again(spec: &Spec) -> String {
 /// Ends them, or only those to the Service `name`; returns how many there were.
 ///
 /// # Errors
-/// [`Kind::Service`] where one does not end; the others have ended all the same.
+/// [`FaultKind::Service`] where one does not end; the others have ended all the same.
 pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Result<usize> {
     let mut listed = list(run, project)?;
     let is_to = |item: &Listed, name: &str| {

@@ -316,7 +316,7 @@ impl<'a> YamlReader<'a> {
             Some(Open::Sequence { items, .. }) => items.push(node),
             Some(Open::Mapping { entries, key, keys, .. }) => match key.take() {
                 Some(Key { at, name, merges }) => {
-                    entries.push(TreeEntry { at, key: name, merges, value: node })
+                    entries.push(TreeEntry { at, key: name, merges, value: node });
                 }
                 None => match node.as_key() {
                     Ok(name) => {

@@ -17,7 +17,7 @@ use crate::minikube::state;
 use crate::project;
 use crate::run::Run;
 
-/// As [`look`], for a command that needs the cluster: an API server that restarts is waited for as long as
+/// As [`inspect`], for a command that needs the cluster: an API server that restarts is waited for as long as
 /// [`super::ensure`] waits. Nothing is changed.
 ///
 /// Tells the wait as an item of [`Step::Minikube`].

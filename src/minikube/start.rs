@@ -54,7 +54,7 @@ pub(crate) struct StartFrom<'a> {
 /// Starts the profile, and returns what is worth knowing.
 ///
 /// # Errors
-/// minikube's own reason; or that it announced a reset of a cluster to [`At::keep`], before which it is stopped.
+/// minikube's own reason; or that it announced a reset of a cluster to [`StartFrom::keep`], before which it is stopped.
 pub(crate) async fn start(
     run: &Run,
     desired: &project::Minikube,

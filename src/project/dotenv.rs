@@ -66,7 +66,7 @@ fn unified(text: &str) -> String {
     text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n")
 }
 
-/// [`read`] for the bytes of a file.
+/// [`parse`] for the bytes of a file.
 pub fn read_bytes(bytes: &[u8], file: &Path) -> Result<Dotenv, Vec<Finding>> {
     match std::str::from_utf8(bytes) {
         Ok(text) => parse(text, file),

@@ -28,7 +28,7 @@ pub struct Asked<'a> {
 /// The running container that is meant.
 ///
 /// # Errors
-/// [`Kind::Usage`] where the project has nothing of that name, [`Kind::Rollout`] where none of it is running.
+/// [`FaultKind::Usage`] where the project has nothing of that name, [`FaultKind::Rollout`] where none of it is running.
 pub async fn find(run: &Run, target: &Target, asked: Asked<'_>) -> Result<Container> {
     let ids = logs::deployed(run, target).await?;
     let objects = logs::objects(target, &ids).await?;

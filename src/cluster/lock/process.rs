@@ -24,11 +24,11 @@ pub(super) fn is_gone(mark: &str) -> bool {
     machine().as_deref() == Some(of) && is_over(stat(process).as_deref(), || exists(process), start)
 }
 
-/// Whether the process that began at `start` runs no more, by what the kernel tells of whoever has its number now. It may
+/// Whether the process that began at `began_at` runs no more, by what the kernel tells of whoever has its number now. It may
 /// tell nothing of one that runs: where `/proc` hides processes (`proc(5)`: `hidepid`), it hides those that leave no core.
-fn is_over(stat: Option<&str>, exists: impl FnOnce() -> bool, start: &str) -> bool {
+fn is_over(stat: Option<&str>, exists: impl FnOnce() -> bool, began_at: &str) -> bool {
     match stat {
-        Some(stat) => began(stat) != Some(start),
+        Some(stat) => began(stat) != Some(began_at),
         None => !exists(),
     }
 }

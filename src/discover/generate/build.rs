@@ -171,7 +171,7 @@ fn secrets(
         match plan.compose.secrets.get(name).map(|shared| &shared.source) {
             Some(MountSource::File(path)) => drop(secrets.insert(id.clone(), BuildSecret::File(path.into()))),
             Some(MountSource::Variable(name)) => {
-                drop(secrets.insert(id.clone(), BuildSecret::Env(name.clone())))
+                drop(secrets.insert(id.clone(), BuildSecret::Env(name.clone())));
             }
             _ => {
                 let message =

@@ -18,18 +18,18 @@ pub struct SyncFacts {
 /// Something that is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Question {
-    /// The configuration of a base image: [`Facts::bases`].
+    /// The configuration of a base image: [`SyncFacts::bases`].
     Base(String),
-    /// What a container of the image has at a path: [`Facts::paths`].
+    /// What a container of the image has at a path: [`SyncFacts::paths`].
     Path(String),
-    /// Whether the base image has something at a path: [`Facts::below`].
+    /// Whether the base image has something at a path: [`SyncFacts::below`].
     Below {
         /// The base image.
         base: String,
         /// The path.
         path: String,
     },
-    /// The users and groups of a container: [`Facts::accounts`].
+    /// The users and groups of a container: [`SyncFacts::accounts`].
     Accounts,
 }
 

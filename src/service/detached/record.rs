@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// The version of [`Record`]. A process of another version is replaced.
+/// The version of [`ForwardRecord`]. A process of another version is replaced.
 pub const SCHEMA: u32 = 1;
 
 /// The project whose forwards they are, and its cluster.
