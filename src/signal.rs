@@ -216,9 +216,9 @@ async fn next(_on_hangup: Hangup, _: NoneIgnored) -> FaultKind {
         return std::future::pending().await;
     };
     tokio::select! {
-        _ = ctrl_c.recv() => Kind::Interrupted,
-        _ = ctrl_break.recv() => Kind::Interrupted,
-        _ = close.recv() => Kind::Terminated,
+        _ = ctrl_c.recv() => FaultKind::Interrupted,
+        _ = ctrl_break.recv() => FaultKind::Interrupted,
+        _ = close.recv() => FaultKind::Terminated,
     }
 }
 
