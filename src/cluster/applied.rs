@@ -1,4 +1,4 @@
-//! What a run has applied: each object as it was before, and as it is after, the write.
+//! What a run has applied: each object as it was before the write, and as it is after it.
 
 use crate::cluster::inventory::Stored;
 use crate::cluster::inventory::knows_charts;
@@ -31,15 +31,15 @@ pub struct ApplyOptions {
     pub force_conflicts: bool,
     /// `--recreate`: make again what cannot be changed. Never volumes, namespaces and CRDs.
     pub recreate: bool,
-    /// `--prune-data`: what is no longer wanted goes even where data hangs on it.
+    /// `--prune-data`: prune objects that are no longer in the manifests even if they hold data.
     pub prune_data: bool,
-    /// `--yes`: what is no longer wanted goes even if that is most of what there is.
+    /// `--yes`: prune objects that are no longer in the manifests even if they are most of the set.
     pub yes: bool,
-    /// How long what others of the set depend on may take.
+    /// Time limits for objects that others of the set depend on.
     pub limits: Limits,
-    /// `--adopt`: what another place has deployed under the same name becomes this one's.
+    /// `--adopt`: take over objects that were deployed from another place under the same name.
     pub adopt: bool,
-    /// Charts come with the objects: the inventory has to say so before anything is written down about them.
+    /// The project has charts: the inventory must record that before any release is recorded.
     pub charts: bool,
 }
 
@@ -56,15 +56,15 @@ pub struct AppliedObject {
     pub generation: Option<i64>,
     /// [`Outcome::Created`], [`Outcome::Changed`], [`Outcome::Recreated`] or [`Outcome::Unchanged`].
     pub outcome: Outcome,
-    /// What was wanted, with its places.
+    /// The desired object, with its places in the manifests.
     pub object: manifest::Object,
     /// The object in the cluster before our write; `None` if it was not there.
     pub before: Option<Shared<Value>>,
     /// The object in the cluster after our write.
     pub after: Shared<Value>,
-    /// What was sent: what was wanted, without what is left to others.
+    /// The body that was sent: the desired object, without the fields left to other managers.
     pub(crate) body: Shared<Value>,
-    /// Whether the inventory says all of it already.
+    /// Whether the inventory already records all of it.
     pub(crate) recorded: bool,
 }
 
@@ -143,7 +143,7 @@ pub(crate) fn done(
     }
 }
 
-/// Whether the object has anything to wait for. A Service without a load balancer is there as soon as it is written.
+/// Whether the object has a status to wait for. A Service without a load balancer is ready as soon as it is written.
 pub(crate) fn waits(object: &AppliedObject) -> bool {
     if !live::annotation(&object.object.value, health::status::expression::ANNOTATION).is_empty() {
         return true;

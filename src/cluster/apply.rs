@@ -1,7 +1,7 @@
-//! Objects written: only those that differ, in phases, each refusal told as a line of a file.
+//! Writes objects: only those that differ, in phases; each refusal is reported as a line of a file.
 //!
-//! Not the wait for what they start (`rollout`), nor the end of the bookkeeping (`finalize`). Before the first write the
-//! inventory lists everything that may be made, so that whatever interrupts us, `down` finds it.
+//! Not the wait for what they start (`rollout`), nor the end of the bookkeeping (`finalize`). Before the first write
+//! the inventory lists everything that may be created, so that `down` finds it after any interruption.
 
 use crate::cluster::applied::Applied;
 use crate::cluster::applied::ApplyOptions;
@@ -20,7 +20,7 @@ use crate::fault;
 use crate::manifest;
 use crate::run::Run;
 
-/// Makes the cluster agree with `objects`, as far as writing goes.
+/// Writes `objects` to the cluster; does not wait for them to become healthy.
 ///
 /// # Errors
 /// Every object that is refused is a finding; what was written until then stays, and is listed in the inventory.
@@ -40,7 +40,7 @@ pub async fn apply(
             if !lock::wait(run, &target.wire(), target, survey.lease.as_ref()).await? {
                 return Ok(unchanged(run, survey, planned, *options));
             }
-            // Whoever held the lock may have changed what we looked at.
+            // Another run that held the lock may have changed the objects that were read.
             (survey, planned) = plan(run, target, desired, &first, *options).await?;
             if !writes(&planned) && !survey.permit.record {
                 return Ok(unchanged(run, survey, planned, *options));

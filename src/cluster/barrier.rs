@@ -1,6 +1,7 @@
-//! What has to be there, or gone, before the next objects can be written.
+//! What must exist, or be deleted, before the next objects can be written.
 //!
-//! Each wait is for one precise fact, seen by a watch: a namespace gone, a kind served, a webhook's endpoints ready.
+//! Each wait is for one precise fact, seen by a watch: a namespace deleted, a kind served, a webhook's endpoints
+//! ready.
 
 use crate::cluster::applied::Applied;
 use crate::cluster::applied::AppliedObject;
@@ -52,7 +53,7 @@ pub(crate) async fn make_namespace(run: &Run, wire: &Wire, target: &Target) -> f
     });
     let kind = kind::core("Namespace");
     let waiting = || report_waiting(run, Step::Apply, "namespace");
-    // Created, not applied: one that is there after all is somebody else's, and gets no mark.
+    // Created, not applied: a namespace that exists after all belongs to another client and gets no label of ours.
     retry(waiting(), || async {
         match wire.create(&kind, None, &body, false).await {
             Err(failure) if failure.is_there() => Ok(()),
@@ -68,7 +69,7 @@ pub(crate) async fn make_namespace(run: &Run, wire: &Wire, target: &Target) -> f
     Ok(())
 }
 
-/// Waits for namespaces that somebody is deleting, for each at most for `limit`. Returns whether there was one.
+/// Waits for namespaces that are being deleted, for each at most for `limit`. Returns whether there was one.
 pub(crate) async fn wait_for_dying_namespaces(
     run: &Run,
     target: &Target,
@@ -107,7 +108,7 @@ pub(crate) async fn wait_for_dying_namespaces(
     Ok(!dying.is_empty())
 }
 
-/// Waits until what gives the others a kind or a place does so.
+/// Waits until the CRDs that were written are established and their kinds are served.
 pub(crate) async fn barrier(run: &Run, wire: &Wire, applied: &Applied) -> fault::Result<()> {
     for object in applied.objects.iter().filter(|o| o.outcome != Outcome::Unchanged) {
         if object.id.kind != "CustomResourceDefinition" {

@@ -1,8 +1,8 @@
 //! What the cluster has left for the project: CPUs, memory and NodePorts, counted before anything is applied.
 //!
-//! Not the scheduler, which knows nodes, taints and affinities one by one, and not lint, which knows only what deploy.toml
-//! says a node has. What does not fit all nodes together fits no way of placing it. Whoever may not load_list nodes, pods or
-//! Services of everybody is told nothing.
+//! Not the scheduler, which knows nodes, taints and affinities one by one, and not lint, which knows only what
+//! deploy.toml declares for a node. What exceeds all nodes together cannot be placed in any case. A user who may not
+//! list nodes, pods or Services of all namespaces gets no warning.
 
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::rollout::watches::list;
@@ -23,13 +23,13 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long counting may take. It is made beside the builds, and a run does not depend on it.
+/// Time limit for counting. It runs in parallel with the builds, and a run does not depend on it.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// How many of those who hold the rest are named.
+/// How many of the pods that hold the rest are named.
 const NAMED: usize = 3;
 
-/// What is there.
+/// The capacity of the cluster.
 #[derive(Debug, Default)]
 struct ClusterCapacity {
     nodes: Vec<Value>,
@@ -37,7 +37,7 @@ struct ClusterCapacity {
     services: Vec<Value>,
 }
 
-/// Warns where the pods of `objects` ask for more than is left, and fails where a NodePort is somebody else's: the
+/// Warns if the pods of `objects` request more than is free, and fails if a NodePort belongs to another Service: the
 /// server would refuse it after everything is built.
 pub async fn check_capacity(run: &Run, target: &Target, objects: &[Object]) -> Result<()> {
     let ports = objects.iter().any(|object| !node_ports(&object.value).is_empty());
@@ -73,7 +73,8 @@ async fn load_list(target: &Target, kind: &str, desired: bool) -> Vec<Value> {
     list.ok().and_then(Result::ok).unwrap_or_default()
 }
 
-/// What the pods of `objects` ask for together while they run, on `nodes` nodes, in thousandths. Jobs come and go.
+/// The requests of all pods of `objects` while they run, on `nodes` nodes, in thousandths. Jobs are not counted: they
+/// end.
 fn asked(objects: &[Object], nodes: usize) -> BTreeMap<String, i128> {
     let mut sum = BTreeMap::new();
     for (object, template) in pods::all(objects) {
@@ -165,7 +166,7 @@ fn taken(objects: &[Object], seen: &ClusterCapacity, home: &str, part_of: &str) 
     let same = |object: &Object, service: &Value| {
         object.name() == live::name(service) && object.namespace().unwrap_or(home) == live::namespace(service)
     };
-    // What the project has in its own hands is sorted out by applying it.
+    // NodePorts of the project's own Services are resolved by applying them.
     let free = |service: &&Value| {
         let ours = objects.iter().any(|object| object.kind() == "Service" && same(object, service));
         ours || live::is_terminating(service)

@@ -1,4 +1,4 @@
-//! The tables in `tests/blame`: a scene, when it is given up, and what is told of it.
+//! The tables in `tests/blame`: a cluster state, when it is given up, and the expected report.
 
 use crate::cluster::tracker::HealthTracker;
 use crate::cluster::tracker::Subject;
@@ -34,7 +34,7 @@ fn tables<T: DeserializeOwned>(folder: &str) -> Vec<(String, T)> {
     cases
 }
 
-/// A Deployment `web` of one container `web`, its ReplicaSet and its pod; what is said of the pod changes with time.
+/// A Deployment `web` of one container `web`, its ReplicaSet and its pod; the pod's status changes with time.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BlameCase {
@@ -81,7 +81,7 @@ struct Observation {
     /// The container's status.
     #[serde(default)]
     status: Option<Value>,
-    /// The pod's status beside its containers'.
+    /// The pod's status, without its containers'.
     #[serde(default)]
     pod: Value,
     /// Events about the pod.

@@ -1,4 +1,4 @@
-//! What `up` would do to the cluster, without doing it.
+//! The changes that `up` would make to the cluster, without making them.
 
 use crate::cluster::applied::ApplyOptions;
 use crate::cluster::decide::decide;
@@ -26,25 +26,25 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// What would happen to one object.
+/// The change to one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ObjectDifference {
     /// Which object.
     pub id: ObjectId,
     /// Where it is written, if it still is.
     pub place: Option<Place>,
-    /// What would happen.
+    /// The action.
     pub action: Action,
     /// In which fields, where it would change; values of Secrets are masked.
     pub fields: Vec<FieldChange>,
     /// Why, where that is not plain; `the server cannot say what would change` among them.
     pub why: Option<String>,
-    /// Both sides of it, where it would change and the server could say how.
+    /// The object before and after, if it would change and the server could return the result.
     #[serde(skip)]
     pub sides: Option<Sides>,
 }
 
-/// What would happen to an object.
+/// What would be done with an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
@@ -56,18 +56,18 @@ pub enum Action {
     Change,
     /// It would be deleted and made again.
     Recreate,
-    /// It is no longer wanted, and would be deleted after a good rollout.
+    /// It is no longer in the manifests, and would be deleted after a good rollout.
     Prune,
-    /// It is no longer wanted, but would stay.
+    /// It is no longer in the manifests, but would be kept.
     Keep,
 }
 
-/// What would be done, and what would be refused.
+/// The changes that would be made, and those that would be refused.
 #[derive(Debug, Clone, Default)]
 pub struct Comparison {
-    /// Every object, in the order of the phases; what is no longer wanted last.
+    /// Every object, in the order of the phases; objects that are no longer in the manifests last.
     pub differences: Vec<ObjectDifference>,
-    /// What the server would refuse.
+    /// The changes that the server would refuse.
     pub refused: Vec<Finding>,
     /// Worth knowing: fields that would be taken over, or left to others.
     pub notes: Vec<Finding>,
@@ -159,7 +159,7 @@ pub async fn compare(
     Ok(comparison)
 }
 
-/// A namespace that is being deleted, which a run waits for, and what holds it.
+/// A namespace that is being deleted, which a run waits for, and what blocks its deletion.
 fn going(namespace: &Value) -> Finding {
     let id = ObjectId {
         group: String::new(),

@@ -1,7 +1,8 @@
-//! Whose field it is: what to do when somebody else owns what the manifests set.
+//! Field ownership: what to do when another manager owns a field that the manifests set.
 //!
-//! Neither always force (that resets what an autoscaler decided) nor never (then an old `kubectl edit` ends every run):
-//! people's tools give way, controllers do not, and a number of replicas that an autoscaler owns is its own.
+//! Neither always force (that resets what an autoscaler decided) nor never (then an old `kubectl edit` ends every
+//! run): fields of people's tools are taken over, fields of controllers are not, and a number of replicas that an
+//! autoscaler owns stays its own.
 
 use kube::core::Status;
 
@@ -19,15 +20,15 @@ pub(crate) struct Conflict {
 /// What to do about each conflict.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ConflictDecision {
-    /// Fields to leave out of what we apply.
+    /// Fields to omit from the applied object.
     pub(crate) leave: Vec<Conflict>,
     /// Fields to take.
     pub(crate) take: Vec<Conflict>,
-    /// Fields for which somebody has to decide.
+    /// Fields about which the user must decide.
     pub(crate) stop: Vec<Conflict>,
 }
 
-/// Managers that stand for people, and tools that are used by hand.
+/// Field managers that stand for people, and for interactive tools.
 const PEOPLE: [&str; 9] =
     ["kubectl", "helm", "k9s", "rancher", "before-first-apply", "dashboard", "Mozilla", "node-fetch", "todo"];
 
@@ -52,12 +53,12 @@ pub(crate) fn conflicts(status: &Status) -> Vec<Conflict> {
         .collect()
 }
 
-/// Whether a manager stands for a person, or for a tool that is used by hand.
+/// Whether a manager stands for a person, or for an interactive tool.
 pub(crate) fn is_person(manager: &str) -> bool {
     PEOPLE.iter().any(|tool| manager.to_lowercase().starts_with(&tool.to_lowercase()))
 }
 
-/// Decides. `autoscaled` says that an autoscaler of the set targets the object.
+/// Decides each conflict. `autoscaled`: an autoscaler of the set targets the object.
 pub(crate) fn decide(conflicts: Vec<Conflict>, autoscaled: bool, force: bool) -> ConflictDecision {
     let mut decision = ConflictDecision::default();
     for conflict in conflicts {
@@ -111,7 +112,7 @@ mod tests {
 
     #[test]
     fn people_give_way_controllers_do_not() {
-        // manager, subresource, field, autoscaled, force: what happens
+        // manager, subresource, field, autoscaled, force: the decision
         let table = [
             ("kubectl-edit", None, ".spec.replicas", false, false, "take"),
             ("kubectl", Some("scale"), ".spec.replicas", false, false, "take"),

@@ -1,6 +1,8 @@
-//! What to do about one object: nothing, make it, change it, make it again; asked of the server without writing.
+//! What to do with one object: nothing, create, change, recreate; determined by dry runs on the server, without
+//! writing.
 //!
-//! An object that is what the last good run left, and is wanted as it was then, costs no request at all.
+//! An object that has not changed since the last good run, in the cluster and in the manifests, needs no request at
+//! all.
 
 pub(crate) mod asking;
 mod beside;
@@ -39,7 +41,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use tracing::debug;
 
-/// How many times a conflict is decided anew before it counts as a fight.
+/// How many times a conflict is decided again before it counts as a fight between managers.
 const ROUNDS: usize = 4;
 
 /// Decides about every object, and returns every refusal.
@@ -92,7 +94,8 @@ fn is_there(target: &Target, survey: &Survey, namespace: &str) -> bool {
     if namespace == target.namespace.as_str() {
         return survey.namespace.is_some();
     }
-    // Other namespaces are looked at only as objects of the set; a dry run in one that is not there is no status.
+    // Other namespaces are read only as objects of the set; a dry run that fails in a missing one is not final
+    // (`is_final`).
     true
 }
 
@@ -130,7 +133,7 @@ async fn of_absent(
         let how = How { dry_run: true, force: false };
         match asking.dry_run(&planned.desired, &planned.body, how).await {
             Ok(after) => planned.after = Some(after),
-            // Anything else may come from what is not there yet: an account, a quota, a kind, a namespace.
+            // Any other failure may be due to something not created yet: an account, a quota, a kind, a namespace.
             Err(failure) if is_final(&failure) => {
                 return Err(refusal::findings(&planned.desired.object, &failure));
             }
@@ -140,7 +143,7 @@ async fn of_absent(
     Ok(planned)
 }
 
-/// A Job with a time to live that a good run has applied just so, and that is gone by now.
+/// A Job with a time to live that a good run has applied unchanged, and that was deleted since.
 fn has_expired(desired: &Desired, inventory: Option<&Inventory>) -> bool {
     desired.id.kind == "Job"
         && desired.id.group == "batch"
@@ -161,7 +164,7 @@ async fn of_live(
 ) -> Result<PlannedWrite, Vec<Finding>> {
     let recorded = is_as_recorded(&desired, &live, inventory);
     let mut planned = PlannedWrite {
-        // Nothing will be sent for what is as it was recorded.
+        // Nothing will be sent for an object that is as it was recorded.
         body: if recorded { Shared::default() } else { desired.object.value.clone() },
         desired,
         todo: PlannedAction::Keep { recorded: true },
@@ -218,8 +221,8 @@ async fn of_live(
         } else if status.code == 400 && status.message.contains("dry run")
             || asking.expected.explain(&failure)
         {
-            // A webhook with side effects, or one whose pods this run brings up: what would change cannot be known
-            // before it is done.
+            // A webhook with side effects, or one whose pods this run starts: the change cannot be known before it is
+            // made.
             planned.todo = PlannedAction::Change;
             planned.live = Some(live);
             return Ok(planned);

@@ -1,6 +1,6 @@
-//! Objects taken away: in reverse phases, only what is meant, and not done until it is gone.
+//! Deletes objects: in reverse phases, only those meant, and waits until they are gone.
 //!
-//! Every deletion names the UID, so an object that somebody has made anew under the same name is not touched.
+//! Every deletion names the UID, so an object that another client has recreated under the same name is not touched.
 //! Finalizers are explained, never removed.
 
 use crate::cluster::gone::GONE;
@@ -39,7 +39,7 @@ pub(crate) async fn delete(
     let order = Order::from_objects(terminal.iter().map(|(id, member)| (id, &*member.object)));
     let mut turns: BTreeMap<(Turn, bool), Vec<(ObjectId, OwnedObject)>> = BTreeMap::new();
     for (id, member) in terminal {
-        // A namespace goes after the CRDs: their objects may be in it.
+        // A namespace is deleted after the CRDs: their objects may be in it.
         turns.entry((order.turn(&id), id.kind != "Namespace")).or_default().push((id, member));
     }
     let mut deleted = Vec::new();
@@ -83,7 +83,7 @@ async fn one(run: &Run, wire: &Wire, step: Step, id: &ObjectId, member: &OwnedOb
             id.name
         ))
     };
-    // One that is being deleted already goes in the way that whoever deletes it has chosen.
+    // An object that is already being deleted keeps the propagation policy of the client that deleted it.
     let stays = !member.object["metadata"]["deletionTimestamp"].is_null()
         || retry(
             |why| item.waiting(why),
@@ -109,7 +109,8 @@ fn flag(namespace: Option<&str>) -> String {
     namespace.map_or(String::new(), |namespace| format!("-n {namespace} "))
 }
 
-/// Whether an object asks to stay when it is no longer wanted, in the words of any tool that people come from.
+/// The annotation by which an object is to be kept when it is no longer in the manifests, as any common tool spells
+/// it.
 pub(crate) fn keep_annotation(object: &Value) -> Option<&'static str> {
     let has = |name: &str, value: &str| {
         annotation(object, name).is_some_and(|found| found.split(',').any(|part| part.trim() == value))

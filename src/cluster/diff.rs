@@ -1,4 +1,4 @@
-//! What differs between two objects, as far as people mean them; digests that say "the same as then" without a request.
+//! The differences between two objects that users care about; digests that detect "unchanged" without a request.
 //!
 //! Not a diff of files: what the server and its controllers write (`status`, versions, their own annotations) is left
 //! out on both sides. Digests are keyed with a salt that only the cluster has, so that a short secret cannot be
@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// What stands for a value that must not be shown.
+/// Replaces a value that must not be shown.
 pub(crate) const MASK: &str = "***";
 
 /// Metadata that the server writes.
@@ -42,13 +42,13 @@ const CONTROLLERS: [&str; 9] = [
 pub struct FieldChange {
     /// Where, as kubectl writes it: `spec.template.spec.containers[web].image`.
     pub path: String,
-    /// What it is now; `None` if it is not there.
+    /// The value now; `None` if it does not exist.
     pub before: Option<String>,
-    /// What it would be; `None` if it would be taken away.
+    /// The value after the change; `None` if it would be removed.
     pub after: Option<String>,
 }
 
-/// The object without what the server writes.
+/// The object without the fields that the server writes.
 pub(crate) fn meant(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(top) = object.as_object_mut() {
@@ -185,7 +185,7 @@ pub(crate) fn joined(path: &str, name: &str) -> String {
     }
 }
 
-/// The names of a list of named things, if that is what it is.
+/// The names of the items, if all items of the list have one, each its own.
 pub(crate) fn named(items: &[Value]) -> Option<Vec<&str>> {
     let names: Vec<&str> = items.iter().filter_map(|item| item["name"].as_str()).collect();
     let distinct: BTreeSet<&&str> = names.iter().collect();
@@ -203,14 +203,14 @@ fn is_data(path: &str) -> bool {
         .any(|top| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])))
 }
 
-/// A value of a variable whose name says that it is nobody's business.
+/// Whether the variable's name says that its value is secret.
 fn is_sensitive(path: &str) -> bool {
     path.rsplit_once("env[")
         .and_then(|(_, rest)| rest.split_once(']'))
         .is_some_and(|(name, rest)| rest.ends_with("value") && names_secret(name))
 }
 
-/// Whether a name says that the value beside it is nobody's business.
+/// Whether a name says that the value next to it is secret.
 pub(crate) fn names_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["pass", "secret", "token", "key"].iter().any(|word| name.contains(word))

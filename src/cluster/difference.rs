@@ -1,4 +1,4 @@
-//! The set compared with the cluster: what is there, and what is to be done about each object.
+//! The set compared with the cluster: the existing objects, and what to do with each.
 
 use crate::cluster::applied::ApplyOptions;
 use crate::cluster::applied::refusals;
@@ -14,7 +14,7 @@ use crate::cluster::target::Target;
 use crate::fault;
 use crate::run::Run;
 
-/// Looks, decides, and looks again if a namespace had to go first.
+/// Reads the cluster and decides, and reads it again if a namespace had to be deleted first.
 pub(crate) async fn plan(
     run: &Run,
     target: &Target,

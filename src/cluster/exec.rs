@@ -37,13 +37,13 @@ const RESIZE: u8 = 4;
 /// Version 5 only: a channel has ended.
 const CLOSE: u8 = 255;
 
-/// How often a connection on which nothing is said shows that it is in use.
+/// How often an idle connection sends a ping, so that it counts as in use.
 const PING: Duration = Duration::from_secs(30);
 
 /// How much of standard input is sent at once.
 const PIECE: usize = 32 * 1024;
 
-/// A container of a pod, and the API server that leads there.
+/// A container of a pod, and the API server that serves it.
 #[derive(Clone)]
 pub struct Container {
     /// The API server.
@@ -65,7 +65,7 @@ impl fmt::Debug for Container {
 /// Standard input of a command.
 #[derive(Debug)]
 pub struct Input<R> {
-    /// What it reads.
+    /// The command's input.
     pub reader: R,
     /// Whether the command waits for the end of its input. One that finds the end itself, as `tar` does in an archive, can
     /// be run by API servers before Kubernetes 1.30, too, which cannot pass the end on.
@@ -84,7 +84,7 @@ pub struct Size {
     pub height: u16,
 }
 
-/// What a command printed, and its exit code.
+/// The output of a command, and its exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// Standard output.
@@ -100,7 +100,7 @@ pub struct Output {
 pub enum NotRun {
     /// The image has no such program.
     ProgramNotFound(String),
-    /// What the API server, the kubelet or the container runtime says.
+    /// The API server, the kubelet or the container runtime refused.
     Refused {
         /// The HTTP status; 0 if the refusal came later.
         code: u16,
@@ -109,7 +109,7 @@ pub enum NotRun {
     },
     /// The connection could not be made, or broke before the command had ended.
     Disconnected(String),
-    /// What the command printed could not be written here.
+    /// The command's output could not be written locally.
     Unwritten(io::Error),
     /// The command waits for the end of its input, which this API server cannot pass on.
     InputCannotEnd,
@@ -132,10 +132,10 @@ impl fmt::Display for NotRun {
 impl std::error::Error for NotRun {}
 
 impl Container {
-    /// Runs a command to its end, and returns what it printed. A time limit is the caller's.
+    /// Runs a command to its end, and returns its output. The caller sets the time limit.
     ///
     /// # Errors
-    /// [`NotRun`]; an exit code other than 0 is none.
+    /// [`NotRun`]; an exit code other than 0 is not an error.
     pub async fn output<S: AsRef<str>>(
         &self,
         argv: &[S],
@@ -146,11 +146,11 @@ impl Container {
         Ok(Output { stdout, stderr, code })
     }
 
-    /// Runs a command to its end, passes on what it prints, and returns its exit code. Dropping this closes the connection;
-    /// the command then gets the end of its input, and SIGPIPE when it prints.
+    /// Runs a command to its end, passes on its output, and returns its exit code. Dropping this closes the
+    /// connection; the command then gets the end of its input, and SIGPIPE when it prints.
     ///
     /// # Errors
-    /// [`NotRun`]; an exit code other than 0 is none.
+    /// [`NotRun`]; an exit code other than 0 is not an error.
     pub async fn run<S: AsRef<str>>(
         &self,
         argv: &[S],
@@ -162,7 +162,7 @@ impl Container {
         self.attach(argv, &params, input, None, stdout, stderr).await
     }
 
-    /// Runs a command in a terminal of its own. `sizes` says how large ours is.
+    /// Runs a command in a terminal of its own. `sizes` yields the size of the local terminal.
     ///
     /// # Errors
     /// As [`Container::run`].
@@ -174,7 +174,7 @@ impl Container {
         sizes: watch::Receiver<Size>,
     ) -> Result<i32, NotRun> {
         let params = AttachParams { stdin: true, stdout: true, stderr: false, tty: true, ..self.params() };
-        // A terminal ends by what is typed.
+        // In a terminal the end of input is typed (Ctrl-D), not sent.
         let input = Some(Input { reader, needs_end: false });
         self.attach(argv, &params, input, Some(sizes), stdout, tokio::io::sink()).await
     }
@@ -218,12 +218,12 @@ fn not_connected(error: kube::Error) -> NotRun {
     }
 }
 
-/// Where the command's output goes.
+/// The writers of the command's output.
 struct Printed<O, E> {
     stdout: O,
     stderr: E,
     is_first: bool,
-    /// What looks like the container runtime's own words, until the exit code says whether it is.
+    /// Output that looks like the container runtime's own message, until the exit code shows whether it is.
     failure: Vec<u8>,
 }
 
@@ -262,7 +262,7 @@ async fn put(to: &mut (impl AsyncWrite + Unpin), data: &[u8]) -> io::Result<()> 
     to.flush().await
 }
 
-/// Passes on what the command prints. Returns what the server says at its end.
+/// Passes on the command's output. Returns the server's final status.
 async fn receive(
     mut messages: impl futures::Stream<Item = Result<Message, Error>> + Unpin,
     printed: &mut Printed<impl AsyncWrite + Unpin, impl AsyncWrite + Unpin>,

@@ -1,7 +1,7 @@
 //! Health and blame of dumped objects: `kubectl get … -o yaml`, offline.
 //!
-//! One look without a past, so what repeats and for how long is read from the objects themselves; a dump of another day
-//! is judged at the time at which it was made.
+//! One snapshot without a history, so repetitions and durations are read from the objects themselves; a dump of
+//! another day is judged at the time at which it was made.
 
 pub(crate) mod dump;
 mod slim;
@@ -36,16 +36,16 @@ pub struct Explained {
     /// Its API group; none for the core group.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub group: String,
-    /// Worth saying although it is ready.
+    /// Worth reporting although it is ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// What shows the cause: what the cluster and the program said.
+    /// The evidence of the cause: messages of the cluster and output of the program.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<String>,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    /// What the cause is called, where one is known.
+    /// The code of the cause, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
     /// The cause in numbers and names.
@@ -53,7 +53,7 @@ pub struct Explained {
     pub data: Data,
 }
 
-/// A dump whose newest moment is older than this was made on another day, or of a cluster that is stopped.
+/// A dump whose newest timestamp is older than this was made on another day, or of a cluster that is stopped.
 const OLD: SignedDuration = SignedDuration::from_hours(1);
 
 /// How well each object is, in their order; events are evidence and have no status.
@@ -98,7 +98,7 @@ fn one(object: &Value, object_health: ObjectHealth, detail: Detail) -> Explained
     }
 }
 
-/// What is no object of a cluster, and what to do about it: an answer of the API server that is none.
+/// An item that is not an object of a cluster, such as an error of the API server, and what to do about it.
 fn no_object(object: &Value) -> Option<(String, String, Option<String>)> {
     let unknown = |reason: &str, message: &str, help: &str| {
         Some((reason.to_owned(), message.to_owned(), Some(help.to_owned()).filter(|help| !help.is_empty())))
@@ -137,7 +137,7 @@ fn subjects(objects: impl Iterator<Item = Shared<Value>>) -> Vec<Subject> {
         .collect()
 }
 
-/// The tracker of one look at live objects; its findings say more.
+/// The tracker of a single snapshot of live objects; its findings have the details.
 pub(crate) fn tracker(objects: impl Iterator<Item = Shared<Value>>, now: Timestamp) -> HealthTracker {
     HealthTracker::of_dump(subjects(objects), now, DumpTime::default())
 }

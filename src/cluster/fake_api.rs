@@ -34,7 +34,7 @@ struct FakeState {
     requests: Vec<String>,
 }
 
-/// The server, and what it was asked.
+/// The server, and the requests that it received.
 #[derive(Clone, Default)]
 pub(crate) struct FakeApi {
     state: Arc<Mutex<FakeState>>,
@@ -59,14 +59,14 @@ impl FakeApi {
         (server, kube::Client::new(service, "todo"))
     }
 
-    /// Lets an object be there, and tells the watch of its list, like `/apis/apps/v1/namespaces/todo/deployments`.
+    /// Adds an object, and sends it to the watch of its list, like `/apis/apps/v1/namespaces/todo/deployments`.
     pub(crate) fn put(&self, path: &str, object: Value) {
         let event = json!({"type": "MODIFIED", "object": object});
         self.put_silently(path, object);
         self.send_event(path, &event);
     }
 
-    /// Lets an object be there, as a change that a lost watch does not tell.
+    /// Adds an object without an event for the watch, like a change while a watch is lost.
     pub(crate) fn put_silently(&self, path: &str, object: Value) {
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
         self.state.lock().unwrap().lists.entry(path.to_owned()).or_default().insert(name, object);
@@ -113,7 +113,7 @@ impl FakeApi {
         self.state.lock().unwrap().logs.insert(pod.to_owned(), text.to_owned());
     }
 
-    /// `GET path` of everything that was asked so far, `WATCH path` for watches.
+    /// All requests so far: `GET path`, and `WATCH path` for watches.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.state.lock().unwrap().requests.clone()
     }

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-/// The JSON pointer of `field` in `object`, as deep as the object goes.
+/// The JSON pointer of `field` in `object`, as deep as the object has it.
 pub(crate) fn pointer(object: &Value, field: &str) -> String {
     let mut pointer = String::new();
     let mut here = object;

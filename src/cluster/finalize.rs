@@ -1,7 +1,8 @@
-//! After a good rollout: what is no longer wanted goes, the inventory becomes exact, the revision is recorded.
+//! After a good rollout: objects that are no longer in the manifests are pruned, the inventory becomes exact, the
+//! revision is recorded.
 //!
-//! Nothing of it after a run that failed: then what was there before may be needed again. Nothing of it, either, after a
-//! run that changed nothing.
+//! Skipped after a run that failed, because the previous objects may be needed again. Also skipped after a run that
+//! changed nothing.
 
 use crate::cluster::applied::Applied;
 use crate::cluster::applied::AppliedObject;
@@ -41,27 +42,27 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// From how many candidates on it is asked whether most of the set is really meant to go.
+/// From this many prune candidates on, deleting most of the set needs confirmation.
 const MANY: usize = 10;
 
-/// What the end of a good run did.
+/// The result of finalizing a good run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Finalized {
-    /// What was no longer wanted and is gone.
+    /// The objects that were pruned.
     pub pruned: Vec<ObjectId>,
-    /// What is no longer wanted but stays, and why.
+    /// The objects that are no longer in the manifests but are kept, and why.
     pub kept: Vec<(ObjectId, String)>,
     /// The revision that was recorded, if anything was.
     pub revision: Option<u64>,
 }
 
-/// What is to be done about what is no longer wanted.
+/// The prune candidates, and what to do with them.
 pub(crate) struct Unwanted {
     pub(crate) go: BTreeMap<ObjectId, OwnedObject>,
     pub(crate) stay: Vec<(ObjectId, String)>,
 }
 
-/// Sorts what carries our label but is not wanted.
+/// Sorts the objects that carry our label but are not in the manifests.
 pub(crate) fn unwanted(
     members: &BTreeMap<ObjectId, OwnedObject>,
     desired: &BTreeSet<ObjectId>,
@@ -85,9 +86,9 @@ pub(crate) fn unwanted(
             (adopted && !prune_data).then(|| "it existed before the project".to_owned())
         };
         match stays {
-            // What an earlier run has begun to delete is waited for, so that what holds it is named each time.
+            // A deletion that an earlier run has begun is waited for, so that what blocks it is named each time.
             None => drop(unwanted.go.insert(id.clone(), member.clone())),
-            // Nothing keeps what somebody else deletes.
+            // Nothing keeps an object that another client deletes.
             Some(_) if live::is_terminating(object) => {}
             Some(why) => unwanted.stay.push((id.clone(), why)),
         }
@@ -136,7 +137,7 @@ async fn finalize_locked(run: &Run, target: &Target, applied: &Applied) -> fault
     finish(run, target, &wire, applied, candidates).await
 }
 
-/// Whether the inventory already says all that could be written down.
+/// Whether the inventory already has everything that would be recorded.
 fn is_exact(applied: &Applied, inventory: Option<&Inventory>, candidates: &Unwanted) -> bool {
     let Some(inventory) = inventory else { return false };
     let listed: BTreeSet<&ObjectId> = inventory.entries.iter().map(|entry| &entry.id).collect();
@@ -201,9 +202,9 @@ async fn finish(
         .await;
     entries.extend(recorded);
     entries.sort_by(|a, b| a.id.cmp(&b.id));
-    // What a run before this one has written and not settled is in no revision yet.
+    // Writes of an earlier run that was not finalized are in no revision yet.
     let changed = !applied.is_unchanged() || !pruned.is_empty() || !inventory.settled;
-    // Before the list says that all is done: then nobody would record it any more.
+    // Before the inventory is marked settled: after that no run would record the revision.
     inventory.entries = entries;
     let revision = revision::record(run, target, wire, &inventory, applied, changed).await?;
     inventory.settled = true;
@@ -211,7 +212,7 @@ async fn finish(
     Ok(Finalized { pruned, kept: candidates.stay, revision })
 }
 
-/// The objects as they are now, where this run or somebody else may have changed them.
+/// The current state of the objects that this run or another client may have changed.
 async fn fresh(
     run: &Run,
     target: &Target,
@@ -234,7 +235,7 @@ async fn fresh(
         .map_err(|failure| unreadable(failure, "cannot read what is in the cluster"))
 }
 
-/// What the inventory says about an object that this run has applied.
+/// The inventory entry of an object that this run has applied.
 async fn record(
     wire: &Wire,
     inventory: &Inventory,
@@ -252,8 +253,8 @@ async fn record(
     entry.kept = false;
     entry.fingerprint = match now {
         Some(now) if uid_of(&now.object) == object.uid => {
-            // Controllers have had their say by now (a claim has its volume). If anything but them has written, too,
-            // the server has to be asked whether the object still is what is wanted.
+            // Controllers have written by now (a claim has its volume). If any other client has written, too, the API
+            // server is queried whether the object still matches the manifest.
             let same = meant(&now.object) == meant(&object.after) || {
                 let how = How { dry_run: true, force: false };
                 let namespace = object.id.namespace.as_deref();
@@ -280,7 +281,7 @@ pub async fn read_inventory(run: &Run, target: &Target) -> fault::Result<Option<
     Ok(stored.map(|stored| stored.inventory))
 }
 
-/// What to know about an inventory that was damaged, and that [`read_inventory`] has rebuilt.
+/// The finding about a damaged inventory that [`read_inventory`] has rebuilt.
 #[must_use]
 pub fn inventory_damage(target: &Target, inventory: &Inventory) -> Option<Finding> {
     recover::note(target, inventory)

@@ -1,4 +1,4 @@
-//! Broken pods of a StatefulSet that has gone back: its controller waits for them for ever, so they are deleted.
+//! Broken pods of a StatefulSet that was rolled back: its controller waits for them for ever, so they are deleted.
 //!
 //! Kubernetes calls this a forced rollback (`concepts/workloads/controllers/statefulset`): the template is right again,
 //! but the pod that cannot become ready was made from the wrong one. Its claims stay.
@@ -21,11 +21,11 @@ use health::live;
 use serde_json::Value;
 use std::time::Duration;
 
-/// The controller may take this long to see what was written; after that the tracker says what it lacks.
+/// Time limit for the controller to observe the new generation; after that the tracker reports what is missing.
 const SEEN: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Deletes the pods that keep a StatefulSet, which was just written, from going on.
+/// Deletes the pods that block the rollout of a StatefulSet that was just written.
 pub async fn forced_rollback(run: &Run, target: &Target, applied: &Applied) -> Result<()> {
     let sets = applied.objects.iter().filter(|object| {
         object.id.kind == "StatefulSet" && object.id.group == "apps" && object.outcome != Outcome::Unchanged
@@ -55,7 +55,7 @@ async fn free(run: &Run, wire: &Wire, set: &AppliedObject) -> Result<()> {
     Ok(())
 }
 
-/// The StatefulSet, once its controller has seen what was written.
+/// The StatefulSet, once its controller has observed the new generation.
 async fn seen(run: &Run, wire: &Wire, set: &AppliedObject) -> Result<Option<Value>> {
     let kind = ApiKind { resource: set.resource.clone(), namespaced: true };
     let until = tokio::time::Instant::now() + SEEN;

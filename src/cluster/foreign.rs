@@ -1,8 +1,9 @@
-//! Objects that another project, or another tool's ApplySet, has: the label says that, and the Secret with the same ID whose.
+//! Objects that belong to another project, or to another tool's ApplySet: their label has the set's ID, and the
+//! Secret with the same ID names the owner.
 //!
-//! The one object that two projects may share is the namespace that both are in: repositories that were made from one
-//! template all have it in their manifests. It stays as the first of them has written it, because both write under one
-//! field manager, and each would take away what the other one sets.
+//! The one object that two projects may share is their common namespace: repositories created from one template all
+//! have it in their manifests. It stays as the first project has written it, because both write under one field
+//! manager, and each would remove the fields that the other sets.
 
 use crate::cluster::inventory;
 use crate::cluster::inventory::DeploymentRecord;
@@ -24,7 +25,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// The other sets that have something of what is wanted, by their IDs.
+/// The other sets that own desired objects, by their IDs.
 #[derive(Debug, Default)]
 pub(crate) struct Sets(BTreeMap<String, Set>);
 
@@ -33,14 +34,14 @@ pub(crate) struct Sets(BTreeMap<String, Set>);
 enum Set {
     /// In the words of a message.
     Known(String),
-    /// Nobody has it any more.
+    /// The set no longer exists.
     Gone,
-    /// Who has it cannot be seen.
+    /// The owner cannot be read.
     Unknown,
 }
 
 impl Sets {
-    /// Looks whose those of the objects are that are there and carry another label than ours.
+    /// Reads the owners of the existing objects that carry another label than ours.
     pub(crate) async fn load(target: &Target, desired: &[Desired], survey: &Survey) -> Sets {
         let ids: BTreeSet<&str> =
             desired.iter().filter_map(|item| another(target, survey.live(&item.id)?)).collect();
@@ -51,7 +52,7 @@ impl Sets {
         Sets(sets)
     }
 
-    /// What is wrong with taking an object that another set has.
+    /// The finding against taking over an object that another set owns.
     pub(crate) fn conflict(&self, target: &Target, desired: &Desired, live: &Value) -> Option<Finding> {
         let id = another(target, live)?;
         let (whose, help) = match self.0.get(id) {
@@ -79,7 +80,7 @@ impl Sets {
         )
     }
 
-    /// Whether it is the namespace that another project has, too; then what to know about that, if it is new.
+    /// Whether it is the namespace that another project also has; if so, the note about it, if it is new.
     pub(crate) fn shared(
         &self,
         target: &Target,
@@ -133,7 +134,7 @@ fn whose(secret: &Value) -> String {
     }
 }
 
-/// Fails if another set has something of what is wanted, before anything is written or built.
+/// Fails if another set owns a desired object, before anything is written or built.
 ///
 /// # Errors
 /// [`fault::FaultKind::Apply`], with a finding for each object.

@@ -1,6 +1,6 @@
-//! Waiting until an object that is being deleted is gone, and what holds it meanwhile.
+//! Waiting until an object that is being deleted is gone, and reporting what blocks it meanwhile.
 //!
-//! Finalizers are named, never removed: whoever put one there has something to do first.
+//! Finalizers are named, never removed: the controller that set one must complete its work first.
 
 use crate::cluster::request::uid_of;
 use crate::cluster::until::until;
@@ -15,18 +15,18 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-/// How long one object may take to go.
+/// Time limit for the deletion of one object.
 pub(crate) const GONE: Duration = Duration::from_secs(5 * 60);
 
 /// How long an object may be held by finalizers that none of Kubernetes' own controllers answers to. A controller that
 /// runs answers within seconds; one that needs longer is waited for by the next run.
 const HELD: Duration = Duration::from_secs(2 * 60);
 
-/// Finalizers that Kubernetes itself takes away, without those that begin with `kubernetes.io/`.
+/// Finalizers that Kubernetes itself removes, without those that begin with `kubernetes.io/`.
 const OF_KUBERNETES: [&str; 3] = ["foregroundDeletion", "orphan", "kubernetes"];
 
-/// Waits until the object with this UID is gone, at most for `limit`; tells `waiting` what holds it. Returns the object as
-/// it was last seen if it does not go.
+/// Waits until the object with this UID is gone, at most for `limit`; reports to `waiting` what blocks it. Returns
+/// the object as it was last seen if it is not deleted in time.
 pub(crate) async fn gone(
     wire: &Wire,
     kind: &ApiKind,
@@ -60,7 +60,8 @@ pub(crate) async fn gone(
     Ok(seen.filter(|_| !is_gone))
 }
 
-/// The finalizers that keep an object, or what is in a namespace, and that none of Kubernetes' own controllers takes away.
+/// The finalizers that block the deletion of an object, or of objects in a namespace, and that Kubernetes' own
+/// controllers do not remove.
 fn holders(seen: &Value) -> Vec<String> {
     let own = seen["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let foreign = |name: &str| !OF_KUBERNETES.contains(&name) && !name.starts_with("kubernetes.io/");
@@ -71,7 +72,7 @@ fn holders(seen: &Value) -> Vec<String> {
     own.filter(|name| foreign(name)).chain(within).map(str::to_owned).chain(dead).collect()
 }
 
-/// The APIs that do not answer, for which nobody can tell what is in a namespace: `metrics.k8s.io/v1beta1`
+/// The APIs that do not answer, so that the contents of a namespace cannot be determined: `metrics.k8s.io/v1beta1`
 /// (`kubernetes: staging/src/k8s.io/client-go/discovery/discovery_client.go`, `ErrGroupDiscoveryFailed`).
 fn dead_apis(namespace: &Value) -> Vec<&str> {
     let conditions = namespace["status"]["conditions"].as_array().into_iter().flatten();
@@ -87,7 +88,7 @@ fn dead_apis(namespace: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// What a namespace says of the finalizers of the objects in it (`kubernetes:
+/// The message of a namespace about the finalizers of the objects in it (`kubernetes:
 /// pkg/controller/namespace/deletion/status_condition_utils.go`).
 fn remaining(namespace: &Value) -> Option<&str> {
     let condition = namespace["status"]["conditions"].as_array()?.iter().find(|condition| {
@@ -96,7 +97,7 @@ fn remaining(namespace: &Value) -> Option<&str> {
     condition["message"].as_str()?.split_once("remaining: ").map(|(_, list)| list)
 }
 
-/// Why an object does not go, and what to do.
+/// Why the deletion of an object does not complete, and what to do.
 pub(crate) fn stuck(id: &ObjectId, seen: &Value) -> Finding {
     let since = seen["metadata"]["deletionTimestamp"].as_str().unwrap_or("now");
     let conditions = seen["status"]["conditions"].as_array().into_iter().flatten();
@@ -191,7 +192,7 @@ mod tests {
         let finding = stuck(&id("Namespace", None, "shop"), &seen);
         assert!(finding.message.contains("metrics.example.com/v1beta1"), "{}", finding.message);
         assert!(finding.help.unwrap().contains("kubectl delete apiservice v1beta1.metrics.example.com"));
-        // A core group that cannot be listed is no API of somebody else.
+        // A core group that cannot be listed is not served by another APIService.
         let mut other = seen.clone();
         other["status"]["conditions"][0]["status"] = json!("False");
         assert!(holders(&other).is_empty());

@@ -1,7 +1,7 @@
-//! Helm's own releases: seen, adopted, and installed where the project asks for Helm to do it.
+//! Helm's own releases: detected, adopted, and installed where the project requests Helm for it.
 //!
-//! Helm keeps a release in Secrets of its own. Whoever applies its objects beside it makes Helm's next upgrade, or its
-//! uninstall, undo the work; so a release of the same name is told of before anything is written.
+//! Helm keeps a release in Secrets of its own. If another tool applies the same objects, Helm's next upgrade or
+//! uninstall reverts its work; so a release of the same name is reported before anything is written.
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::done;
@@ -68,7 +68,7 @@ pub async fn find(
     }))
 }
 
-/// Makes Helm forget a release, whose objects are ours by now.
+/// Deletes Helm's record of a release whose objects are ours by now.
 pub async fn forget(run: &Run, target: &Target, namespace: &str, name: &str) -> fault::Result<()> {
     let wire = target.wire();
     for secret in secrets(run, target, namespace, name).await? {
@@ -99,7 +99,7 @@ fn revision(secret: &Value) -> u64 {
     label(secret, "version").parse().unwrap_or(0)
 }
 
-/// What Helm has applied: base64, gzip, JSON, of which `manifest` is a text.
+/// The manifest that Helm has applied: base64, gzip, JSON, of which `manifest` is a text.
 fn manifest_of(secret: &Value) -> Option<String> {
     let outer = STANDARD.decode(secret["data"]["release"].as_str()?).ok()?;
     let packed = STANDARD.decode(outer).ok()?;
@@ -118,7 +118,7 @@ fn objects(manifest: &str) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-/// The objects of a release as they are in the cluster now, by what names them.
+/// The current state of a release's objects in the cluster, by their IDs.
 pub async fn inspect(
     run: &Run,
     target: &Target,
@@ -131,7 +131,7 @@ pub async fn inspect(
         .collect())
 }
 
-/// The objects of a release, to be waited for as if we had applied them. `before` is how they were.
+/// The objects of a release, to be waited for like applied ones. `before` is their previous state.
 pub async fn observe(
     run: &Run,
     target: &Target,
@@ -162,7 +162,7 @@ pub async fn observe(
     Ok(seen)
 }
 
-/// Where Helm goes: an entry of a kubeconfig, and a namespace.
+/// Where Helm deploys: an entry of a kubeconfig, and a namespace.
 #[derive(Debug, Clone, Copy)]
 pub struct Where<'a> {
     /// The kubeconfig.
@@ -246,7 +246,7 @@ pub async fn upgrade(
     }
 }
 
-/// `helm uninstall`. A release that is not there is no failure.
+/// `helm uninstall`. A missing release is not a failure.
 pub async fn uninstall(run: &Run, at: Where<'_>, name: &str) -> fault::Result<()> {
     let helm = chart::helm(run, "a release that Helm installed")?;
     let item = run.sink.item(Step::Remove, format!("release {name}"));
@@ -270,8 +270,8 @@ pub async fn uninstall(run: &Run, at: Where<'_>, name: &str) -> fault::Result<()
     }
 }
 
-/// Helm 4 takes no program as a post-renderer, only a plugin (`helm: HIP-0026`): ours lies in our cache directory, found
-/// beside the user's own. Returns what `HELM_PLUGINS` is to be.
+/// Helm 4 accepts no program as a post-renderer, only a plugin (`helm: HIP-0026`): ours is in our cache directory,
+/// which is added to the user's plugin directories. Returns the value of `HELM_PLUGINS`.
 async fn plugin(run: &Run, helm: &Path, program: &str) -> fault::Result<String> {
     use crate::fault::OrFault;
     let cache = run.world.cache_folder().unwrap_or_else(|| run.world.folder.join(".todo"));
@@ -296,7 +296,7 @@ async fn plugin(run: &Run, helm: &Path, program: &str) -> fault::Result<String> 
     Ok(all.collect::<Vec<_>>().join(&separator.to_string()))
 }
 
-/// The program that runs now, as a post-renderer for the project `file` and its `target`, if that is no minikube.
+/// The running program, as a post-renderer for the project `file` and its `target`, if that is not minikube.
 #[must_use]
 pub fn renderer(
     program: &Path,

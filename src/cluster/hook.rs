@@ -1,7 +1,8 @@
-//! Helm's hooks run: made, waited for with the same status as everything else, deleted as each of them says.
+//! Runs Helm hooks: creates them, waits for them with the same status as for other objects, deletes them by their
+//! policies.
 //!
-//! Not part of the set: a hook carries no label of the project, so nothing prunes it between two runs. What may be left
-//! of it is in the project's record before it is made, so `down` finds it.
+//! Not part of the set: a hook carries no label of the project, so nothing prunes it between two runs. The objects
+//! that a hook may leave are in the project's record before they are created, so `down` finds them.
 
 use crate::cluster::applied::done;
 use crate::cluster::applied::refusals;
@@ -39,7 +40,7 @@ use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// The label that says whose hook an object is.
+/// The label that names the release of a hook's object.
 const HOOK_OF: &str = "todo.dev/hook-of";
 
 /// The objects that these hooks make, as the record lists them.
@@ -51,7 +52,7 @@ pub async fn entries(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Resu
         .collect())
 }
 
-/// Makes the project's namespace if it is not there, for what has to run or lie in it before anything is applied.
+/// Creates the project's namespace if it is missing, for what runs or is stored in it before anything is applied.
 pub async fn ensure_namespace(run: &Run, target: &Target) -> fault::Result<()> {
     let wire = target.wire();
     let (namespaces, home) = (kind::core("Namespace"), target.namespace.as_str());
@@ -92,7 +93,7 @@ pub async fn run_all(
     lock::scope(run, target, work).await
 }
 
-/// Runs one hook; one that fails is deleted where its policy says so.
+/// Runs one hook; if it fails, it is deleted if its policy requires that.
 async fn run_one(
     run: &Run,
     target: &Target,
@@ -117,7 +118,7 @@ async fn run_one(
     ran
 }
 
-/// Deletes what hooks have left.
+/// Deletes the objects that hooks have left.
 pub async fn sweep(run: &Run, target: &Target, left: &[InventoryEntry], purge: bool) -> fault::Result<()> {
     let wire = target.wire();
     let mut terminal = BTreeMap::new();
@@ -162,7 +163,7 @@ async fn prepared(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Result<
     Ok(all)
 }
 
-/// Makes the object of a hook anew.
+/// Deletes an earlier object of a hook, unless it must be kept, and applies the hook again.
 async fn begin(
     run: &Run,
     target: &Target,
@@ -187,7 +188,7 @@ async fn begin(
         .map_err(|failure| refusals(refusal::findings(&object.object, &failure), 1))
 }
 
-/// Waits until a hook has ended: a Job or a Pod; everything else is there as soon as it is written.
+/// Waits until a hook has ended: a Job or a Pod; any other object counts as ended once it is written.
 async fn end(
     run: &Run,
     target: &Target,
@@ -252,7 +253,7 @@ async fn take_away(run: &Run, wire: &Wire, object: &Desired) -> fault::Result<()
     }
 }
 
-/// Why an object is not deleted, whatever its policy: with a CRD every object of its kind would go.
+/// Why an object is not deleted, whatever its policy: deleting a CRD deletes every object of its kind.
 fn stays(live: &Value) -> Option<&'static str> {
     if live["kind"] == "CustomResourceDefinition" { Some("it is a CRD") } else { keep_annotation(live) }
 }

@@ -1,15 +1,15 @@
-//! Fields that cannot be changed, and what may be deleted and made again for their sake.
+//! Fields that cannot be changed, and which objects may be deleted and recreated because of them.
 //!
-//! Not everything that is refused: the server must have said that a field is immutable. A Job is a run, not state, so
-//! it is made again; anything else only where the manifest or the user says so, and volumes, namespaces and CRDs never,
-//! because what is in them would be gone.
+//! Not for every refusal: the server must have reported that a field is immutable. A Job is a run, not state, so it
+//! is recreated; other objects only if the manifest or the user requests it, and volumes, namespaces and CRDs never,
+//! because their contents would be deleted.
 
 use crate::cluster::refusal::annotation;
 use crate::cluster::wire::Propagation;
 use kube::core::Status;
 use serde_json::Value;
 
-/// What the server says about such fields (rollout.md has the sources: one wording a validation).
+/// The server's messages about such fields (rollout.md has the sources: one wording a validation).
 const WORDS: [&str; 7] = [
     "field is immutable",
     "is immutable after creation",
@@ -23,9 +23,9 @@ const WORDS: [&str; 7] = [
 /// Whether an object may be deleted and made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Recreate {
-    /// Yes, and this becomes of what it owns.
+    /// Yes, with this propagation policy for its dependents.
     Yes(Propagation),
-    /// Only if somebody says so.
+    /// Only on request.
     OnRequest,
     /// Never.
     Never,

@@ -1,8 +1,8 @@
-//! What is ours: a Secret that lists every object which this project has, or may have, made.
+//! The inventory: a Secret that lists every object which this project has, or may have, created.
 //!
-//! Not the state of the objects; the cluster has that. The list names more than there is from before the first write of a run on and
-//! exact only after a good one, so an interruption at any point leaves nothing that `down` would not find.
-//! The Secret is an ApplySet parent, too (KEP-3659), so that other tools see whose the objects are.
+//! Not the state of the objects; the cluster has that. From before the first write of a run on, the list names more
+//! than exists; it is exact only after a good run, so that `down` finds everything after an interruption at any
+//! point. The Secret is an ApplySet parent, too (KEP-3659), so that other tools see who owns the objects.
 
 pub(crate) mod deployed;
 mod read;
@@ -37,19 +37,19 @@ use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// The label that says of an object whose it is (KEP-3659, as kubectl spells it).
+/// The label that names the set of an object (KEP-3659, as kubectl spells it).
 pub(crate) const PART_OF: &str = "applyset.kubernetes.io/part-of";
 
 /// The annotation of a namespace that `todo` made, and may therefore remove: the project's name.
 pub(crate) const MADE_BY: &str = "todo.dev/created-by";
 
-/// The annotation of Secrets whose values were made at random: they belong to the data that they protect.
+/// The annotation of Secrets whose values were generated at random: they belong to the data that they protect.
 pub const GENERATED: &str = "todo.dev/generated";
 
 /// The label of the Secret with the list.
 pub(crate) const ID: &str = "applyset.kubernetes.io/id";
 
-/// The type of that Secret, which nobody can change.
+/// The type of that Secret; the type of a Secret is immutable.
 const TYPE: &str = "todo.dev/inventory.v1";
 
 /// The annotation of that Secret that names the tool and its version.
@@ -64,12 +64,12 @@ pub struct Inventory {
     salt: String,
     /// Whether the last run ended well: only then is the list exact.
     pub settled: bool,
-    /// Whether charts have ever been deployed with it: only then is there a record of them to read.
+    /// Whether charts have ever been deployed with it: only then is there a release record to read.
     #[serde(default = "may_be")]
     pub(crate) charts: bool,
     /// Every object, in the order of their ids.
     pub entries: Vec<InventoryEntry>,
-    /// By whom and from where it was deployed, where that was written down.
+    /// By whom and from where it was deployed, if that was recorded.
     #[serde(skip)]
     pub deployed: Option<DeploymentRecord>,
     /// Why the list had to be rebuilt, if it was: the Secret still is as it was found.
@@ -90,13 +90,13 @@ pub struct InventoryEntry {
     /// Its UID, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
-    /// Whether it was there before us.
+    /// Whether the object existed before the project.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
     /// Whether `down` has left it on purpose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
-    /// The digest of what was applied, at the end of a good run.
+    /// The digest of the applied object, at the end of a good run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<String>,
     /// The digest of the object as it was in the cluster then.
@@ -155,7 +155,7 @@ pub(crate) struct Stored {
     pub(crate) secret: Value,
 }
 
-/// An inventory that was written before it said so may have a record beside it.
+/// An inventory written before this field existed may have a release record.
 fn may_be() -> bool {
     true
 }
@@ -191,7 +191,7 @@ impl Inventory {
         })
     }
 
-    /// One that was rebuilt: `entries` is what was found.
+    /// A rebuilt inventory: `entries` are the objects that were found.
     pub(crate) fn rebuilt(
         copy: deployed::Copy,
         mut entries: Vec<InventoryEntry>,
@@ -212,7 +212,7 @@ impl Inventory {
         })
     }
 
-    /// What a revision keeps of it.
+    /// The part of it that a revision keeps.
     pub(crate) fn copy(&self) -> deployed::Copy {
         let adopted = self.entries.iter().filter(|entry| entry.adopted).map(|entry| entry.id.clone());
         deployed::Copy {
@@ -232,12 +232,12 @@ impl Inventory {
         digest(&self.salt(), body)
     }
 
-    /// The digest of an object of the cluster, as far as people mean it.
+    /// The digest of an object of the cluster, without the fields that the server writes.
     pub(crate) fn fingerprint(&self, live: &Value) -> String {
         digest(&self.salt(), &meant(live))
     }
 
-    /// What keys the digests of this project's data.
+    /// The key of the digests of this project's data.
     pub(crate) fn salt(&self) -> [u8; 32] {
         let mut salt = [0; 32];
         if let Ok(bytes) = STANDARD.decode(&self.salt) {
@@ -247,7 +247,7 @@ impl Inventory {
         salt
     }
 
-    /// Adds what may be made: what is listed already stays, with all that is known about it.
+    /// Adds the objects that may be created: existing entries stay, with everything recorded about them.
     pub(crate) fn extend(&mut self, entries: impl IntoIterator<Item = InventoryEntry>) {
         let mut known: BTreeMap<ObjectId, InventoryEntry> =
             self.entries.drain(..).map(|entry| (entry.id.clone(), entry)).collect();
@@ -259,7 +259,7 @@ impl Inventory {
         self.entries = known.into_values().collect();
     }
 
-    /// Whether anything of the project is deployed: not only what a `down` has kept.
+    /// Whether anything of the project is deployed: not only data that a `down` has kept.
     #[must_use]
     pub fn is_deployed(&self) -> bool {
         self.entries.iter().any(|entry| !entry.kept)
@@ -318,7 +318,7 @@ impl Inventory {
     }
 }
 
-/// The namespaces beside the project's own that a Secret which holds an inventory names.
+/// The namespaces other than the project's own that a Secret which holds an inventory names.
 pub(crate) fn other_namespaces(secret: &Value) -> Vec<String> {
     let names = secret["metadata"]["annotations"][NAMESPACES].as_str().unwrap_or_default();
     names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()

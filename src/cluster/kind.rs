@@ -1,8 +1,8 @@
 //! Which resource serves a kind, and whether it is namespaced.
 //!
-//! Not a discovery of everything: kinds that every cluster has come from a table, kinds that the set's own CRDs define
-//! come from these, and only what is left is asked for, one group version each, so that somebody else's broken
-//! APIService is not our concern.
+//! Not a discovery of everything: kinds that every cluster has come from a table, kinds that the set's own CRDs
+//! define come from these, and only the rest is requested, one group version each, so that a broken APIService of
+//! another application has no effect.
 
 use crate::cluster::wire::ApiKind;
 use crate::cluster::wire::Failure;
@@ -13,7 +13,7 @@ use kube::core::GroupVersionKind;
 use kube::discovery::Scope;
 use std::collections::BTreeMap;
 
-/// Group, kind, plural, namespaced: what Kubernetes itself serves and people write.
+/// Group, kind, plural, namespaced: the kinds that Kubernetes itself serves and that occur in manifests.
 const WELL_KNOWN: &[(&str, &str, &str, bool)] = &[
     ("", "ConfigMap", "configmaps", true),
     ("", "Endpoints", "endpoints", true),
@@ -121,13 +121,13 @@ pub(crate) fn defined(objects: &[Object]) -> Vec<ApiKind> {
     .collect()
 }
 
-/// How the kinds of a set are served. A kind that nobody serves is `Ok(None)`.
+/// How the kinds of a set are served. A kind that is not served is `Ok(None)`.
 pub(crate) struct Kinds {
     found: BTreeMap<(String, String), Option<ApiKind>>,
 }
 
 impl Kinds {
-    /// Looks up what `objects` need.
+    /// Looks up the kinds of `objects`.
     pub(crate) async fn discover(wire: &Wire, objects: &[Object]) -> Result<Kinds, Failure> {
         let defined = defined(objects);
         let mut found = BTreeMap::new();
@@ -158,7 +158,7 @@ impl Kinds {
     }
 }
 
-/// Asks the server for one kind.
+/// Requests one kind from the server.
 pub(crate) async fn discover(
     wire: &Wire,
     group: &str,

@@ -1,12 +1,12 @@
-//! Fields that another client has left in an object, where the API server refuses them together with what the manifest
-//! sets: `value` of `kubectl set env` beside our `valueFrom`, a second handler of a probe, a second source of a volume, a
-//! second port of one name, `rollingUpdate` of a strategy that is to be `Recreate`.
+//! Fields that another client has left in an object, where the API server refuses them together with the fields that
+//! the manifest sets: `value` of `kubectl set env` with our `valueFrom`, a second handler of a probe, a second source
+//! of a volume, a second port of one name, `rollingUpdate` of a strategy that is to be `Recreate`.
 //!
-//! Server-side apply merges: it removes only what we have applied before, so what another manager has set stays, and
-//! so does a default that nobody has set. No conflict is reported, because no field is set by both. What is ours goes
-//! when we no longer apply it, so such fields are made ours first: one patch of `managedFields`, which changes no
-//! field (client-go does the same in `util/csaupgrade`), and then one apply, which takes them out and sets ours in one
-//! write.
+//! Server-side apply merges: it removes only fields that we have applied before, so fields of another manager stay,
+//! and so do defaults, which no manager owns. No conflict is reported, because no field is set by both. A field that
+//! we own is removed when we no longer apply it, so such fields are first made ours: one patch of `managedFields`,
+//! which changes no field (client-go does the same in `util/csaupgrade`), and then one apply, which removes them and
+//! sets our fields in one write.
 
 use crate::cluster::field;
 use crate::cluster::wire::MANAGER;
@@ -17,19 +17,19 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-/// One step of the way to a field.
+/// One step of the path to a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
     Field(String),
-    /// An item of a list, by the fields that tell it from others, and where it is now.
+    /// An item of a list, by the fields that identify it, and its current index.
     Item(Map<String, Value>, usize),
 }
 
-/// A field that is in the way.
+/// A conflicting field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Leftover {
     way: Vec<Step>,
-    /// Who has set it; nobody for a default.
+    /// The managers that have set it; none for a default.
     pub(crate) managers: Vec<String>,
     /// The nearest field of the manifest, as a JSON pointer.
     pub(crate) beside: String,
@@ -67,7 +67,7 @@ impl Leftover {
     }
 }
 
-/// A place of the object in the cluster, with what the manifest has there.
+/// A place of the object in the cluster, with the manifest's value there.
 #[derive(Clone)]
 struct LivePath<'a> {
     live: &'a Value,
@@ -76,10 +76,10 @@ struct LivePath<'a> {
     beside: String,
 }
 
-/// The fields that are in the way of what `status` refuses; none where it says nothing of that kind.
+/// The fields that conflict according to the refusal `status`; none if it names none.
 ///
-/// `body` is what was applied and `live` the object as it is. An item of a list is named by its number in a merged object
-/// that we do not have, so every item that fits is looked at.
+/// `body` is the applied object and `live` the current one. The refusal names an item of a list by its index in a
+/// merged object that we do not have, so every item that fits is examined.
 pub(crate) fn leftovers(body: &Value, live: &Value, status: &Status) -> Vec<Leftover> {
     let entries = owners(live);
     let causes = status.details.iter().flat_map(|details| &details.causes);
@@ -98,7 +98,7 @@ pub(crate) fn leftovers(body: &Value, live: &Value, status: &Status) -> Vec<Left
 
 fn of_cause(entries: &[Value], root: LivePath<'_>, parts: &[String], message: &str) -> Vec<Leftover> {
     let Some((last, above)) = parts.split_last() else { return Vec::new() };
-    // What names an object is never in the way, and most of what is beside it is the server's own.
+    // The fields that name an object never conflict, and most of the rest of `metadata` is the server's own.
     if matches!(parts[0].as_str(), "metadata" | "status") {
         return Vec::new();
     }
@@ -107,7 +107,7 @@ fn of_cause(entries: &[Value], root: LivePath<'_>, parts: &[String], message: &s
     for part in above {
         let next = places.iter().flat_map(|place| below(entries, place, part)).collect();
         places = next;
-        // What only the cluster has, and the refusal names: `Duplicate value: "http"`, `Not found: "cache"`.
+        // Values that only the cluster has, and the refusal names: `Duplicate value: "http"`, `Not found: "cache"`.
         let named =
             |place: &&LivePath<'_>| place.body.is_none() && is_named(&place.live[last.as_str()], message);
         unowned.extend(places.iter().filter(named).filter_map(|place| leftover(entries, place)));
@@ -160,7 +160,7 @@ fn below<'a>(entries: &[Value], place: &LivePath<'a>, part: &str) -> Vec<LivePat
     let keyed = |item: &Value| -> Map<String, Value> {
         names.iter().map(|name| (name.clone(), item[name.as_str()].clone())).collect()
     };
-    // What the manifest leaves out of a key is a default: `protocol: TCP`.
+    // A key that the manifest omits has its default: `protocol: TCP`.
     let fits = |written: &Value, keys: &Map<String, Value>| {
         keys.iter().all(|(name, value)| written.get(name).is_none_or(|written| written == value))
     };
@@ -176,7 +176,8 @@ fn below<'a>(entries: &[Value], place: &LivePath<'a>, part: &str) -> Vec<LivePat
     items.collect()
 }
 
-/// The fields that tell the items of a list apart, as those who own some write them; `None` for a list that is one value.
+/// The fields that identify the items of a list, as the managers of some items record them; `None` for an atomic
+/// list.
 fn key_names(entries: &[Value], way: &[Step]) -> Option<Vec<String>> {
     entries.iter().find_map(|entry| {
         let items = descend(&entry["fieldsV1"], way)?.as_object()?;
@@ -186,7 +187,7 @@ fn key_names(entries: &[Value], way: &[Step]) -> Option<Vec<String>> {
     })
 }
 
-/// What is in the way at `place`, unless it is ours alone: that goes by itself.
+/// The conflicting field at `place`, unless it is ours alone: then the apply removes it.
 fn leftover(entries: &[Value], place: &LivePath<'_>) -> Option<Leftover> {
     let owns = |entry: &&Value| descend(&entry["fieldsV1"], &place.way).is_some();
     let (ours, theirs): (Vec<&Value>, Vec<&Value>) =
@@ -206,8 +207,8 @@ fn is_ours(entry: &Value) -> bool {
         && entry["subresource"].as_str().is_none_or(str::is_empty)
 }
 
-/// The JSON Patch that makes these fields ours, on top of `before`, which makes others ours. It fails if the object has
-/// changed since it was read.
+/// The JSON Patch that makes these fields ours, on top of `before`, which migrates client-side fields. It fails if
+/// the object has changed since it was read.
 pub(crate) fn claim(live: &Value, before: Option<&Value>, leftovers: &[Leftover]) -> Option<Value> {
     let version = live["metadata"]["resourceVersion"].as_str()?;
     let mut entries = match before.and_then(|patch| patch[0]["value"].as_array()) {
@@ -232,7 +233,7 @@ pub(crate) fn claim(live: &Value, before: Option<&Value>, leftovers: &[Leftover]
     ]))
 }
 
-/// The name of a step in FieldsV1, among those that are there.
+/// The name of a step in FieldsV1, among those that exist.
 fn named(tree: &Map<String, Value>, step: &Step) -> Option<String> {
     match step {
         Step::Field(name) => Some(format!("f:{name}")).filter(|name| tree.contains_key(name)),
@@ -252,7 +253,7 @@ fn descend<'a>(tree: &'a Value, way: &[Step]) -> Option<&'a Value> {
     way.iter().try_fold(tree, |here, step| here.get(named(here.as_object()?, step)?))
 }
 
-/// Takes a field out, and what is left of those above it if that is nothing but the keys of an item.
+/// Removes a field, and those above it that then hold nothing but the keys of an item.
 fn remove(tree: &mut Value, way: &[Step]) {
     let (Some((first, rest)), Some(fields)) = (way.split_first(), tree.as_object_mut()) else { return };
     let Some(name) = named(fields, first) else { return };

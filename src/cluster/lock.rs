@@ -67,17 +67,17 @@ impl fmt::Display for LockHolder {
     }
 }
 
-/// Does `work`, within which `hold` takes the project's lock, and gives the lock back at the end, whatever ends it. Scopes
-/// nest: the outermost gives it back.
+/// Does `work`, within which `hold` takes the project's lock, and releases the lock at the end, whatever ends it.
+/// Scopes nest: the outermost releases it.
 ///
 /// # Errors
-/// Those of the work; [`fault::FaultKind::Locked`] as soon as another run takes the lock away.
+/// Those of the work; [`fault::FaultKind::Locked`] as soon as another run takes over the lock.
 pub fn scope<'a, T: 'a>(
     run: &'a Run,
     target: &'a Target,
     work: impl Future<Output = fault::Result<T>> + 'a,
 ) -> impl Future<Output = fault::Result<T>> + 'a {
-    // On the heap: what a scope encloses is most of a run.
+    // On the heap: the future of a scope contains most of a run.
     let work = Box::pin(work);
     run.shield(within(run, target, work))
 }
@@ -124,7 +124,7 @@ pub(crate) async fn get(wire: &Wire, target: &Target) -> Result<Option<Value>, F
     wire.get(&leases(), Some(target.namespace.as_str()), &name(target)).await
 }
 
-/// Who holds a Lease, unless it has been dead for so long that no clock is that wrong.
+/// The holder of a Lease, unless it expired so long ago that clock skew cannot explain it.
 pub(crate) fn owner(lease: &Value, now: Timestamp) -> Option<LockHolder> {
     let spec = &lease["spec"];
     let who = spec["holderIdentity"].as_str().filter(|who| !who.is_empty())?;
@@ -139,7 +139,8 @@ pub(crate) fn owner(lease: &Value, now: Timestamp) -> Option<LockHolder> {
     })
 }
 
-/// Waits until nobody else holds the lock, without keeping it; one whose holder is dead is taken away. Returns whether there was anything to wait for.
+/// Waits until no other run holds the lock, without keeping it; a lock whose holder is gone is removed. Returns
+/// whether there was anything to wait for.
 pub(crate) async fn wait(
     run: &Run,
     wire: &Wire,
@@ -151,7 +152,7 @@ pub(crate) async fn wait(
     let mut lease = Some(lease.clone());
     while let Some(held) = &lease {
         if watched.is_dead(held) {
-            // Nobody else would take it away: this run has nothing to write, and needs no lock of its own.
+            // No other run would remove it: this run has nothing to write, and needs no lock of its own.
             take_from(watched, wire, target).await?.release().await;
             break;
         }
@@ -187,7 +188,7 @@ async fn take_from(mut watched: Watched<'_>, wire: &Wire, target: &Target) -> fa
     }
 }
 
-/// Takes the lock away from whoever holds it, for people who know better. Returns who that was.
+/// Removes the lock of whichever run holds it, at the user's request. Returns that run.
 pub async fn unlock(target: &Target) -> fault::Result<Option<LockHolder>> {
     let wire = target.wire();
     let Some(lease) = get(&wire, target).await.map_err(unreadable)? else { return Ok(None) };
@@ -199,7 +200,7 @@ pub async fn unlock(target: &Target) -> fault::Result<Option<LockHolder>> {
     Ok(owner(&lease, target.clock.now()))
 }
 
-/// Who holds the lock, if that is a process of this machine that has ended.
+/// The holder of the lock, if it is a process of this machine that has ended.
 pub async fn abandoned(target: &Target) -> fault::Result<Option<LockHolder>> {
     let wire = target.wire();
     let lease = get(&wire, target).await.map_err(unreadable)?;
@@ -214,7 +215,7 @@ pub async fn abandoned(target: &Target) -> fault::Result<Option<LockHolder>> {
     }))
 }
 
-/// Removes the lock, if a process of this machine that has ended still holds it; says whether it did.
+/// Removes the lock, if a process of this machine that has ended still holds it; returns whether it did.
 pub async fn release_abandoned(target: &Target) -> fault::Result<bool> {
     let wire = target.wire();
     let lease = get(&wire, target).await.map_err(unreadable)?;
@@ -278,7 +279,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// Renews until it is told to stop, then removes the Lease.
+/// Renews until it is stopped, then removes the Lease.
 fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Renewal {
     let (release, mut released) = oneshot::channel();
     let lost = target.lock.lost.clone();
@@ -295,7 +296,8 @@ fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Renewal {
             let version = current["metadata"]["resourceVersion"].as_str();
             let mut next = self::lease(&target, &me, version);
             next["spec"]["acquireTime"] = acquired.clone();
-            // Without it the server would make a Lease anew that somebody has removed: for this kind, PUT creates.
+            // Without the UID the server would create a Lease again that another client has removed: for this kind,
+            // PUT creates.
             next["metadata"]["uid"] = current["metadata"]["uid"].clone();
             match wire.replace(&leases(), Some(target.namespace.as_str()), &next).await {
                 Ok(lease) => current = lease,
@@ -319,14 +321,14 @@ fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Renewal {
     Renewal { release, renewal }
 }
 
-/// Whether the Lease that somebody has changed names us all the same; then `current` is how it is now.
+/// Whether a Lease that another client has changed still names us; then `current` is its current state.
 async fn still_mine(wire: &Wire, target: &Target, me: &str, current: &mut Value) -> bool {
     match get(wire, target).await {
         Ok(Some(now)) if now["spec"]["holderIdentity"] == me => {
             *current = now;
             true
         }
-        // What it is cannot be seen now: the next renewal meets the same conflict, and looks again.
+        // The Lease cannot be read now: the next renewal meets the same conflict, and reads it again.
         Err(_) => true,
         Ok(_) => false,
     }

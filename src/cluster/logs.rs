@@ -1,8 +1,9 @@
-//! What the application's containers print: the last lines of several pods in the order of time, or line by line as
-//! it comes, through restarts and rollouts.
+//! The output of the application's containers: the last lines of several pods in the order of time, or line by line
+//! as it is printed, through restarts and rollouts.
 //!
-//! Not the words round a line (`report`), and not why something is broken (`blame`). Every line is asked for with its time,
-//! because only that puts the lines of several pods in order, and a stream that breaks off can go on where it was.
+//! Not the rendering of a line (`report`), and not the cause of a failure (`blame`). Every line is requested with its
+//! time, because only that puts the lines of several pods in order, and a stream that breaks off can continue where
+//! it was.
 
 pub(crate) mod pick;
 
@@ -37,44 +38,45 @@ use tokio::task::JoinSet;
 
 pub use pick::Source;
 
-/// How often it is looked whether there are new pods, and whether a log that ended goes on.
+/// The interval for checking for new pods, and whether a log that ended continues.
 const POLL: Duration = Duration::from_secs(1);
 
-/// How long a line may be; what is longer comes in several. Nobody else ends the line of a program that never does.
+/// The longest line; a longer one is split. Without this limit the line of a program that never ends it would grow
+/// without bound.
 const LONGEST: u64 = 1 << 20;
 
-/// What is asked for.
+/// The requested logs.
 #[derive(Debug, Clone)]
 pub struct Ask {
-    /// Pods, what makes them, or Services; all pods of the project if there are none.
+    /// Pods, their workloads, or Services; all pods of the project if there are none.
     pub names: Vec<String>,
-    /// The container, instead of the one that has something to say.
+    /// The container, instead of the default one.
     pub container: Option<String>,
     /// The run before the present one.
     pub previous: bool,
-    /// Not only what is there, but what comes.
+    /// Not only the existing lines, but also new ones.
     pub follow: bool,
     /// The last lines of each container; all of them if not given.
     pub lines: Option<u32>,
-    /// Only what was printed in this time before now, by the clock of the node.
+    /// Only lines printed in this time before now, by the clock of the node.
     pub since: Option<Duration>,
 }
 
 /// A line of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Who printed it.
+    /// The container that printed it.
     pub source: Source,
     /// When, as the node's engine noted it.
     pub time: Option<Timestamp>,
-    /// What.
+    /// The line.
     pub text: String,
 }
 
-/// Lines as they come. Whoever drops it ends the reading.
+/// Lines as they are printed. Dropping it stops the reading.
 #[derive(Debug)]
 pub struct Logs {
-    /// Whether a line has to say whose it is.
+    /// Whether a line must name its source.
     pub several: bool,
     lines: mpsc::Receiver<Line>,
     _reading: JoinSet<()>,
@@ -87,7 +89,7 @@ impl Logs {
     }
 }
 
-/// Reads the logs that are asked for. A container without a log is told as a warning, and the others are read.
+/// Reads the requested logs. A container without a log is reported as a warning, and the others are read.
 pub async fn logs(run: &Run, target: &Target, ask: Ask) -> Result<Logs> {
     let ids = deployed(run, target).await?;
     let sources = find(target, &ids, &ask).await?;
@@ -125,7 +127,7 @@ pub(crate) async fn deployed(run: &Run, target: &Target) -> Result<Vec<ObjectId>
     Ok(inventory.entries.into_iter().filter(|entry| !entry.kept).map(|entry| entry.id).collect())
 }
 
-/// The pods in the namespaces of the project, and what makes and selects them.
+/// The pods in the namespaces of the project, their owners, and the Services that select them.
 pub(crate) async fn objects(target: &Target, ids: &[ObjectId]) -> Result<Vec<Value>> {
     let homes: BTreeSet<&str> = ids.iter().filter_map(|id| id.namespace.as_deref()).collect();
     let kinds = [("", "Pod"), ("apps", "ReplicaSet"), ("batch", "Job"), ("", "Service")];
@@ -143,7 +145,7 @@ pub(crate) async fn objects(target: &Target, ids: &[ObjectId]) -> Result<Vec<Val
     Ok(futures::future::try_join_all(lists).await?.concat())
 }
 
-/// What is meant by the names, as the cluster is now.
+/// The containers that the names refer to, in the cluster's current state.
 async fn find(target: &Target, ids: &[ObjectId], ask: &Ask) -> Result<Vec<Source>> {
     let objects = objects(target, ids).await?;
     pick::sources(ids, &objects, &ask.names, ask.container.as_deref()).map_err(|name| {
@@ -218,7 +220,7 @@ impl Begin {
     }
 }
 
-/// Reads on until nobody listens: new pods from their beginning, a container that starts again from where its log was.
+/// Reads until the receiver is dropped: new pods from their beginning, a restarted container from where its log was.
 async fn follow(target: &Target, ids: &[ObjectId], ask: &Ask, first: Vec<Source>, tell: mpsc::Sender<Line>) {
     let mut streams: JoinSet<(Source, Option<Timestamp>)> = JoinSet::new();
     let mut open: BTreeSet<Source> = BTreeSet::new();
@@ -238,7 +240,7 @@ async fn follow(target: &Target, ids: &[ObjectId], ask: &Ask, first: Vec<Source>
                 (source, last.unwrap_or(None).or(since))
             });
         }
-        // What is new is read from its beginning.
+        // New containers are read from their beginning.
         first = Begin::default();
         tokio::select! {
             () = tell.closed() => return,
@@ -250,7 +252,7 @@ async fn follow(target: &Target, ids: &[ObjectId], ask: &Ask, first: Vec<Source>
                 read.insert(source, last);
             }
         }
-        // A server that does not answer just now is asked again.
+        // If the server does not answer, the request is repeated in the next round.
         sources = find(target, ids, ask).await.unwrap_or_default();
     }
 }
@@ -287,7 +289,7 @@ async fn each_line(
     let mut log = std::pin::pin!(log);
     let mut last = since;
     let mut bytes = Vec::new();
-    // A connection that breaks off ends the log; whoever follows asks again.
+    // A lost connection ends the log; with `follow` it is requested again.
     while log.as_mut().take(LONGEST).read_until(b'\n', &mut bytes).await.is_ok_and(|read| read > 0) {
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim_end_matches(['\n', '\r']);
@@ -296,7 +298,7 @@ async fn each_line(
             Ok(time) => (Some(time), timed.1),
             Err(_) => (None, text),
         };
-        // `sinceTime` counts in seconds, so what was read in that second comes again.
+        // `sinceTime` counts in seconds, so lines of that second are sent again.
         let again = time.is_some() && time <= since;
         let line = Line { source: source.clone(), time, text: text.to_owned() };
         bytes.clear();

@@ -1,7 +1,8 @@
-//! Objects that were made with `kubectl apply` or Helm 3: what those tools own becomes ours.
+//! Objects that were created with `kubectl apply` or Helm 3: the fields that those tools own become ours.
 //!
-//! Without it a field that is taken out of the manifest stays in the object for ever, because the old tool still owns
-//! it. As client-go does (`util/csaupgrade`), except that the old entries' fields go to our manager in one patch.
+//! Without it a field that is removed from the manifest stays in the object for ever, because the old tool still owns
+//! it. As client-go does (`util/csaupgrade`), except that the old entries' fields are moved to our manager in one
+//! patch.
 
 use crate::cluster::wire::MANAGER;
 use crate::cluster::wire::page::owners;
@@ -12,7 +13,7 @@ use serde_json::json;
 /// Managers of client-side writers whose fields we take over.
 const OLD: [&str; 3] = ["kubectl-client-side-apply", "helm", "before-first-apply"];
 
-/// The JSON Patch that hands the fields of client-side writers over to us; `None` if there are none.
+/// The JSON Patch that moves the fields of client-side writers to our manager; `None` if there are none.
 ///
 /// It fails if the object has changed since it was read.
 pub(crate) fn patch(live: &Value) -> Option<Value> {

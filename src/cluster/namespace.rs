@@ -1,4 +1,5 @@
-//! Whose things are in a namespace: it goes only if it was made for the project and nothing of anybody else is in it.
+//! The contents of a namespace: it is deleted only if it was created for the project and holds no objects of other
+//! owners.
 
 use crate::cluster::inventory;
 use crate::cluster::inventory::PART_OF;
@@ -22,7 +23,7 @@ use kube::discovery::Scope;
 use kube::discovery::verbs;
 use serde_json::Value;
 
-/// Every kind that can be listed; those that every cluster has if the server cannot say.
+/// Every kind that can be listed; those that every cluster has if discovery fails.
 pub(crate) async fn kinds(wire: &Wire) -> Vec<ApiKind> {
     match discovered(wire).await {
         Ok(discovery) => discovery
@@ -49,7 +50,7 @@ async fn discovered(wire: &Wire) -> kube::Result<Discovery> {
     Discovery::new(wire.client().clone()).run().await
 }
 
-/// Why a namespace that we made has to stay; `None` if it may go.
+/// Why a namespace that we created must be kept; `None` if it may be deleted.
 pub(crate) async fn why_it_stays(
     run: &Run,
     wire: &Wire,
@@ -108,7 +109,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// What every namespace has, what controllers make, and our own records.
+/// Objects that every namespace has, that controllers create, and our own records.
 fn is_furniture(target: &Target, object: &Value) -> bool {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let kind = object["kind"].as_str().unwrap_or_default();
@@ -125,7 +126,7 @@ fn is_furniture(target: &Target, object: &Value) -> bool {
         || !object["metadata"]["deletionTimestamp"].is_null()
 }
 
-/// Why a CRD of ours has to stay: objects of its kind that are not ours would go with it.
+/// Why a CRD of ours must be kept: objects of its kind that are not ours would be deleted with it.
 pub(crate) async fn others_use(wire: &Wire, target: &Target, crd: &Value) -> Option<String> {
     let spec = &crd["spec"];
     let served = spec["versions"].as_array()?.iter().find(|version| version["served"] != false)?;

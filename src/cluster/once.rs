@@ -1,7 +1,7 @@
-//! A record of ours, written though the answer to it may be lost.
+//! Writes a record of ours, even if the response may be lost.
 //!
-//! Not for the project's objects, which are applied: whoever applies twice has applied once. Creating twice, or replacing
-//! what the same request has replaced already, is a conflict with oneself; then the record is looked at.
+//! Not for the project's objects, which are applied, and applying is idempotent. Creating twice, or replacing what
+//! the same request has replaced already, conflicts with our own write; then the record is read and compared.
 
 use crate::cluster::retry::retry;
 use crate::cluster::wire::ApiKind;
@@ -9,7 +9,7 @@ use crate::cluster::wire::Failure;
 use crate::cluster::wire::Wire;
 use serde_json::Value;
 
-/// Creates `record`, or replaces the one whose resourceVersion it has. Returns it as it is then.
+/// Creates `record`, or replaces the one whose resourceVersion it has. Returns the stored record.
 pub(crate) async fn put(
     wire: &Wire,
     kind: &ApiKind,

@@ -1,7 +1,7 @@
-//! The order that people write themselves, on top of the phases: `depends-on` and Argo CD's sync waves.
+//! The order that manifests declare, on top of the phases: `depends-on` and Argo CD's sync waves.
 //!
-//! Pure. An object is written when everything that it depends on is there and healthy. Nothing is moved before its phase,
-//! so what nobody wrote an order for stays where it was.
+//! Pure. An object is written when all its dependencies exist and are healthy. Nothing is moved before its phase, so
+//! objects without a declared order stay where they were.
 
 use crate::cluster::kind;
 use crate::cluster::phase::Phase;
@@ -19,11 +19,11 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// Whom an object depends on: `Kind/name` or `Kind.group/name`, or in the words of cli-utils
+/// The dependencies of an object: `Kind/name` or `Kind.group/name`, or in the syntax of cli-utils
 /// `group/namespaces/NAMESPACE/Kind/name` and `group/Kind/name`; several with commas between.
 const DEPENDS: [&str; 2] = ["todo.dev/depends-on", "config.kubernetes.io/depends-on"];
 
-/// A number; what has a smaller one comes first, and none is 0.
+/// A number; objects with a smaller one come first, and no annotation means 0.
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
 
 /// When an object is written: its phase or that of the last thing it depends on, and its turn there.
@@ -37,7 +37,7 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// Of objects as they are in the cluster or on the way there.
+    /// The order of objects as they are in the cluster or about to be written.
     pub(crate) fn from_objects<'a>(objects: impl IntoIterator<Item = (&'a ObjectId, &'a Value)>) -> Order {
         let objects: Vec<(&ObjectId, &Value)> = objects.into_iter().collect();
         let needs = needs(&objects);
@@ -54,18 +54,18 @@ impl Order {
         self.turns.get(id).copied().unwrap_or_else(|| (phase(&id.group, &id.kind), 0))
     }
 
-    /// What has to be healthy before it is.
+    /// The objects that must be healthy before it is written.
     pub(crate) fn needs(&self, id: &ObjectId) -> impl Iterator<Item = &ObjectId> {
         self.needs.get(id).into_iter().flatten()
     }
 }
 
-/// Whether an object says whom it depends on.
+/// Whether an object declares a dependency or wave.
 pub(crate) fn is_ordered(object: &Value) -> bool {
     DEPENDS.iter().any(|name| annotation(object, name).is_some_and(|text| references(text).next().is_some()))
 }
 
-/// Everything that is wrong with the order that a set asks for.
+/// Every mistake in the order that a set declares.
 #[must_use]
 pub fn check_order(objects: &[Object], namespace: &Namespace) -> Vec<Finding> {
     let defined = kind::defined(objects);
@@ -104,7 +104,7 @@ pub fn check_order(objects: &[Object], namespace: &Namespace) -> Vec<Finding> {
     findings
 }
 
-/// What is written as an order but is none.
+/// Annotations that are not a valid order.
 fn misspelt(id: &ObjectId, object: &Object, ids: &[ObjectId]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let about = |name: &str, message: String| {
@@ -149,7 +149,7 @@ fn circle(cycle: &[ObjectId], places: &[(&ObjectId, &Object)]) -> Finding {
     finding
 }
 
-/// Where an object says when it wants to be written.
+/// The declared position of an object.
 fn order_of(object: &Object) -> Place {
     let annotation_name =
         DEPENDS.iter().chain([&WAVE]).find(|name| annotation(&object.value, name).is_some());
@@ -160,12 +160,12 @@ fn written(object: &Object, annotation: &str) -> Place {
     object.place_of(&pointer::annotation(annotation)).clone()
 }
 
-/// Whom each object waits for.
+/// The dependencies of each object.
 fn needs(objects: &[(&ObjectId, &Value)]) -> BTreeMap<ObjectId, BTreeSet<ObjectId>> {
     let wave = |object: &Value| -> i64 {
         annotation(object, WAVE).and_then(|text| text.trim().parse().ok()).unwrap_or(0)
     };
-    // A webhook waits for its pods, whatever its wave says: nobody waits for it.
+    // A webhook waits for its pods, whatever its wave: nothing waits for it.
     let waves: BTreeMap<i64, Vec<&ObjectId>> = objects
         .iter()
         .filter(|(id, _)| phase(&id.group, &id.kind) != Phase::Admission)
@@ -191,7 +191,7 @@ fn needs(objects: &[(&ObjectId, &Value)]) -> BTreeMap<ObjectId, BTreeSet<ObjectI
     all
 }
 
-/// What gives an object its kind or its place, where the set has it: never after it.
+/// The CRD or namespace of an object, where the set has it: never after the object.
 fn grounds(objects: &[(&ObjectId, &Value)]) -> BTreeMap<ObjectId, BTreeSet<ObjectId>> {
     let gives = |ground: &Value, id: &ObjectId| match ground["kind"].as_str() {
         Some("Namespace") => {
@@ -219,7 +219,7 @@ fn grounds(objects: &[(&ObjectId, &Value)]) -> BTreeMap<ObjectId, BTreeSet<Objec
     all
 }
 
-/// The walk from each object to what it needs.
+/// The traversal from each object to its dependencies.
 struct Turns<'a> {
     needs: &'a BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     grounds: &'a BTreeMap<ObjectId, BTreeSet<ObjectId>>,

@@ -1,8 +1,8 @@
-//! Whose a deployed project is: this directory's, or another's of the same name in the same namespace.
+//! The owner of a deployed project: this directory, or another one of the same name in the same namespace.
 //!
-//! The name and the namespace alone do not say it: many repositories have the same ones. So nothing is written, pruned or
-//! removed before the place from which the project was deployed has been compared with this one. Pure, but for the
-//! question whether a file is still there.
+//! The name and the namespace alone do not identify it: many repositories have the same ones. So nothing is written,
+//! pruned or removed before the place from which the project was deployed has been compared with this one. Pure,
+//! except for checking whether a file still exists.
 
 use crate::cluster::inventory::DeploymentRecord;
 use crate::cluster::inventory::Inventory;
@@ -23,12 +23,12 @@ use std::path::Path;
 /// How many objects are named.
 const NAMED: usize = 4;
 
-/// The objects that a project wants, whatever namespace they go to.
+/// The desired objects of a project, in whatever namespace.
 #[derive(Debug, Clone, Default)]
 pub struct Wants {
     /// Group, kind and name.
     names: BTreeSet<(String, String, String)>,
-    /// What the names of the claims begin with that its StatefulSets make.
+    /// The name prefixes of the claims that its StatefulSets create.
     claims: BTreeSet<String>,
 }
 
@@ -62,14 +62,14 @@ impl Wants {
     }
 }
 
-/// Whose a project in the cluster is.
+/// The owner of a project in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
     /// This directory's.
     Us {
         /// Whether that has to be written down even where nothing else is to be written.
         record: bool,
-        /// What to know about it.
+        /// The note for the user about it.
         note: Option<Finding>,
     },
     /// It depends on the objects that the project wants.
@@ -78,12 +78,12 @@ pub enum Owner {
     Others,
 }
 
-/// What is known of a project in the cluster.
+/// The known facts about a project in the cluster.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OwnerFacts<'a> {
     pub(crate) deployed: Option<&'a DeploymentRecord>,
     pub(crate) entries: &'a [InventoryEntry],
-    /// Whether there may be releases of Helm beside the objects.
+    /// Whether there may be Helm releases in addition to the objects.
     pub(crate) charts: bool,
 }
 
@@ -93,19 +93,19 @@ impl<'a> OwnerFacts<'a> {
         OwnerFacts { deployed: inventory.deployed.as_ref(), entries: &inventory.entries, charts }
     }
 
-    /// What carries the project's label, where there is no inventory.
+    /// The objects that carry the project's label, where there is no inventory.
     pub(crate) fn labelled(entries: &'a [InventoryEntry]) -> OwnerFacts<'a> {
         OwnerFacts { deployed: None, entries, charts: false }
     }
 }
 
-/// Whose the project of an inventory is, as `owner` says it.
+/// The owner of an inventory's project, by [`owner`].
 #[must_use]
 pub fn project_owner(target: &Target, inventory: &Inventory, wants: Option<&Wants>) -> Owner {
     owner(target, OwnerFacts::from_inventory(inventory), wants)
 }
 
-/// Whose it is; `desired` is `None` where nobody has read what the project wants.
+/// The owner; `desired` is `None` where the desired objects were not read.
 pub(crate) fn owner(target: &Target, known: OwnerFacts<'_>, desired: Option<&Wants>) -> Owner {
     let us = |record, note: Option<Finding>| Owner::Us { record, note };
     if known.entries.is_empty() && !known.charts {
@@ -119,7 +119,8 @@ pub(crate) fn owner(target: &Target, known: OwnerFacts<'_>, desired: Option<&Wan
     let Some(deployed) = known.deployed else { return by_objects(true, None) };
     let note = |why| Some(from_now_on(target, known, why));
     match deployed.origin.kinship(&target.origin, &|file: &Path| file.is_file()) {
-        // A directory that has become a repository, or has another remote, is written down: its clones are told by that.
+        // A directory that has become a repository, or has another remote, is recorded: its clones are recognized by
+        // that.
         Kinship::Same => us(deployed.origin != *target.origin, None),
         Kinship::Clone => us(false, note("another clone or worktree of the same repository")),
         Kinship::Doubtful(Doubt::Moved) => by_objects(true, note("the project is no longer there")),
@@ -128,7 +129,7 @@ pub(crate) fn owner(target: &Target, known: OwnerFacts<'_>, desired: Option<&Wan
     }
 }
 
-/// What to know where a project goes on from another place.
+/// The note where a project continues from another place.
 fn from_now_on(target: &Target, known: OwnerFacts<'_>, why: &str) -> Finding {
     let message = format!(
         "until now the project was deployed from {}, from now on from {}: {why}",
@@ -138,14 +139,15 @@ fn from_now_on(target: &Target, known: OwnerFacts<'_>, why: &str) -> Finding {
     Code::ProjectOfAnotherOwner.note(message)
 }
 
-/// Whether at least half of what is there is wanted. The namespace itself does not count: everybody in it may have it.
+/// Whether at least half of the existing objects are desired. The namespace itself does not count: others may also
+/// have it.
 fn is_mostly(entries: &[InventoryEntry], desired: &Wants) -> bool {
     let counted = || entries.iter().filter(|entry| entry.id.kind != "Namespace");
     let all = counted().count();
     2 * counted().filter(|entry| desired.has(&entry.id)).count() >= all
 }
 
-/// What somebody wants to do with a project that may be another's.
+/// The intended operation on a project that may belong to another place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doing {
     /// `up`, or a plan of it.
@@ -156,19 +158,19 @@ pub enum Doing {
     Using,
 }
 
-/// What was allowed.
+/// The permission.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Permit {
     /// Whether the place has to be written down even where nothing else is to be written.
     pub(crate) record: bool,
-    /// What to know about it.
+    /// The note for the user about it.
     pub(crate) note: Option<Finding>,
 }
 
-/// Allows what is to be done with a project, or says whose it is. `adopt` takes it over.
+/// Allows the operation on a project, or reports its owner. `adopt` takes it over.
 ///
 /// # Errors
-/// [`fault::FaultKind::Apply`]: it belongs to another place, or nobody can say.
+/// [`fault::FaultKind::Apply`]: it belongs to another place, or its owner is unknown.
 pub(crate) fn permit(
     target: &Target,
     known: OwnerFacts<'_>,
@@ -185,7 +187,7 @@ pub(crate) fn permit(
     }
 }
 
-/// Says whose the project of an inventory is and what can be done.
+/// Reports the owner of an inventory's project, and what can be done.
 #[must_use]
 pub fn refused_by(target: &Target, inventory: &Inventory, doing: Doing) -> Fault {
     refused(target, OwnerFacts::from_inventory(inventory), doing)
@@ -227,7 +229,7 @@ fn refused(target: &Target, known: OwnerFacts<'_>, doing: Doing) -> Fault {
     }
 }
 
-/// From where it was deployed, as far as that is known.
+/// The place from which it was deployed, if known.
 fn from(known: OwnerFacts<'_>) -> String {
     match known.deployed {
         Some(deployed) => deployed.origin.to_string(),

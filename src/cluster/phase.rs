@@ -1,7 +1,7 @@
-//! The order in which objects are written; taken away in reverse.
+//! The order in which objects are written; deletion is in reverse.
 //!
-//! Not a graph: within a phase everything goes at once. Webhooks and APIServices come last, because a webhook without
-//! endpoints that must not fail blocks everything after it, our own way back included.
+//! Not a graph: within a phase everything is written at once. Webhooks and APIServices come last, because a webhook
+//! without endpoints whose failure policy is `Fail` blocks everything after it, our own rollback included.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -9,21 +9,21 @@ use serde::Serialize;
 /// When an object is written; small ones first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Phase {
-    /// CRDs and namespaces: what gives the others a kind or a place.
+    /// CRDs and namespaces: prerequisites of other objects.
     Prerequisites,
     /// Classes of priority, storage, runtime and ingress.
     Classes,
-    /// Quotas, limits, network policies, disruption budgets: what judges the others.
+    /// Quotas, limits, network policies, disruption budgets: rules that apply to the others.
     Rules,
     /// Service accounts, Secrets, ConfigMaps, volumes: what pods use.
     Config,
     /// Roles.
     Roles,
-    /// What binds roles, which must be there first.
+    /// Bindings of roles, which must exist first.
     Bindings,
     /// Services.
     Services,
-    /// What makes pods.
+    /// Objects that create pods.
     Workloads,
     /// Autoscalers, routes, and every kind that we do not know.
     Rest,
@@ -42,7 +42,7 @@ pub fn phase(group: &str, kind: &str) -> Phase {
         | ("snapshot.storage.k8s.io", "VolumeSnapshotClass")
         | ("networking.k8s.io", "IngressClass")
         | ("gateway.networking.k8s.io", "GatewayClass") => Phase::Classes,
-        // The Secret of a token goes at once where its account is not there (`tokens_controller.go: syncSecret`).
+        // A token Secret is deleted at once if its account does not exist (`tokens_controller.go: syncSecret`).
         ("", "ResourceQuota" | "LimitRange" | "ServiceAccount")
         | ("networking.k8s.io", "NetworkPolicy")
         | ("policy", "PodDisruptionBudget") => Phase::Rules,
@@ -65,7 +65,7 @@ pub fn phase(group: &str, kind: &str) -> Phase {
     }
 }
 
-/// Whether deletion waits for what the object owns: then "gone" means that its pods are gone.
+/// Whether deletion waits for the object's dependents: then "gone" means that its pods are gone.
 #[must_use]
 pub fn owns_pods(group: &str, kind: &str) -> bool {
     phase(group, kind) == Phase::Workloads && kind != "Pod"

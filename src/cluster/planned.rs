@@ -1,4 +1,4 @@
-//! What is to be done about each object of a set, and what the user allows.
+//! The planned action for each object of a set, and what the user allows.
 
 use crate::cluster::survey::Desired;
 use crate::cluster::wire::Propagation;
@@ -6,10 +6,10 @@ use crate::event::Finding;
 use crate::manifest::shared::Shared;
 use serde_json::Value;
 
-/// What to do about an object.
+/// The action for an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PlannedAction {
-    /// It is as it should be; `recorded`: the inventory says so, and the API server was not asked.
+    /// It is as it should be; `recorded`: the inventory records it as such, and no request was made.
     Keep { recorded: bool },
     /// It is a Job that ran, succeeded and expired; it is not run again.
     Expired,
@@ -17,31 +17,31 @@ pub(crate) enum PlannedAction {
     Create,
     /// It differs.
     Change,
-    /// It differs in what cannot be changed.
+    /// It differs in an immutable field.
     Recreate(Propagation),
 }
 
-/// What to do about an object, and all that is needed to do it.
+/// The action for an object, and everything needed to perform it.
 #[derive(Debug, Clone)]
 pub(crate) struct PlannedWrite {
     pub(crate) desired: Desired,
     /// The object as it is now.
     pub(crate) live: Option<Shared<Value>>,
     pub(crate) todo: PlannedAction,
-    /// What is to be sent: what is wanted, without what is left to others.
+    /// The body to send: the desired object, without the fields left to other managers.
     pub(crate) body: Shared<Value>,
     /// Whether fields of others are to be taken.
     pub(crate) force: bool,
     /// The patch that makes the fields of client-side writers ours.
     pub(crate) migrate: Option<Value>,
-    /// The object as it would be, where the server could say.
+    /// The object after the change, if the server could return it.
     pub(crate) after: Option<Value>,
     /// Worth knowing.
     pub(crate) notes: Vec<Finding>,
 }
 
 impl PlannedWrite {
-    /// What is done and why, for the log.
+    /// The action and its reason, for the log.
     pub(crate) fn reason(&self) -> &str {
         match self.todo {
             PlannedAction::Keep { recorded: true } if !self.notes.is_empty() => &self.notes[0].message,

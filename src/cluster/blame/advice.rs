@@ -1,4 +1,4 @@
-//! Log lines that tell a well-known cause, and what helps.
+//! Log lines that indicate a well-known cause, and what helps.
 
 use regex::Regex;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ pub(crate) struct Advice {
     pub fields: &'static [&'static str],
 }
 
-/// What the last lines of a crashed program ask for, if they are of a well-known sort.
+/// The advice for the last lines of a crashed program, if they show a well-known cause.
 pub(crate) fn of_log(tail: &[String]) -> Option<Advice> {
     let (_, advice) = TABLE.iter().find(|(pattern, _)| tail.iter().any(|line| pattern.is_match(line)))?;
     Some(*advice)

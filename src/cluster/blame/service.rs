@@ -1,7 +1,7 @@
-//! A Service that leads nowhere, because its selector matches nothing.
+//! A Service without endpoints, because its selector matches no pods.
 //!
-//! Asked at the end, when everything else is ready: before that, no endpoint is the normal state. Not what the manifests
-//! alone show (no template has such labels, no container such a port): that was told before anything was written.
+//! Checked at the end, when everything else is ready: before that, having no endpoint is normal. What the manifests
+//! alone show (no template has such labels, no container such a port) was reported before anything was written.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -10,7 +10,7 @@ use health::live;
 use health::snapshot::Snapshot;
 use serde_json::Value;
 
-/// What is wrong with the way from `service` to its pods, if anything; `applied` is what was written.
+/// What keeps `service` from reaching its pods, if anything; `applied` is what was written.
 pub(crate) fn selector_mismatch(service: &Value, applied: &Object, snapshot: &Snapshot) -> Option<Finding> {
     let selector = service.pointer("/spec/selector")?.as_object().filter(|labels| !labels.is_empty())?;
     if live::text(service, "/spec/type") == "ExternalName" {
@@ -34,7 +34,7 @@ pub(crate) fn selector_mismatch(service: &Value, applied: &Object, snapshot: &Sn
     )
 }
 
-/// What the namespace's workloads make their pods from, whether they have any just now or not.
+/// The pod templates of the namespace's workloads, whether they have pods just now or not.
 fn templates<'a>(namespace: &'a str, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Value> {
     let apps = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"].map(|kind| ("apps", kind));
     apps.into_iter()

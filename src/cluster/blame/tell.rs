@@ -1,4 +1,4 @@
-//! A symptom → a finding: the cause in the manifest's words, where it is written, what shows it, what to do.
+//! A symptom → a finding: the cause in terms of the manifest, where it is written, the evidence, what to do.
 
 mod code;
 mod data;
@@ -18,10 +18,10 @@ use health::live;
 use health::snapshot::Snapshot;
 use serde_json::Value;
 
-/// Everything that a finding is made of beside the symptom.
+/// Everything besides the symptom that a finding is made of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CauseContext<'a> {
-    /// The live object whose trouble it is.
+    /// The live object that has the problem.
     pub subject: &'a Value,
     /// The object as it was applied, if it was.
     pub applied: Option<&'a Object>,
@@ -36,20 +36,20 @@ pub(crate) struct CauseContext<'a> {
 }
 
 impl CauseContext<'_> {
-    /// What to do by a command of minikube, where the cluster is known to be one's; else `otherwise`.
+    /// The advice by a command of minikube, where the cluster is known to be a minikube; else `otherwise`.
     fn by_minikube(&self, advice: impl FnOnce(&str) -> String, otherwise: &str) -> String {
         self.profile.map_or_else(|| otherwise.to_owned(), advice)
     }
 }
 
-/// What is told of a symptom.
+/// The diagnosis of a symptom.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Diagnosis {
     /// The cause, in the manifest's words.
     pub message: String,
     /// The field that is to blame.
     pub pointer: Option<String>,
-    /// What shows it, beside the log and the cluster's sentence.
+    /// The evidence in addition to the log and the cluster's message.
     pub evidence: Vec<String>,
     /// What to do.
     pub help: String,
@@ -86,7 +86,7 @@ pub(crate) fn finding(symptom: &Symptom, inputs: &CauseContext<'_>) -> Finding {
     let tail = inputs.tail.unwrap_or_default();
     evidence.extend(tail[tail.len().saturating_sub(TAIL)..].iter().cloned());
     for (reason, message) in quoted(inputs) {
-        // `Error: ErrImagePull`, and once more what the container's status says already.
+        // `Error: ErrImagePull`, which repeats what the container's status already contains.
         let cause = message.split_once("\": ").map_or(message, |(_, cause)| cause);
         let repeats =
             evidence.iter().any(|shown| shown.contains(cause)) || finding.message.contains(core(message));
@@ -113,7 +113,7 @@ fn quoted<'a>(inputs: &CauseContext<'a>) -> Vec<(&'a str, &'a str)> {
             "BackOff" | "FailedScheduling" => false,
             // They have passed: soon after a node's start its kubelet does not know ConfigMaps and Secrets yet.
             "FailedMount" | "FailedMapVolume" | "FailedAttachVolume" if mounted => false,
-            // Normal events in which an autoscaler of nodes says what it does about the pod.
+            // Normal events in which a node autoscaler reports what it does about the pod.
             "NotTriggerScaleUp" | "TriggeredScaleUp" => true,
             _ => event.warning,
         })
@@ -173,7 +173,7 @@ pub(crate) fn diagnose(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosi
 }
 
 impl CauseContext<'_> {
-    /// What is written: the applied object, else the live one.
+    /// The manifest: the applied object, else the live one.
     fn written(&self) -> &Value {
         self.applied.map_or(self.subject, |applied| &applied.value)
     }

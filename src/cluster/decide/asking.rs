@@ -16,7 +16,7 @@ use crate::event::Step;
 use crate::run::Run;
 use serde_json::Value;
 
-/// What a question to the API server needs.
+/// What a dry run on the API server needs.
 pub(super) struct Asking<'a> {
     pub(super) run: &'a Run,
     pub(super) target: &'a Target,
@@ -43,7 +43,7 @@ pub(super) fn is_final(failure: &Failure) -> bool {
     })
 }
 
-/// What to ask the server about while the old object still holds its ports and address.
+/// The body of the dry run while the old object still holds its ports and address.
 pub(crate) fn preflight(body: &Value) -> Value {
     let mut body = body.clone();
     if body["kind"] == "Service" {

@@ -1,6 +1,6 @@
-//! Fields of other managers beside those of the manifest, which the API server refuses together.
+//! Fields of other managers that the API server refuses together with those of the manifest.
 //!
-//! The manifest is at fault only where the server refuses it as a new object, too.
+//! The manifest is at fault only if the server also refuses it as a new object.
 
 use crate::cluster::conflict::is_person;
 use crate::cluster::decide::asking::Asking;
@@ -17,7 +17,7 @@ use kube::core::Status;
 use serde_json::Value;
 use serde_json::json;
 
-/// The fields that are in the way, if that is why the server refuses the object.
+/// The conflicting fields, if they are why the server refuses the object.
 pub(super) async fn found(
     asking: &Asking<'_>,
     planned: &PlannedWrite,
@@ -37,7 +37,8 @@ pub(super) async fn found(
     alone.err().is_none_or(|failure| !is_final(&failure)).then_some(found)
 }
 
-/// Lets them go with the write, or tells whose they are. What nobody has set is a default, and goes unasked.
+/// Removes them with the write, or reports who owns them. A field that no manager owns is a default, and is removed
+/// without confirmation.
 pub(super) fn release(
     planned: &mut PlannedWrite,
     live: &Value,

@@ -48,7 +48,7 @@ pub(super) fn resolve(
     for conflict in &decision.leave {
         field::remove(&mut planned.body, &conflict.field);
     }
-    // Force is for the whole request, so what is left to others goes out first.
+    // Force applies to the whole request, so the fields left to other managers are removed first.
     planned.force = decision.leave.is_empty() && !decision.take.is_empty() || planned.force;
     let note = |conflict: &Conflict, what: &str| {
         let mut note =

@@ -1,5 +1,5 @@
-//! A tar archive out of a container, written to this machine's disk. What is in a container is not trusted: no name and
-//! no link in the archive leads out of the place that it is written to.
+//! Extracts a tar archive from a container to the local disk. The container's content is not trusted: no name and no
+//! link in the archive points out of the destination.
 
 use std::fs;
 use std::fs::File;
@@ -22,8 +22,8 @@ pub struct Skipped {
     pub why: &'static str,
 }
 
-/// Writes the archive to `root`: what is called `base` in it becomes `root` itself, and where there is no `base`,
-/// everything comes below `root`.
+/// Writes the archive to `root`: the entry named `base` becomes `root` itself, and without `base`, everything is
+/// written below `root`.
 ///
 /// # Errors
 /// When the archive is broken, something in it has no place below `root`, or cannot be written.
@@ -33,7 +33,7 @@ pub fn extract(archive: impl Read, root: &Path, base: Option<&str>) -> io::Resul
     for entry in archive.entries()? {
         extraction.entry(entry?)?;
     }
-    // What follows the end of an archive is padding; `tar` is to end by itself, with an exit code of its own.
+    // What follows the end of an archive is padding; it is read so that `tar` exits normally, with its own exit code.
     io::copy(&mut archive.into_inner(), &mut io::sink())?;
     // The deepest first, and at the end: a directory may be read-only.
     for (path, mode) in extraction.modes.iter().rev() {
@@ -135,8 +135,8 @@ fn is_directory(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
 }
 
-/// Whether a link at `below` to `target` leads to something below the same root. `..` may only come first: there it means
-/// directories that are known to be none but directories.
+/// Whether a link at `below` to `target` points to something below the same root. `..` may only come first: there it
+/// refers to directories that are known to be real directories.
 fn stays_below(below: &Path, target: &Path) -> bool {
     let mut depth = below.components().count().saturating_sub(1);
     let mut is_first = true;
@@ -155,7 +155,7 @@ fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// A new file in place of what is there; a link there is not followed.
+/// A new file in place of an existing one; a link there is not followed.
 fn create(path: &Path) -> io::Result<File> {
     remove(path)?;
     File::create_new(path).map_err(|error| named(path, &error))
@@ -186,7 +186,7 @@ fn link(target: &Path, path: &Path) -> io::Result<bool> {
     std::os::unix::fs::symlink(target, path).map_err(|error| named(path, &error)).map(|()| true)
 }
 
-/// Windows asks for a right that users do not have.
+/// Windows requires a privilege that users do not have.
 #[cfg(windows)]
 fn link(_target: &Path, _path: &Path) -> io::Result<bool> {
     Ok(false)

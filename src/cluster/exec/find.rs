@@ -12,10 +12,10 @@ use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::run::Run;
 
-/// What is asked for.
+/// The requested container.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Asked<'a> {
-    /// A pod, what makes it, or a Service; the project's only workload or the one behind its Service, if not given.
+    /// A pod, its workload, or a Service; if not given, the project's only workload or the one behind its Service.
     pub name: Option<&'a str>,
     /// The container, instead of the application's.
     pub container: Option<&'a str>,

@@ -11,9 +11,9 @@ use tar::Builder;
 use tar::EntryType;
 use tar::Header;
 
-/// Writes `source`, and what is below it, to `out` under `name`. Symbolic links stay links; `source` itself is followed.
-/// Owner and group are root, so that those of this machine mean nobody there. Returns what is neither a file, a directory
-/// nor a link, and is left out.
+/// Writes `source`, and everything below it, to `out` under `name`. Symbolic links stay links; `source` itself is
+/// followed. Owner and group are root, because local ids mean nothing in the container. Returns the entries that are
+/// neither a file, a directory nor a link, and are left out.
 ///
 /// # Errors
 /// When something cannot be read, or `out` not be written.

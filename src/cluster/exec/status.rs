@@ -1,9 +1,9 @@
-//! How a command in a container ended, as the server says it in the last message.
+//! How a command in a container ended, according to the server's last message.
 
 use crate::cluster::exec::NotRun;
 use serde_json::Value;
 
-/// What the docker runtime prints instead of a command that it cannot start.
+/// The output of the docker runtime when it cannot start a command.
 const FAILURE: &[u8] = b"OCI runtime exec failed";
 
 /// The exit code that a `Status` holds (k8s.io/apimachinery `remotecommand`: reason `NonZeroExitCode`, cause `ExitCode`).
@@ -26,7 +26,7 @@ pub(super) fn may_be_failure(output: &[u8]) -> bool {
     output.trim_ascii_start().starts_with(FAILURE)
 }
 
-/// Why a command was not started: runc's words, with or without what others put before them.
+/// Why a command was not started: runc's message, with or without the prefixes that others add.
 pub(super) fn refusal(message: &str, program: &str) -> NotRun {
     let missing = [
         format!("exec: {program:?}: executable file not found"),

@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// A server that answers one request, and the container that it leads to. The task returns the request line.
+/// A server that answers one request, and the container that it serves. The task returns the request line.
 async fn server<F: Future<Output = ()> + Send>(
     protocol: &'static str,
     command: impl FnOnce(Socket) -> F + Send + 'static,
@@ -74,7 +74,7 @@ async fn exit(socket: &mut Socket, code: i32) {
     };
     send(socket, 3, status.to_string().as_bytes()).await;
     let _ = socket.close(None).await;
-    // A socket that is closed with something unread, a ping say, resets the connection (RFC 2525, 2.17).
+    // Closing a socket with unread data, for example a ping, resets the connection (RFC 2525, 2.17).
     while let Some(Ok(_)) = socket.next().await {}
 }
 

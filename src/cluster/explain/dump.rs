@@ -1,7 +1,7 @@
-//! The parts of a dump → one snapshot: whole objects, each once, that know each other.
+//! The parts of a dump → one snapshot: whole objects, each once, with their references resolved.
 //!
-//! What was written by a live cluster may have been cleaned by hand, cut out of a list or taken from an old cluster. So
-//! what refers to what is found by name where there are no UIDs, and by the pod template's hash where the ReplicaSet
+//! A dump of a live cluster may have been cleaned by hand, cut out of a list or taken from an old cluster. So
+//! references are resolved by name where there are no UIDs, and by the pod template's hash where the ReplicaSet
 //! between a Deployment and its pods is missing.
 
 use crate::cluster::explain::slim;
@@ -25,7 +25,7 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 use std::path::Path;
 
-/// What was read so far.
+/// The objects read so far.
 #[derive(Debug, Default)]
 pub struct Dump {
     objects: Vec<Value>,
@@ -47,14 +47,14 @@ impl Dump {
     /// Reads a dump.
     ///
     /// # Errors
-    /// The mistakes of a text that is neither YAML nor JSON; `file` is what their places name.
+    /// The mistakes of a text that is neither YAML nor JSON; `file` is the file that their places name.
     pub fn parse(text: &str, file: &Path) -> Result<(Dump, Ending), Vec<Finding>> {
         let mut dump = Dump::default();
         if let Ok(ending) = parse(text, &mut |part| dump.take(part)) {
             return Ok((dump, ending));
         }
-        // The reader of manifests takes some texts that kubectl takes and YAML's grammar does not, and tells the place
-        // of what is wrong with the others.
+        // The parser of manifests accepts some texts that kubectl accepts and YAML's grammar does not, and gives the
+        // place of the mistakes in the others.
         let (documents, mistakes) = documents(text, file);
         if !mistakes.is_empty() {
             return Err(mistakes);
@@ -117,12 +117,12 @@ impl Dump {
         &self.objects
     }
 
-    /// The newest moment that anything in it tells of.
+    /// The newest timestamp in it.
     pub fn newest(&self) -> Option<Timestamp> {
         self.newest
     }
 
-    /// The objects, each once, in the order in which they came, and everything that is known around them.
+    /// The objects, each once, in input order, and the snapshot of everything in the dump.
     pub fn connected(self) -> (Vec<Shared<Value>>, Snapshot) {
         let mut objects = each_once(self.objects);
         identify(&mut objects);
@@ -223,8 +223,9 @@ fn identify(objects: &mut [Value]) {
     }
 }
 
-/// The ReplicaSets that pods name and that are not in the dump, where the Deployment that made them is: its name, and the
-/// hash of the pod template, are theirs (`kubernetes: pkg/controller/deployment/sync.go`).
+/// The ReplicaSets that pods name and that are not in the dump, if the Deployment that created them is: the name of a
+/// ReplicaSet consists of the Deployment's name and the hash of the pod template (`kubernetes:
+/// pkg/controller/deployment/sync.go`).
 fn missing_replica_sets(objects: &[Value]) -> Vec<Value> {
     let mut deployments: HashMap<(&str, &str), &Value> = HashMap::new();
     let mut there: HashSet<(&str, &str)> = HashSet::new();

@@ -1,4 +1,5 @@
-//! What of a dumped object nobody reads: a cluster's dump has thousands of pods, most of which are well.
+//! Removes the fields of a dumped object that are not read: a cluster's dump has thousands of pods, most of which are
+//! healthy.
 
 use health::live;
 use jiff::Timestamp;
@@ -23,7 +24,7 @@ const SPEC: [&str; 14] = [
     "tolerations",
 ];
 
-/// Fields of a container that only say why it is not well.
+/// Fields of a container that only explain why it is unhealthy.
 const CONTAINER: [&str; 11] = [
     "args",
     "command",
@@ -38,7 +39,7 @@ const CONTAINER: [&str; 11] = [
     "volumeMounts",
 ];
 
-/// Fields of a pod's status that say where it is, not how it is.
+/// Fields of a pod's status that describe where it is, not its health.
 const STATUS: [&str; 7] = [
     "hostIP",
     "hostIPs",
@@ -49,7 +50,7 @@ const STATUS: [&str; 7] = [
     "ephemeralContainerStatuses",
 ];
 
-/// Takes out of `object` what no status on it depends on.
+/// Removes from `object` the fields that no status depends on.
 pub(super) fn slim(object: &mut Value) {
     live::trim(object);
     let well = live::holds(object, "Ready") && live::text(object, "/status/phase") == "Running";
@@ -66,7 +67,7 @@ pub(super) fn slim(object: &mut Value) {
         for container in object.pointer_mut(at).and_then(Value::as_array_mut).into_iter().flatten() {
             let Some(fields) = container.as_object_mut() else { continue };
             fields.retain(|field, _| !CONTAINER.contains(&field.as_str()));
-            // Whether there are probes counts, not what they ask.
+            // Only whether there are probes counts, not their handlers.
             for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
                 if let Some(probe) = fields.get_mut(probe) {
                     *probe = Value::Object(Map::new());
@@ -90,7 +91,7 @@ fn drop_fields(object: &mut Value, at: &str, names: &[&str]) {
     }
 }
 
-/// Fields that say when something happened, all of them in the past of the dump.
+/// Timestamp fields, all of them in the past of the dump.
 const MOMENTS: [&str; 13] = [
     "completionTime",
     "creationTimestamp",
@@ -107,7 +108,7 @@ const MOMENTS: [&str; 13] = [
     "startedAt",
 ];
 
-/// The newest moment that the object tells of.
+/// The newest timestamp in the object.
 pub(super) fn newest(object: &Value) -> Option<Timestamp> {
     newest_text(object).and_then(|text| text.parse().ok())
 }

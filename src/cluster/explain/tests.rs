@@ -6,7 +6,7 @@ use crate::event::Code;
 use serde_json::json;
 use std::path::Path;
 
-/// What is said of the objects of a dump: `Pod/web failed CrashLoopBackOff`.
+/// The report on the objects of a dump: `Pod/web failed CrashLoopBackOff`.
 fn healths(text: &str) -> Vec<String> {
     let (dump, _) = Dump::parse(text, Path::new("dump.yaml")).unwrap();
     let explained = explain(dump, "2026-06-01T00:00:00Z".parse().unwrap());

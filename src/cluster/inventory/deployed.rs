@@ -1,7 +1,7 @@
-//! Who has deployed a project, and what outlives a damaged inventory.
+//! Who has deployed a project, and the data that survives a damaged inventory.
 //!
-//! In keys of their own beside the list, which is packed: whatever happens to the list, the salt of the project's digests
-//! is still there, and with it pods that read a ConfigMap or Secret stay as they are. Every revision has a copy, for an
+//! In keys of their own next to the list, which is packed: if the list is damaged, the salt of the project's digests
+//! is still available, so pods that read a ConfigMap or Secret stay as they are. Every revision has a copy, for an
 //! inventory that is lost.
 
 use crate::manifest::ObjectId;
@@ -18,7 +18,7 @@ use serde_json::json;
 /// The key of the salt.
 const SALT: &str = "salt";
 
-/// The key of who has deployed it.
+/// The key of the deployment record.
 const DEPLOYED: &str = "deployed";
 
 /// The label of a revision's Secrets: the project's name.
@@ -44,7 +44,7 @@ pub struct DeploymentRecord {
 }
 
 impl DeploymentRecord {
-    /// Now, from `origin`; `before` is what was known until now.
+    /// The record of a deployment now, from `origin`; `before` is the record until now.
     pub(crate) fn now(
         before: Option<&DeploymentRecord>,
         origin: &Origin,
@@ -62,7 +62,7 @@ impl DeploymentRecord {
     }
 }
 
-/// What the keys beside the list say.
+/// The values of the keys next to the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Beside {
     pub(crate) salt: Option<String>,
@@ -70,7 +70,7 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
-    /// Reads them from the Secret of an inventory. What cannot be read is not there.
+    /// Reads them from the Secret of an inventory. Unreadable values count as missing.
     pub(crate) fn from_secret(secret: &Value) -> Beside {
         let decoded = |key: &str| STANDARD.decode(secret["data"][key].as_str()?).ok();
         Beside {
@@ -79,7 +79,7 @@ impl Beside {
         }
     }
 
-    /// Writes them beside the list.
+    /// Writes them next to the list.
     pub(crate) fn write(&self, data: &mut Value) -> anyhow::Result<()> {
         if let Some(salt) = &self.salt {
             data[SALT] = json!(STANDARD.encode(salt));
@@ -96,12 +96,12 @@ pub(crate) fn is_salt(salt: &str) -> bool {
     STANDARD.decode(salt).is_ok_and(|bytes| bytes.len() == 32)
 }
 
-/// What a revision keeps of the inventory of its time.
+/// The part of the inventory of its time that a revision keeps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Copy {
     pub(crate) salt: String,
     pub(crate) deployed: Option<DeploymentRecord>,
-    /// What was there before the project.
+    /// The objects that existed before the project.
     pub(crate) adopted: Vec<ObjectId>,
 }
 

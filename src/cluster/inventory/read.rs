@@ -1,6 +1,7 @@
-//! The inventory read back from its Secret, or what is wrong with that.
+//! Reads the inventory from its Secret, or reports what is wrong with it.
 //!
-//! What is damaged is told apart from what is somebody else's: the first can be rebuilt, the second must be left alone.
+//! A damaged inventory is distinguished from one of another owner: the first can be rebuilt, the second must not be
+//! touched.
 
 use super::ID;
 use super::Inventory;
@@ -29,7 +30,7 @@ const LARGEST: u64 = 64 << 20;
 pub(crate) enum Unreadable {
     /// Its list cannot be read: it can be rebuilt.
     Damaged(String),
-    /// It is somebody else's, or of a newer `todo`.
+    /// It belongs to another owner, or to a newer `todo`.
     NotOurs(String),
 }
 
@@ -42,8 +43,8 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-/// Reads it back. Labels and annotations that are missing are written again with the next change; those of another tool
-/// say that it is that tool's now (KEP-3659).
+/// Reads it. Missing labels and annotations are written again with the next change; those of another tool mean that
+/// the other tool owns it now (KEP-3659).
 pub(crate) fn parse(
     secret: Value,
     project: &ProjectName,

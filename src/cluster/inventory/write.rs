@@ -24,7 +24,8 @@ use crate::run::Run;
 use serde_json::Value;
 use serde_json::json;
 
-/// The inventory of a project that has none yet. Made before anything is decided, because its salt goes into pod templates.
+/// The inventory of a project that has none yet. Created before anything is decided, because its salt is used in pod
+/// templates.
 pub(crate) fn empty_inventory() -> fault::Result<Inventory> {
     Inventory::new()
         .or_fault(Code::InternalError, fault::FaultKind::Internal, || "cannot begin an inventory".to_owned())
@@ -54,7 +55,7 @@ pub(crate) async fn record_intended(
             ..InventoryEntry::new(desired.id.clone(), &desired.kind)
         }
     }));
-    // Members that the list has lost are ours all the same.
+    // Members that are missing in the list are owned nevertheless.
     inventory.extend(survey.members.iter().map(|(id, member)| InventoryEntry {
         uid: Some(uid_of(&member.object).to_owned()),
         ..InventoryEntry::new(id.clone(), &member.kind)
@@ -87,7 +88,7 @@ pub(crate) async fn store(
     };
     let mut secret = made(&inventory)?;
     let same_place = inventory.deployed.as_ref().is_some_and(|known| known.origin == *target.origin);
-    // What says the same as before keeps the time of the last change: the server writes nothing then.
+    // Unchanged content keeps the time of the last change: the server writes nothing then.
     if !same_place || before.is_none_or(|before| before["data"] != secret["data"]) {
         let deployed = DeploymentRecord::now(inventory.deployed.as_ref(), &target.origin, target.clock.now());
         inventory.deployed =

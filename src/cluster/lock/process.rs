@@ -1,14 +1,15 @@
-//! Which process of which machine holds a lock, so that one that was killed keeps nobody waiting.
+//! Which process of which machine holds a lock, so that a run that was killed does not make others wait.
 //!
-//! Only where the kernel tells machines and processes apart for certain: Linux, by its boot and its process namespace, and
-//! by the moment a process started, because numbers are given again. Elsewhere a dead lock is waited out.
+//! Only where the kernel identifies machines and processes for certain: Linux, by its boot and its process namespace,
+//! and by the start time of a process, because process numbers are reused. Elsewhere others wait until the lock
+//! expires.
 
 use crate::file;
 
-/// The annotation of the Lease that says it.
+/// The annotation of the Lease that identifies the process.
 pub(super) const ANNOTATION: &str = "todo.dev/process";
 
-/// This process, in one line; nothing where the system cannot say.
+/// This process, in one line; nothing if the system cannot identify it.
 pub(super) fn mark() -> Option<String> {
     let process = std::process::id();
     Some(format!("{} {process} {}", machine()?, started(process)?))
@@ -24,8 +25,9 @@ pub(super) fn is_gone(mark: &str) -> bool {
     machine().as_deref() == Some(of) && is_over(stat(process).as_deref(), || exists(process), start)
 }
 
-/// Whether the process that began at `began_at` runs no more, by what the kernel tells of whoever has its number now. It may
-/// tell nothing of one that runs: where `/proc` hides processes (`proc(5)`: `hidepid`), it hides those that leave no core.
+/// Whether the process that began at `began_at` has ended, by the kernel's data on the process that has its number
+/// now. The kernel may return nothing for a running process: where `/proc` hides processes (`proc(5)`: `hidepid`), it
+/// hides those that leave no core.
 fn is_over(stat: Option<&str>, exists: impl FnOnce() -> bool, began_at: &str) -> bool {
     match stat {
         Some(stat) => began(stat) != Some(began_at),
@@ -33,7 +35,8 @@ fn is_over(stat: Option<&str>, exists: impl FnOnce() -> bool, began_at: &str) ->
     }
 }
 
-/// What no other machine, no later boot and no other container has (`proc(5)`: `random/boot_id`; `namespaces(7)`).
+/// An identifier that no other machine, no later boot and no other container has (`proc(5)`: `random/boot_id`;
+/// `namespaces(7)`).
 fn machine() -> Option<String> {
     let boot = file::read_text("/proc/sys/kernel/random/boot_id".as_ref(), file::TEXT).ok()?;
     let space = std::fs::read_link("/proc/self/ns/pid").ok()?;
@@ -52,7 +55,7 @@ fn stat(process: u32) -> Option<String> {
 fn exists(process: u32) -> bool {
     let process = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
     let asked = process.map(rustix::process::test_kill_process);
-    // One of somebody else may not be asked, and is there.
+    // A process of another user may not be signalled, but exists.
     asked.is_some_and(|asked| asked.is_ok() || asked == Err(rustix::io::Errno::PERM))
 }
 
@@ -94,7 +97,7 @@ mod tests {
         assert!(!is_gone(&ours), "{ours}");
         let (rest, start) = ours.rsplit_once(' ').unwrap();
         let (machine, _) = rest.rsplit_once(' ').unwrap();
-        // what the Lease says: whether its holder is gone
+        // content of the Lease: whether its holder has ended
         let table = [
             (format!("{rest} 1{start}"), true),
             (format!("{machine} 4294967294 {start}"), true),

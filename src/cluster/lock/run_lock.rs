@@ -28,16 +28,16 @@ impl Default for RunLock {
 impl RunLock {
     /// Whether this run holds the lock.
     pub(crate) fn is_held(&self) -> bool {
-        // Whoever is taking it does not hold it yet.
+        // A run that is just taking it does not hold it yet.
         self.held.try_lock().is_ok_and(|held| held.is_some())
     }
 
-    /// Deletes the Lease, and waits until that is done. What needs the lock after this takes it again.
+    /// Deletes the Lease, and waits until that is done. Later work that needs the lock takes it again.
     pub(crate) async fn release(&self) {
         if let Some(held) = self.held.lock().await.take() {
             held.release().await;
         }
-        // A lock that was lost is no longer this run's; one that it takes next is another.
+        // A lost lock no longer belongs to this run; the next one that it takes is another.
         self.lost.send_replace(false);
     }
 

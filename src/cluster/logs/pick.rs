@@ -1,8 +1,8 @@
-//! Which containers' logs are meant: pods of ours by any name that leads to them, and of each pod the container that
-//! has something to say.
+//! Selects the containers whose logs are read: pods of ours by any name that refers to them, and of each pod the most
+//! relevant container.
 //!
-//! Not by labels: whose a pod is, its owners say (Pod → ReplicaSet → Deployment), so pods of an old revision are found,
-//! too, and a stranger's pod with our labels is not.
+//! Not by labels: a pod's owner references identify it (Pod → ReplicaSet → Deployment), so pods of an old revision
+//! are found, too, and a foreign pod with our labels is not.
 
 pub(crate) mod one;
 
@@ -12,7 +12,7 @@ use health::live;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The container that `kubectl` asks, too, where a pod has several (kubectl: `pkg/cmd/util/podcmd`).
+/// The container that `kubectl` also selects, where a pod has several (kubectl: `pkg/cmd/util/podcmd`).
 const DEFAULT: &str = "kubectl.kubernetes.io/default-container";
 
 /// Owners above a pod; a chain that is longer is a circle.
@@ -34,14 +34,14 @@ pub struct Source {
 /// A name that nothing has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unknown {
-    /// What was asked for.
+    /// The requested name.
     pub name: String,
-    /// What could have been.
+    /// The possible names.
     pub known: Vec<String>,
 }
 
-/// The logs of the pods that belong to `ours` and to one of `names` (to all, if there are none): a pod's own name, that
-/// of what made it, or that of a Service that selects it, as `web` or `deployment/web`.
+/// The logs of the pods that belong to `ours` and to one of `names` (to all, if there are none): a pod's own name,
+/// that of its owner, or that of a Service that selects it, as `web` or `deployment/web`.
 ///
 /// `objects` are the pods, ReplicaSets, Jobs and Services of the cluster.
 pub(crate) fn sources(
@@ -177,8 +177,8 @@ fn source(pod: &Value, asked: Option<&str>) -> Option<Source> {
     })
 }
 
-/// The container that tells what one wants to know: the init container that the pod waits for, the one that is
-/// declared, one that keeps ending, the first.
+/// The most relevant container: the init container that the pod waits for, the default container of the annotation,
+/// one that keeps crashing, the first.
 fn telling(pod: &Value) -> Option<(&str, bool)> {
     if !live::holds(pod, "Initialized") {
         let begun = live::list(pod, "/status/initContainerStatuses").iter().find(|status| {

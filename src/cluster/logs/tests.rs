@@ -1,4 +1,4 @@
-//! Logs from an API server that answers as told.
+//! Logs from an API server with scripted answers.
 
 use super::Ask;
 use super::Line;
@@ -116,7 +116,7 @@ async fn a_log_that_is_followed_goes_on_in_the_pods_that_come() {
     let (api, run, target, _) = stage(&[("web-a", "2026-01-01T10:00:01Z one\n")]);
     let mut logs = logs(&run, &target, Ask { follow: true, ..request() }).await.unwrap();
     assert_eq!(logs.next().await.unwrap().text, "one");
-    // The container starts again, and its log still begins with what was read.
+    // The container starts again, and its log still begins with the lines already read.
     api.log("web-a", "2026-01-01T10:00:01Z one\n2026-01-01T10:00:09Z again\n");
     let line = logs.next().await.unwrap();
     assert_eq!((line.source.pod.as_str(), line.text.as_str()), ("web-a", "again"));

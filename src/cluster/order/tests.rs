@@ -1,4 +1,4 @@
-//! Which objects are written after which others, and mistakes in what says so.
+//! Which objects are written after which others, and mistakes in the annotations.
 
 use super::Order;
 use super::Phase;

@@ -1,4 +1,4 @@
-//! Whose a project is, by place and by objects, and what a refusal says.
+//! The owner of a project, by place and by objects, and the data of a refusal.
 
 use super::Doing;
 use super::Owner;
@@ -67,7 +67,7 @@ async fn whose_it_is_follows_from_the_place_and_where_that_is_in_doubt_from_the_
     std::fs::write(there.path().join("deploy.toml"), "").unwrap();
     let there = there.path().to_str().unwrap();
     let (us, record, undecided, others) = ("us", "us, to be written down", "undecided", "others");
-    // deployed from, what is there, what is wanted: whose it is
+    // deployed from, existing objects, desired objects: the owner
     let table = [
         (Some("/here"), "ConfigMap/a", Some("ConfigMap/b"), us),
         (Some(there), "ConfigMap/a", Some("ConfigMap/a"), others),

@@ -1,4 +1,4 @@
-//! What the finding of a symptom is called.
+//! The finding code of a symptom.
 
 use crate::cluster::blame::tell::CauseContext;
 use crate::cluster::blame::tell::running::is_startup;
@@ -60,7 +60,7 @@ fn is_killed(symptom: &Symptom) -> bool {
     symptom.exit.as_ref().is_some_and(|exit| exit.code == 137)
 }
 
-/// What a container or a volume needs and the cluster has not.
+/// The object that a container or a volume needs and the cluster does not have.
 fn missing(message: &str) -> Option<Code> {
     let missing = config::missing(message)?;
     Some(match (missing.kind, missing.key) {

@@ -15,7 +15,7 @@ use health::live;
 use serde_json::Value;
 use serde_json::json;
 
-/// The data of a symptom. `container` and `reason`, the cluster's own word, are there wherever they are known.
+/// The data of a symptom. `container` and `reason`, the cluster's own word, are included wherever they are known.
 pub(super) fn data(symptom: &Symptom, inputs: &CauseContext<'_>) -> Data {
     let data =
         Data::default().some("container", symptom.container.as_deref()).text("reason", &symptom.reason);
@@ -115,7 +115,7 @@ fn ended(data: Data, symptom: &Symptom, inputs: &CauseContext<'_>) -> Data {
     data.with("exit-code", exit.code).some("signal", exit.signal).with("restarts", exit.restarts)
 }
 
-/// The probe that fails, and what it asks, as it is written.
+/// The failing probe and its handler, as written in the manifest.
 fn probe(data: Data, symptom: &Symptom, inputs: &CauseContext<'_>) -> Data {
     let name = match symptom.signal {
         _ if is_startup(symptom, inputs) => "startupProbe",
@@ -131,7 +131,8 @@ fn probe(data: Data, symptom: &Symptom, inputs: &CauseContext<'_>) -> Data {
     data.text("probe", name).some("port", field("port")).some("path", field("path"))
 }
 
-/// What the pod asks for, in Kubernetes' quantities without a unit, and the best node does not have, or the claim that is missing or waits for its volume.
+/// The requests of the pod, in Kubernetes' quantities without a unit, and what the best node lacks, or the claim that
+/// is missing or waits for its volume.
 fn unplaced(data: Data, symptom: &Symptom, inputs: &CauseContext<'_>) -> Data {
     let data = data.text("answer", &symptom.message);
     if let Some(missing) = config::missing(&symptom.message) {

@@ -1,4 +1,4 @@
-//! Trouble with where a pod is to be: its node and its volumes.
+//! Problems with placing a pod: its node and its volumes.
 
 use crate::cluster::blame::tell::CauseContext;
 use crate::cluster::blame::tell::Diagnosis;
@@ -107,7 +107,7 @@ pub(super) fn unplaced(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosi
     }
 }
 
-/// No node has the labels that are asked for: which label, and what the nodes have instead.
+/// No node has the requested labels: which label, and what the nodes have instead.
 fn selected(inputs: &CauseContext<'_>, selector: Option<String>, affinity: Option<String>) -> Diagnosis {
     let nodes = inputs.snapshot.nodes.as_deref().unwrap_or_default();
     let asked = selector.as_ref().and_then(|at| inputs.written().pointer(at)).and_then(Value::as_object);
@@ -145,7 +145,7 @@ fn claimed(written: &Value, spec: &str, claim: &str) -> Option<String> {
     Some(format!("{at}/{index}/persistentVolumeClaim/claimName"))
 }
 
-/// Where the resource is asked for: the first container that does.
+/// Where the resource is requested: the first container that does.
 pub(super) fn asking(written: &Value, resource: &str) -> Option<String> {
     let spec = template::pod_spec(live::kind(written));
     ["containers", "initContainers"].iter().find_map(|group| {
@@ -218,13 +218,13 @@ pub(super) fn node(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
     }
 }
 
-/// What helps a node whose container runtime or kubelet does not get on.
+/// What helps a node whose container runtime or kubelet fails.
 pub(super) fn restart_node(inputs: &CauseContext<'_>) -> String {
     let advice = |profile: &str| format!("restart the node: `minikube stop -p {profile}`, then `todo up`");
     inputs.by_minikube(advice, "restart the node")
 }
 
-/// A `hostPath` whose type forbids to make what is not there.
+/// A `hostPath` whose type forbids creating a missing path.
 fn host_path(inputs: &CauseContext<'_>, named: &str, at: &str) -> Diagnosis {
     let written = inputs.written();
     let path = live::text(written, &format!("{at}/path"));

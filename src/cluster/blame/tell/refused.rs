@@ -33,8 +33,9 @@ pub(super) fn creation(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosi
     }
 }
 
-/// What the admission of quotas says: `exceeded quota: small, requested: requests.memory=128Mi, used: …, limited: …`
-/// (`kubernetes: plugin/pkg/admission/resourcequota/controller.go`). Of several resources it has the first.
+/// The message of the quota admission plug-in: `exceeded quota: small, requested: requests.memory=128Mi, used: …,
+/// limited: …` (`kubernetes: plugin/pkg/admission/resourcequota/controller.go`). Of several resources this holds the
+/// first.
 pub(super) struct Exceeded<'a> {
     pub(super) name: &'a str,
     pub(super) resource: &'a str,
@@ -73,7 +74,7 @@ fn quota(symptom: &Symptom, inputs: &CauseContext<'_>, spec: &str) -> Diagnosis 
     )
 }
 
-/// The field that pod security speaks of: `container "web" must not set securityContext.privileged=true`
+/// The field that pod security names: `container "web" must not set securityContext.privileged=true`
 /// (`k8s.io/pod-security-admission: policy`).
 fn refused(message: &str, written: &Value, spec: &str) -> String {
     let found = MUST_SET.captures(message);

@@ -1,4 +1,4 @@
-//! Trouble of a container that was started: it ends, is ended, or does not become ready.
+//! Problems of a container that was started: it exits, is killed, or does not become ready.
 
 use crate::cluster::blame::advice;
 use crate::cluster::blame::tell::CauseContext;
@@ -90,7 +90,7 @@ pub(super) fn running(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis
             let pointer = memory_limit(symptom, inputs);
             let limit = inputs.text(pointer.as_ref());
             let killed = format!("{who} was killed by signal 9 (exit code 137){often}");
-            // The kubelet ends a container in the same way, and its event may be gone.
+            // The kubelet kills a container in the same way, and its event may have expired.
             match killing_probe(symptom, inputs) {
                 Some(probe) => diagnosis(
                     format!("{killed}: at its memory limit of `{limit}`, or because its `{probe}` fails"),
@@ -161,7 +161,7 @@ fn ended(symptom: &Symptom, inputs: &CauseContext<'_>, who: &str, often: &str) -
     diagnosis(format!("{who} {ended}{often}"), inputs.field(symptom, fields), help)
 }
 
-/// Whether it is the startup probe that fails, as the kubelet's events say.
+/// Whether the failing probe is the startup probe, according to the kubelet's events.
 pub(super) fn is_startup(symptom: &Symptom, inputs: &CauseContext<'_>) -> bool {
     if symptom.signal != FailureKind::Killed {
         return symptom.message.starts_with("Startup probe");

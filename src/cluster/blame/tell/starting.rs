@@ -1,4 +1,4 @@
-//! Trouble before a container runs: its image, its configuration, its command.
+//! Problems before a container runs: its image, its configuration, its command.
 
 use crate::cluster::blame::tell::CauseContext;
 use crate::cluster::blame::tell::Diagnosis;

@@ -1,4 +1,4 @@
-//! The codes of what keeps a claim from being bound, and what is shown beside a cause.
+//! The codes of what keeps a claim from being bound, and the evidence shown with a cause.
 
 use crate::cluster::blame::tell;
 use crate::cluster::blame::tell::CauseContext;
@@ -100,7 +100,7 @@ fn the_pod_that_makes_minikubes_volumes_is_told_as_it_is() {
 fn a_volume_that_was_mounted_in_the_end_is_shown_beside_no_other_cause() {
     let waiting = |reason: &str| json!({"waiting": {"reason": reason, "message": "web:1 is not there"}});
     let message = "MountVolume.SetUp failed for volume \"a\" : failed to sync configmap cache: timed out";
-    // what the container does, and whether the event is shown
+    // the container's state, and whether the event is shown
     for (state, shown) in [
         (waiting("ErrImageNeverPull"), false),
         (waiting("CrashLoopBackOff"), false),

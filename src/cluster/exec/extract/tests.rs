@@ -49,7 +49,7 @@ fn a_tree_that_is_packed_and_extracted_is_the_same() {
     assert!(root.join("a/empty").is_dir());
     assert_eq!(fs::read_link(root.join("run")).unwrap(), Path::new("a/run.sh"));
     assert_eq!(fs::metadata(root.join("a/run.sh")).unwrap().permissions().mode() & 0o777, 0o750);
-    // Again, over what is there.
+    // Again, over the existing files.
     assert!(extract(&packed[..], &root, Some("copy")).unwrap().is_empty());
 }
 
@@ -82,7 +82,7 @@ fn nothing_is_written_outside() {
         let root = folder.path().join(number.to_string());
         assert!(extract(&archive(entries)[..], &root, Some("b")).is_err(), "{entries:?}");
     }
-    // A link that leads outside is left out; what would be written through it lands in a directory of its name.
+    // A link that points outside is skipped; what would be written through it lands in a directory of its name.
     let root = folder.path().join("root");
     let through = [
         ("b/", EntryType::Directory, ""),
@@ -114,7 +114,7 @@ fn a_link_stays_below_the_root_whatever_other_links_mean() {
         ("l", "..", false),
         ("d/l", "../../a", false),
         ("l", "/etc", false),
-        // `s` may be a link to a deep directory, so what is above it is not known.
+        // `s` may be a link to a deep directory, so its parent is not known.
         ("l", "s/..", false),
     ] {
         assert_eq!(stays_below(Path::new(below), Path::new(target)), stays, "{below} → {target}");

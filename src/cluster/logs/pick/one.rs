@@ -14,16 +14,16 @@ use serde_json::Value;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-/// What is asked for.
+/// The requested container.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asked<'a> {
-    /// A pod, what makes it, or a Service.
+    /// A pod, its workload, or a Service.
     pub name: Option<&'a str>,
     /// The container, instead of the application's.
     pub container: Option<&'a str>,
     /// The Service that people open: meant, where no name is given and there are several workloads.
     pub service: Option<&'a str>,
-    /// The images that the project builds. A container of another image beside them is a sidecar.
+    /// The images that the project builds. A container of another image next to them is a sidecar.
     pub images: &'a [&'a str],
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn one(ours: &[ObjectId], objects: &[Value], asked: Asked<'_>) -> Res
         is_running(family.pod, container).then_some((family.pod, container, init))
     });
     let best = running.min_by_key(|(pod, _, _)| {
-        // Of those that are alike the newest, whose image is that of the last run.
+        // Among equals the newest, whose image is that of the last run.
         (!live::holds(pod, "Ready"), Reverse(live::text(pod, "/metadata/creationTimestamp")), live::name(pod))
     });
     let Some((pod, container, init)) = best else {
