@@ -1,7 +1,7 @@
 //! Whether the API server answers at this moment, and whether its nodes still report to it.
 //!
-//! One short question. A connection that is open says nothing: where a node is killed, or its network goes, its watches
-//! stay open and silent for minutes.
+//! One short request. An open connection proves nothing: if a node is killed, or its network fails, its watches stay
+//! open and silent for minutes.
 
 use crate::cluster::rollout::watches::list;
 use crate::cluster::target::Target;
@@ -14,12 +14,12 @@ use std::time::Duration;
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// What the API server says.
+/// The API server's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pulse {
     /// It answers.
     Answers {
-        /// The nodes of which the control plane says that their kubelet has stopped reporting.
+        /// The nodes whose kubelet has stopped reporting, according to the control plane.
         silent: Vec<SilentNode>,
         /// Whether those are all nodes there are.
         all: bool,
@@ -37,7 +37,7 @@ pub struct SilentNode {
     pub renewed: Option<String>,
 }
 
-/// Asks once.
+/// Sends one request.
 pub async fn pulse(target: &Target) -> Pulse {
     let nodes = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Node"));
     match tokio::time::timeout(LIMIT, list(target, &nodes, None)).await {
@@ -53,10 +53,10 @@ pub async fn pulse(target: &Target) -> Pulse {
 }
 
 /// A node that does not report is `Unknown` after `--node-monitor-grace-period` (50 s; `kubernetes:
-/// pkg/controller/nodelifecycle`). `False` is said by the kubelet itself.
+/// pkg/controller/nodelifecycle`). `False` is reported by the kubelet itself.
 ///
-/// The controller that says so may itself be behind: after the API server has restarted it saw no lease for a minute that the
-/// kubelet renewed all the time (seen with v1.35.1). So the lease counts.
+/// The node controller may itself be behind: after the API server has restarted, it missed for a minute a lease that
+/// the kubelet renewed all the time (seen with v1.35.1). So the lease counts.
 fn answers(nodes: &[Value], leases: &[Value]) -> Pulse {
     let renewed = |name: &str| {
         let lease = leases.iter().find(|lease| live::name(lease) == name)?;

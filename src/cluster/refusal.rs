@@ -1,7 +1,7 @@
-//! A refusal of the API server, told as lines of the manifest.
+//! A refusal of the API server, reported as lines of the manifest.
 //!
-//! The server's own words stay; added are the place, and what to do. Values of Secrets are taken out, because the
-//! server likes to repeat what it does not like.
+//! The server's own message stays; the place and the help are added. Values of Secrets are removed, because the
+//! server often repeats the value that it refuses.
 
 use crate::cluster::diff::MASK;
 use crate::cluster::field;
@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use kube::core::Status;
 use serde_json::Value;
 
-/// What is wrong with `object`, one finding for each field that the server names.
+/// The findings about `object`, one for each field that the server names.
 pub(crate) fn findings(object: &Object, failure: &Failure) -> Vec<Finding> {
     let about = |field: &str, message: &str, (code, help): (Code, String)| {
         let pointer = field::pointer(&object.value, field);
@@ -70,7 +70,7 @@ pub(crate) fn findings(object: &Object, failure: &Failure) -> Vec<Finding> {
         .collect()
 }
 
-/// Whether the server could not even read the object. It says so with a 500, which is not a failure of its own.
+/// Whether the server could not even decode the object. It answers with a 500, which is not a failure of the server.
 pub(crate) fn is_malformed(status: &Status) -> bool {
     [
         "failed to create typed patch object",
@@ -81,10 +81,10 @@ pub(crate) fn is_malformed(status: &Status) -> bool {
     .any(|words| status.message.contains(words))
 }
 
-/// The fields that the server could not read, with what it says about each.
+/// The fields that the server could not decode, with its message about each.
 ///
-/// Strict decoding says `unknown field "spec.x"`; server-side apply says `failed to create typed patch object (…):`, and
-/// then either `.spec.x: field not declared in schema` or `errors:` with such a line each.
+/// Strict decoding reports `unknown field "spec.x"`; server-side apply reports `failed to create typed patch object
+/// (…):`, and then either `.spec.x: field not declared in schema` or `errors:` with such a line each.
 fn misread_fields(message: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (intro, why) in [("unknown field \"", "no such field"), ("duplicate field \"", "it is written twice")]
@@ -133,7 +133,7 @@ fn strip_indices(path: &str) -> String {
         .collect()
 }
 
-/// What the refusal is called, and what to do about it.
+/// The code of the refusal, and what to do about it.
 fn help(object: &Object, status: &Status) -> (Code, String) {
     let says = |words: &str| status.message.contains(words);
     let namespace = object.namespace().map_or(String::new(), |namespace| format!(" -n {namespace}"));
@@ -162,7 +162,8 @@ fn help(object: &Object, status: &Status) -> (Code, String) {
     (Code::FieldInvalid, "correct it in the manifest".to_owned())
 }
 
-/// What to do where others of the cluster decide what is allowed: quotas, policies, webhooks. `None` if it is none of these.
+/// What to do where quotas, policies or webhooks of the cluster decide what is allowed. `None` if it is none of
+/// these.
 pub(crate) fn remedy(status: &Status, namespace: Option<&str>) -> Option<(Code, String)> {
     let says = |words: &str| status.message.contains(words);
     if says("exceeded quota") {
@@ -241,7 +242,7 @@ pub(crate) fn masked(object: &Object, text: &str) -> String {
             }
         }
     }
-    // Values that the server has formatted in a way of its own.
+    // Values that the server has formatted differently.
     for intro in ["Invalid value: \"", "got \"", "decode value \""] {
         if let Some((before, after)) = text.clone().split_once(intro)
             && let Some((_, after)) = after.split_once('"')

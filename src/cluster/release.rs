@@ -1,8 +1,8 @@
-//! What the project's charts are in this cluster: which release was deployed as what, and what its hooks have left.
+//! The project's charts in this cluster: the deployed releases, and the objects that their hooks have left.
 //!
-//! A Secret of its own beside the inventory, because it is exact at another moment: a release counts as deployed when its
-//! last hook has ended well, and until then the next run runs the hooks again. It holds the hooks themselves, so that
-//! `down` and `rollback` need no chart.
+//! A Secret of its own, separate from the inventory, because it is exact at another moment: a release counts as
+//! deployed when its last hook has succeeded, and until then the next run runs the hooks again. It holds the hooks
+//! themselves, so that `down` and `rollback` need no chart.
 
 use crate::cluster::inventory;
 use crate::cluster::inventory::InventoryEntry;
@@ -56,7 +56,7 @@ pub struct ReleaseEntry {
     pub digest: Option<String>,
     /// Its hooks at that time.
     pub hooks: Vec<Value>,
-    /// What its hooks may have left.
+    /// The objects that its hooks may have left.
     pub left: Vec<InventoryEntry>,
     /// Helm's revision, where Helm itself has installed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

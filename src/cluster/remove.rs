@@ -1,7 +1,7 @@
-//! Everything that `up` made taken away again, except what data hangs on.
+//! Deletes everything that `up` created, except objects that hold data.
 //!
-//! Works from the inventory and the label alone; the manifests may be gone. A second time there is nothing to do, and
-//! that is no failure.
+//! Works from the inventory and the label alone; the manifests may be missing. A second run has nothing to delete,
+//! and succeeds.
 
 use crate::cluster::delete::delete;
 use crate::cluster::delete::is_controlled;
@@ -49,16 +49,16 @@ use std::collections::BTreeMap;
 pub struct RemoveOptions {
     /// `--purge`: volumes and generated secrets, too.
     pub purge: bool,
-    /// `--adopt`: also what another place has deployed under the same name.
+    /// `--adopt`: also delete what another place has deployed under the same name.
     pub adopt: bool,
 }
 
-/// What was taken away, and what was not.
+/// The objects that were deleted, and those that were not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// What is gone.
+    /// The deleted objects.
     pub removed: Vec<ObjectId>,
-    /// What was left on purpose, and why.
+    /// The objects that were kept on purpose, and why.
     pub kept: Vec<(ObjectId, String)>,
 }
 
@@ -67,8 +67,8 @@ pub async fn remove(run: &Run, target: &Target, options: &RemoveOptions) -> faul
     run_all(run, target, *options, false).await
 }
 
-/// As [`remove`], but the namespaces stay for now, because something is still to run in them, and so does the list: what
-/// is kept is told at the end, by [`remove`].
+/// As [`remove`], but the namespaces stay for now, because hooks still have to run in them, and so does the
+/// inventory: [`remove`] reports at the end which objects are kept.
 pub async fn remove_keeping_namespaces(
     run: &Run,
     target: &Target,
@@ -112,7 +112,7 @@ async fn everything(
     // Nothing new can be written to a namespace that is being deleted, a lock as little as anything else.
     if home.as_ref().is_some_and(|home| !live::is_terminating(home)) {
         lock::hold(run, target).await?;
-        // What a run that was in our way has made is to go, too.
+        // Objects that the run before us has created are to be deleted, too.
         let (stored, home) = load(run, &wire, target, options.adopt).await?;
         sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
         sorted.ground(keep_namespaces);
@@ -177,7 +177,7 @@ fn reading(failure: Failure) -> fault::Fault {
     unreadable(failure, "cannot read what is in the cluster")
 }
 
-/// What goes, what goes last, and what stays.
+/// The objects to delete, those to delete last, and those to keep.
 #[derive(Debug, Default)]
 struct Sorted {
     go: BTreeMap<ObjectId, OwnedObject>,
@@ -238,7 +238,8 @@ async fn sort(
         if is_controlled(object) {
             continue;
         }
-        // What is being deleted already is waited for, whoever deletes it: nothing can keep it.
+        // An object that is already being deleted is waited for, whichever client deletes it: the deletion cannot be
+        // undone.
         if live::is_terminating(object) && id.kind != "Namespace" {
             sorted.go.insert(id, member);
             continue;
@@ -284,7 +285,8 @@ fn with_kind(namespace: &Value) -> Value {
     namespace
 }
 
-/// Adds the claims that StatefulSets have made, and those that an earlier `down` has left. They carry no label of ours.
+/// Adds the claims that StatefulSets have created, and those that an earlier `down` has left. They carry no label of
+/// ours.
 async fn claims(
     run: &Run,
     wire: &Wire,
@@ -333,8 +335,8 @@ async fn claims(
     Ok(())
 }
 
-/// Writes down the claims that StatefulSets have made, before the sets go: nothing else leads to them, so a run that breaks
-/// off in between would leave them for good.
+/// Records the claims that StatefulSets have created, before the sets are deleted: they are found only through the
+/// sets, so an interrupted run would leave them for good.
 async fn remember(run: &Run, wire: &Wire, target: &Target, sorted: &mut Sorted) -> fault::Result<()> {
     let Some(stored) = &sorted.inventory else { return Ok(()) };
     let unlisted = |id: &ObjectId| {
@@ -354,7 +356,7 @@ async fn remember(run: &Run, wire: &Wire, target: &Target, sorted: &mut Sorted) 
     Ok(())
 }
 
-/// Removes the inventory, or writes down what was kept.
+/// Removes the inventory, or records the objects that were kept.
 async fn forget(run: &Run, wire: &Wire, target: &Target, sorted: &Sorted) -> fault::Result<()> {
     if sorted.data.is_empty() {
         recover::forget(run, wire, target).await?;

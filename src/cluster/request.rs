@@ -13,7 +13,7 @@ use serde_json::Value;
 /// How many requests are under way at once.
 pub(crate) const AT_ONCE: usize = 12;
 
-/// Tells why something is tried again.
+/// Reports why a request is retried.
 pub(crate) fn report_waiting(run: &Run, step: Step, item: &str) -> impl Fn(String) + use<> {
     let (sink, item) = (run.sink.clone(), item.to_owned());
     move |why| sink.emit(EventKind::Waiting { step, item: item.clone(), why })

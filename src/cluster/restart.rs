@@ -1,7 +1,7 @@
 //! New pods without a change: what `kubectl rollout restart` does, by the same annotation, for a project's workloads.
 //!
-//! Not an apply: the annotation is written beside what the manifests say (as an update, not server-side), so the next `up`
-//! finds nothing to change and takes nothing back.
+//! Not an apply: the annotation is added to what the manifests declare (as an update, not server-side), so the next
+//! `up` finds nothing to change and does not revert it.
 
 use crate::cluster::applied::Applied;
 use crate::cluster::applied::AppliedObject;
@@ -30,8 +30,8 @@ use serde_json::json;
 /// kubectl's own (`kubectl: pkg/polymorphichelpers/objectrestarter.go`).
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
-/// Makes the pods of the workloads called `names`, `web` or `deployment/web`, anew; of all, if there are none. What
-/// comes back is to be waited for.
+/// Restarts the pods of the workloads called `names`, `web` or `deployment/web`; of all, if there are none. The
+/// returned objects are to be waited for.
 pub async fn restart(run: &Run, target: &Target, names: &[String]) -> fault::Result<Applied> {
     let inventory = read_inventory(run, target).await?.filter(Inventory::is_deployed);
     let entries = inventory.map(|inventory| inventory.entries).unwrap_or_default();
@@ -48,7 +48,7 @@ pub async fn restart(run: &Run, target: &Target, names: &[String]) -> fault::Res
     lock::scope(run, target, work).await
 }
 
-/// Jobs and bare pods run once; nothing makes them anew.
+/// Jobs and bare pods run once; no controller recreates their pods.
 fn restarts(entry: &InventoryEntry) -> bool {
     let id = &entry.id;
     id.group == "apps"
@@ -79,7 +79,7 @@ fn chosen<'a>(entries: &'a [InventoryEntry], names: &[String]) -> fault::Result<
     Ok(all.into_iter().filter(meant).collect())
 }
 
-/// Restarts one workload; `detail` is what is told of it. `None` if it is not there.
+/// Restarts one workload; `detail` is shown with its item. `None` if it does not exist.
 pub(crate) async fn one(
     run: &Run,
     wire: &Wire,
@@ -110,7 +110,7 @@ pub(crate) async fn one(
     }))
 }
 
-/// A JSON Patch adds a member only to what is there.
+/// A JSON Patch can add a member only to an existing object.
 fn patch(live: &Value, now: &str) -> Value {
     let annotations = "/spec/template/metadata/annotations";
     if live.pointer(annotations).is_some_and(Value::is_object) {

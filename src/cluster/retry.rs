@@ -1,7 +1,7 @@
 //! What to try again, for how long, and visibly.
 //!
-//! Not in the client, whose own retries are silent and last minutes: whoever waits is told why. A refusal that somebody
-//! decided (validation, a policy, a missing right) is never tried again.
+//! Not in the client, whose own retries are silent and last minutes: the user sees why a run waits. A decided refusal
+//! (validation, a policy, a missing right) is never retried.
 
 use crate::cluster::conflict;
 use crate::cluster::refusal;
@@ -22,7 +22,7 @@ const PASSING: Duration = Duration::from_secs(30);
 /// How long a webhook of the set may take to answer: its pods are made by the same run.
 const OWN_WEBHOOK: Duration = Duration::from_secs(4 * 60);
 
-/// The Services of the set, by namespace and name: whoever is behind them is on the way up.
+/// The Services of the set, by namespace and name: their pods may still be starting.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExpectedObjects(BTreeSet<(String, String)>);
 
@@ -61,7 +61,7 @@ fn unanswered(status: &Status) -> Option<(String, String)> {
     Some((namespace.to_owned(), name.to_owned()))
 }
 
-/// How long to go on trying after such a failure; `None` if it will not pass by itself.
+/// How long to retry after such a failure; `None` if it is permanent.
 pub(crate) fn time_limit(failure: &Failure) -> Option<Duration> {
     let Failure::Refused(status) = failure else { return Some(UNREACHABLE) };
     let says = |words: &str| status.message.contains(words);

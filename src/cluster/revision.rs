@@ -1,7 +1,7 @@
-//! What was deployed, to go back to: a record a revision, written only after a good run.
+//! The deployed revisions, for rollbacks: one record each, written only after a good run.
 //!
-//! Whole rendered objects, because a way back that needs the old files is none. In Secrets, because the objects hold
-//! secrets and Kubernetes guards them there.
+//! Whole rendered objects, so that a rollback does not need the old files. In Secrets, because the objects contain
+//! secrets and Kubernetes restricts access to those.
 
 mod store;
 
@@ -36,7 +36,7 @@ const KEPT: usize = 10;
 /// How many numbers are tried where Secrets of others have the names.
 const TRIED: u64 = 20;
 
-/// So much may be packed: more is no application's, and `todo` would not read it back either.
+/// Largest packed size: no application needs more, and `todo` would not read it back either.
 const LARGEST: usize = 16 << 20;
 
 /// Unpacked, for the same reason.
@@ -67,7 +67,7 @@ struct Payload {
     objects: Vec<Value>,
 }
 
-/// Every revision that can be gone back to, the newest first.
+/// Every revision that can be rolled back to, the newest first.
 pub async fn history(run: &Run, target: &Target) -> fault::Result<Vec<Revision>> {
     let wire = target.wire();
     let shelf = Shelf::new(run, target, &wire);
@@ -98,20 +98,21 @@ pub async fn newest(run: &Run, target: &Target) -> fault::Result<Option<(u64, Op
     Shelf::new(run, target, &wire).newest().await
 }
 
-/// A revision, to go back to.
+/// A revision to roll back to.
 #[derive(Debug)]
 pub struct Earlier {
     /// Its number.
     pub number: u64,
-    /// What is to be applied again.
+    /// The objects to apply again.
     pub objects: Vec<Object>,
-    /// What belongs to it and is left as it is: going back must not run a migration again, and claims cannot shrink.
+    /// Objects that belong to it and are left as they are: a rollback must not run a migration again, and claims
+    /// cannot shrink.
     pub left: Vec<Object>,
     /// The git revision of the project's files then, if that was known.
     pub git: Option<String>,
 }
 
-/// A revision, to go back to; the one before the newest if no number is given.
+/// A revision to roll back to; the one before the newest if no number is given.
 pub async fn earlier(run: &Run, target: &Target, number: Option<u64>) -> fault::Result<Earlier> {
     let wire = target.wire();
     let shelf = Shelf::new(run, target, &wire);
@@ -141,7 +142,7 @@ pub async fn earlier(run: &Run, target: &Target, number: Option<u64>) -> fault::
     Ok(Earlier { number: *number, objects, left, git: store::git(head) })
 }
 
-/// Records what a good run has applied, unless the newest revision says the same. Returns its number.
+/// Records what a good run has applied, unless the newest revision is identical. Returns its number.
 pub(crate) async fn record(
     run: &Run,
     target: &Target,
@@ -184,7 +185,7 @@ pub(crate) async fn record(
     let keep: Vec<u64> = heads.iter().rev().take(KEPT - 1).map(|(number, _)| *number).collect();
     shelf.keep_only(&keep).await?;
     for number in number..number + TRIED {
-        // A Secret that has lost its labels is no revision, and still has its name.
+        // A Secret that has lost its labels no longer counts as a revision, but still occupies its name.
         if shelf.put(number, &packed, &inventory.copy(), applied.git.as_deref()).await? {
             return Ok(Some(number));
         }
@@ -197,7 +198,7 @@ pub(crate) async fn record(
     Ok(None)
 }
 
-/// Removes every revision, and says so: there is nothing to go back to afterwards.
+/// Removes every revision; no rollback is possible afterwards.
 pub(crate) async fn forget(run: &Run, target: &Target, wire: &Wire) -> fault::Result<()> {
     let count = Shelf::new(run, target, wire).keep_only(&[]).await?;
     if count > 0 {
@@ -213,7 +214,7 @@ async fn payload(shelf: &Shelf<'_>, head: &Value) -> fault::Result<Payload> {
         .or_fault(Code::RevisionDamaged, fault::FaultKind::Apply, || "cannot read a revision".to_owned())
 }
 
-/// Says which revision can be gone back to instead of one that cannot be read.
+/// Reports which revision can be used instead of one that cannot be read.
 async fn damaged(shelf: &Shelf<'_>, heads: &[(u64, Value)], number: u64, fault: Fault) -> Fault {
     let fault = fault.context(format!("cannot roll back to revision {number}"));
     for (earlier, head) in heads.iter().rev().filter(|(earlier, _)| *earlier < number) {

@@ -1,10 +1,10 @@
 //! Watching until everything is healthy, terminal or out of time.
 //!
-//! The shell round the [`tracker`](crate::cluster::tracker): it brings the objects and the clock, tells what the tracker says,
-//! and fetches the logs and numbers that it asks for. It never concludes anything itself.
+//! The driver of the [`tracker`](crate::cluster::tracker): it passes the objects and the time to it, reports its
+//! results, and fetches the logs and figures that it requests. It never concludes anything itself.
 //!
 //! If nothing was written and everything is healthy already, only the pods are listed: the comparison has just read
-//! everything else, but what a workload says of its pods may be a moment old, and says nothing of their restarts.
+//! everything else, but a workload's status may lag behind its pods, and does not include their restarts.
 
 mod evidence;
 mod items;
@@ -72,7 +72,7 @@ pub async fn rollout(
     Ok(rolled)
 }
 
-/// As [`rollout`], for what is waited for within another step.
+/// As [`rollout`], for a wait within another step.
 pub(crate) async fn healthy(
     run: &Run,
     target: &Target,

@@ -17,13 +17,13 @@ use std::time::Duration;
 /// Types of Secrets that hold no values of programs: records of `todo` and of Helm, which are packed.
 const RECORDS: [&str; 2] = ["todo.dev/", "helm.sh/release"];
 
-/// Leaves out what is large and packed (revisions of `todo`, releases of Helm) before it is sent.
+/// Excludes large packed Secrets (revisions of `todo`, releases of Helm) on the server.
 const SELECTOR: &str = "owner!=helm,!todo.dev/revision";
 
-/// How long a server that cannot be read is asked again: whoever reads on says more of it.
+/// How long an unreachable server is retried: the request after this one reports more about it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Every Secret in the project's namespaces: a pod reads those of its own namespace, whoever made them.
+/// Every Secret in the project's namespaces: a pod may read any Secret of its own namespace.
 pub async fn secrets(run: &Run, target: &Target, step: Step) -> Result<Vec<Value>> {
     let mut found = listed(run, target, step, target.namespace.as_str()).await?;
     let others: Vec<String> = found.iter().flat_map(inventory::other_namespaces).collect();

@@ -1,7 +1,7 @@
-//! The writes of a run, one turn after the other, each when what it waits for is there.
+//! The writes of a run, one turn after the other, each when its dependencies exist.
 //!
-//! Not how one object is written (`write`), nor whether it is (`decide`). It ends when somebody takes the lock away:
-//! two runs that write at once would undo one another.
+//! Not how one object is written (`write`), nor whether it is (`decide`). It ends when another run takes over the
+//! lock: two runs that write at once would undo each other's changes.
 
 use crate::cluster::applied::Applied;
 use crate::cluster::applied::AppliedObject;
@@ -54,7 +54,7 @@ pub(crate) struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// Locks, lists what may be made, and makes it.
+    /// Takes the lock, records what may be created, and creates it.
     pub(crate) async fn write(
         &self,
         first: Inventory,
@@ -92,7 +92,8 @@ impl Writing<'_> {
         let intervened =
             now.as_ref().and_then(|secret| secret["metadata"]["resourceVersion"].as_str()) != seen.as_deref();
         let (survey, planned) = if stale || intervened {
-            // Another run may have written meanwhile; in a new namespace the server can say now what it could not say before.
+            // Another run may have written meanwhile; in a new namespace a dry run can now succeed that failed
+            // before.
             plan(run, target, desired, &first, self.options).await?
         } else {
             (survey, planned)
@@ -147,7 +148,7 @@ impl Writing<'_> {
         if later { self.later(wire, &expected, applied).await } else { Ok(()) }
     }
 
-    /// Tries every object of a turn, then says what was refused.
+    /// Tries every object of a turn, then reports the refusals.
     async fn turn(
         &self,
         wire: &Wire,
@@ -175,7 +176,7 @@ impl Writing<'_> {
         if refused.is_empty() { Ok(()) } else { Err(refusals(refused, self.count())) }
     }
 
-    /// Writes the objects whose kinds an operator of the set had to bring first.
+    /// Writes the objects whose kinds an operator of the set had to register first.
     async fn later(
         &self,
         wire: &Wire,

@@ -28,7 +28,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// What has a volume.
+/// The kind that has a volume.
 const CLAIM: &str = "PersistentVolumeClaim";
 
 /// How well one object is, with the figures that people look for.
@@ -38,7 +38,7 @@ pub struct ObjectStatus {
     pub object: ObjectId,
     /// How well.
     pub health: Health,
-    /// One word, as the cluster says it; `NotFound` for objects that are not there.
+    /// One word, from the cluster; `NotFound` for missing objects.
     pub reason: String,
     /// A sentence.
     pub message: String,
@@ -53,7 +53,7 @@ pub struct ObjectStatus {
     /// Seconds since it was made, by the cluster's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_seconds: Option<u64>,
-    /// What its pods use now, where the cluster measures it.
+    /// The current usage of its pods, where the cluster measures it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// Of a claim, its volume.
@@ -70,8 +70,8 @@ pub struct Volume {
     pub used: Option<u64>,
 }
 
-/// How well `objects` are now, in their order. One list per kind and namespace, and one each of pods, ReplicaSets,
-/// events and measurements where there are workloads. What may not be read is `unknown`.
+/// The health of `objects` now, in their order. One list per kind and namespace, and one each of pods, ReplicaSets,
+/// events and measurements where there are workloads. Objects that may not be read are `unknown`.
 pub async fn status(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Vec<ObjectStatus>> {
     let makers = objects.iter().filter(|(id, _)| owns_pods(&id.group, &id.kind));
     let namespaces: BTreeSet<Option<String>> = makers.map(|(id, _)| id.namespace.clone()).collect();

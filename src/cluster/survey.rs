@@ -1,7 +1,6 @@
-//! What is there now of what the project wants, has, or had: one list a kind and namespace.
+//! The existing objects that the project wants, owns, or owned: one list per kind and namespace.
 //!
-//! Only reads. Objects are found by the label that says whose they are; those that do not carry it yet are asked for by
-//! name.
+//! Only reads. Objects are found by the label of the set; those that do not carry it yet are requested by name.
 
 pub(crate) mod owned;
 pub(crate) mod recover;
@@ -63,20 +62,20 @@ impl Desired {
     }
 }
 
-/// What is there.
+/// The objects found in the cluster.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Survey {
     /// The project's list, if it has one.
     pub(crate) stored: Option<Stored>,
-    /// The lock, if somebody holds it.
+    /// The lock, if another run holds it.
     pub(crate) lease: Option<Value>,
-    /// The target's namespace, if it is there.
+    /// The target's namespace, if it exists.
     pub(crate) namespace: Option<Value>,
-    /// What carries our label, in every kind and namespace that we know of.
+    /// The objects that carry our label, in every kind and namespace that we know of.
     pub(crate) members: BTreeMap<ObjectId, OwnedObject>,
-    /// What is wanted and there without our label.
+    /// The desired objects that exist without our label.
     pub(crate) unowned: BTreeMap<ObjectId, Shared<Value>>,
-    /// What was allowed with what another place may have deployed.
+    /// The permission regarding objects that another place may have deployed.
     pub(crate) permit: Permit,
 }
 
@@ -92,8 +91,8 @@ impl Survey {
     }
 }
 
-/// The same objects, their pod templates telling which data they read (see [`crate::manifest::follow`]): with the salt of
-/// the inventory, or of the one that will be the first.
+/// The same objects, with a digest in their pod templates of the data that they read (see
+/// [`crate::manifest::follow`]): with the salt of the inventory, or of the one that will be the first.
 pub(crate) fn followed(desired: &[Desired], survey: &Survey, first: &Inventory) -> Vec<Desired> {
     let inventory = survey.stored.as_ref().map_or(first, |stored| &stored.inventory);
     let mut objects: Vec<Object> = desired.iter().map(|desired| desired.object.clone()).collect();
@@ -108,12 +107,12 @@ pub(crate) fn followed(desired: &[Desired], survey: &Survey, first: &Inventory) 
     followed.collect()
 }
 
-/// What a set asks for.
+/// The prepared objects of a set.
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
     /// The objects as they are to be applied, in the order of the phases.
     pub(crate) desired: Vec<Desired>,
-    /// Objects of kinds that something else of the set is going to bring.
+    /// Objects of kinds that another object of the set will register.
     pub(crate) later: Vec<Object>,
 }
 
@@ -173,8 +172,8 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) ->
     Ok(Prepared { desired, later })
 }
 
-/// Whether something of the set may be the operator that brings the kind of `object`: whoever serves a group has to be
-/// granted it, or the object itself says what it depends on. A misspelt kind of Kubernetes' own is none of that.
+/// Whether the set may contain the operator that registers the kind of `object`: an operator needs a role for the
+/// group, or the object itself declares a dependency. A misspelt kind of Kubernetes' own does not count.
 fn is_brought(object: &Object, set: &[Object]) -> bool {
     let group = object.group();
     let grants = |role: &&Object| {
@@ -213,7 +212,7 @@ fn normalise(value: &mut Value, kind: &ApiKind, namespace: &str, part_of: &str) 
         }
     }
     value["metadata"]["labels"][PART_OF] = json!(part_of);
-    // Server-side apply never takes a key out that goes out of stringData (kubernetes#108008).
+    // Server-side apply never removes a key that is removed from stringData (kubernetes#108008).
     if value["kind"] == "Secret"
         && let Some(Value::Object(texts)) = value.as_object_mut().and_then(|top| top.remove("stringData"))
     {
@@ -281,7 +280,8 @@ pub(crate) async fn inspect(run: &Run, target: &Target, desired: &[Desired]) -> 
     Ok(Survey { stored, lease, namespace: found, members, unowned, permit: Permit::default() })
 }
 
-/// Allows a run that wants these objects, unless what is there was deployed from another place; `adopt` takes it over.
+/// Allows a run that wants these objects, unless the existing ones were deployed from another place; `adopt` takes
+/// them over.
 pub(crate) fn permit(
     target: &Target,
     survey: &mut Survey,

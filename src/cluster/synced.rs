@@ -1,7 +1,7 @@
-//! Pods whose containers have newer files than their image: where files can be copied to, how such a pod is marked, and
-//! how it is replaced.
+//! Pods whose containers have newer files than their image: where files can be copied to, how such a pod is marked,
+//! and how it is replaced.
 //!
-//! The mark is on the pod, not on the template: it goes with the pod and starts no rollout.
+//! The mark is on the pod, not on the template: it is deleted with the pod and starts no rollout.
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::inventory::InventoryEntry;
@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The label by which marked pods are found, and the annotation that says what is in them.
+/// The label by which marked pods are found, and the annotation that lists their files.
 pub const SYNCED: &str = "todo.dev/synced";
 
 /// A running container.
@@ -71,10 +71,10 @@ impl std::fmt::Display for NotRunning {
     }
 }
 
-/// How long a list of pods may take: whoever asks has another way, which waits for the API server.
+/// Time limit for a list of pods: callers have a fallback that waits for the API server.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// The pods of some namespaces. It is asked once.
+/// The pods of some namespaces. The request is not retried.
 pub async fn pods(target: &Target, namespaces: &BTreeSet<String>) -> Result<Vec<Value>> {
     let (wire, kind) = (target.wire(), kind::core("Pod"));
     let lists = namespaces.iter().map(|namespace| wire.list(&kind, Some(namespace), ""));
@@ -85,8 +85,8 @@ pub async fn pods(target: &Target, namespaces: &BTreeSet<String>) -> Result<Vec<
     listed.map(|lists| lists.concat()).map_err(|failure| unreadable(failure, "cannot list pods"))
 }
 
-/// The pods of some namespaces as they are, and then each of them that changes. A watch that breaks off is made again; one
-/// that is forbidden is an error, what the API server says.
+/// The current pods of some namespaces, and then each of them that changes. A watch that breaks off is started again;
+/// one that is forbidden is an error with the API server's message.
 pub fn changes(
     target: &Target,
     namespaces: &BTreeSet<String>,
@@ -180,7 +180,7 @@ fn state(pod: &Value, container: &str) -> std::result::Result<Running, NotRunnin
     })
 }
 
-/// What the containers of a pod have beside their image.
+/// The files of a pod's containers that are not from their image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mark {
     /// How many files.
@@ -191,7 +191,7 @@ pub struct Mark {
     pub containers: BTreeMap<String, String>,
 }
 
-/// Marks a pod that was read just now; without files, its mark is taken away.
+/// Marks a pod that was just read; without files, its mark is removed.
 pub async fn mark(target: &Target, pod: &Value, mark: &Mark) -> Result<()> {
     let patch = patch(pod, mark);
     if patch.as_array().is_none_or(Vec::is_empty) {
@@ -206,7 +206,7 @@ pub async fn mark(target: &Target, pod: &Value, mark: &Mark) -> Result<()> {
     }
 }
 
-/// Whether a pod says that its containers have other files than their image.
+/// Whether a pod is marked as having other files than its image.
 #[must_use]
 pub fn is_marked(pod: &Value) -> bool {
     !live::annotation(pod, SYNCED).is_empty()
@@ -228,7 +228,8 @@ fn patch(live: &Value, mark: &Mark) -> Value {
     operations.into_iter().flatten().collect()
 }
 
-/// Workloads with marked pods, and the most files that one of their pods has. Who may not list pods has marked none.
+/// Workloads with marked pods, and the most files that one of their pods has. A user who may not list pods has marked
+/// none.
 pub async fn marked(
     run: &Run,
     target: &Target,

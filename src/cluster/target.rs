@@ -1,4 +1,5 @@
-//! The cluster that we write to, where in it, and who we are; and the guard against a cluster that nobody meant.
+//! The cluster that we write to, the namespace in it, and our identity; and the guard against writing to an
+//! unintended cluster.
 //!
 //! Not the profile (`minikube`): only an entry of a kubeconfig. The user's current context counts for nothing here.
 
@@ -35,25 +36,26 @@ use tracing::debug;
 /// How long a connection may take; the API server is on this machine or in its network.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// What minikube writes as `provider` into the extensions of its kubeconfig entries (`minikube: pkg/minikube/kubeconfig/extension.go`).
+/// The value that minikube writes as `provider` into the extensions of its kubeconfig entries (`minikube:
+/// pkg/minikube/kubeconfig/extension.go`).
 const PROVIDER: &str = "minikube.sigs.k8s.io";
 
-/// A cluster, a namespace in it, and the project whose objects go there.
+/// A cluster, a namespace in it, and the project whose objects are in it.
 #[derive(Clone)]
 pub struct Target {
     /// The connection; kube's own retries are off.
     pub client: Client,
-    /// Where objects without a namespace of their own go.
+    /// The namespace of objects that name none.
     pub namespace: Namespace,
-    /// Whose they are.
+    /// The project that owns them.
     pub project: ProjectName,
     /// Where the project's files are.
     pub origin: Arc<Origin>,
-    /// What time it is here.
+    /// The local clock.
     pub clock: Clock,
     /// The project's lock in this run.
     pub lock: Arc<RunLock>,
-    /// The minikube profile that the cluster is of; `None` where it is no minikube's.
+    /// The minikube profile of the cluster; `None` if it is not a minikube.
     pub profile: Option<String>,
 }
 
@@ -63,7 +65,7 @@ impl fmt::Debug for Target {
     }
 }
 
-/// Whether a cluster that is no local minikube is meant.
+/// Whether a cluster other than a local minikube is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
     /// Only a local minikube will do.
@@ -116,11 +118,11 @@ impl Target {
         })
     }
 
-    /// Asks by [`Target::client`], and again while the server stumbles; `item` is what waits meanwhile, `doing` what could
-    /// not be done in the end.
+    /// Sends a request by [`Target::client`], and retries while the server fails transiently; `item` is shown as
+    /// waiting meanwhile, `doing` names what could not be done in the end.
     ///
     /// # Errors
-    /// [`FaultKind::Apply`], with what the server said last.
+    /// [`FaultKind::Apply`], with the server's last message.
     pub(crate) async fn request<T, F: Future<Output = kube::Result<T>>>(
         &self,
         run: &Run,
@@ -149,7 +151,7 @@ impl Target {
     }
 }
 
-/// Hides what the entries of a kubeconfig log in with: servers and `exec` programs quote it when they fail.
+/// Redacts the credentials of a kubeconfig's entries: servers and `exec` programs quote them when they fail.
 fn hide_credentials(run: &Run, file: &Kubeconfig) {
     let Ok(entries) = serde_json::to_value(&file.auth_infos) else { return };
     let users = entries.as_array().into_iter().flatten().map(|entry| &entry["user"]);
@@ -197,7 +199,7 @@ pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -
         FaultKind::Minikube,
         doing,
     )?;
-    // Ours tell why they wait (`retry`); kube's wait in silence for minutes.
+    // Our own retries report why they wait (`retry`); kube's wait in silence for minutes.
     config.default_retry = false;
     // A proxy of the environment is for the outside; it would not find a cluster on this machine.
     if guard == Guard::LocalMinikube {
@@ -208,7 +210,7 @@ pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -
     kubernetes::client(config).or_fault(Code::ClusterUnreachable, FaultKind::Minikube, doing)
 }
 
-/// Whether a kubeconfig entry is a minikube of this machine: minikube's mark, and an address that is not far away.
+/// Whether a kubeconfig entry is a minikube of this machine: minikube's mark, and a local address.
 fn is_local_minikube(file: &Kubeconfig, name: &str) -> bool {
     let Some(context) =
         file.contexts.iter().find(|entry| entry.name == name).and_then(|c| c.context.as_ref())

@@ -1,9 +1,9 @@
 //! Successive snapshots of the cluster → the health of each object. Holds only what has to be remembered between two of them:
 //! when something was first seen, and how often.
 //!
-//! Pure: [`HealthTracker::observe`] is given the time and a [`Snapshot`]; it says how well each object is, what else it would
-//! need to know, and [`HealthTracker::decide`] whether to go on. Graces run from the first look that showed the problem, by our
-//! own clock: a node's clock may be wrong by hours after a laptop slept.
+//! Pure: [`HealthTracker::observe`] is given the time and a [`Snapshot`]; it returns the health of each object, the
+//! requests for more data, and [`HealthTracker::decide`] whether to go on. Graces run from the first snapshot that
+//! showed the problem, by our own clock: a node's clock may be wrong by hours after a laptop slept.
 
 pub(crate) mod annotation;
 pub(crate) mod crash;
@@ -40,19 +40,19 @@ use std::collections::HashSet;
 /// One object whose health is to be judged.
 #[derive(Debug, Clone)]
 pub(crate) struct Subject {
-    /// What names it.
+    /// The object's ID.
     pub id: ObjectId,
     /// The generation that our write got.
     pub generation: Option<i64>,
     /// Whether our write changed it: only then its pods updated and have to prove themselves.
     pub changed: bool,
-    /// What was applied, with its places.
+    /// The applied object, with its places.
     pub object: Object,
     /// The object before our write.
     pub before: Option<Shared<Value>>,
 }
 
-/// A symptom, whose, and since when.
+/// A symptom, its pod, and since when.
 #[derive(Debug, Clone)]
 struct Problem {
     symptom: Symptom,
@@ -70,13 +70,13 @@ struct Track {
     terminal: bool,
     fingerprint: String,
     moved: Timestamp,
-    /// When it was last seen on its way.
+    /// When it was last seen progressing.
     started: Option<Timestamp>,
     pulling: bool,
 }
 
 impl Track {
-    /// Whether it is on its way and nothing is known to be in it.
+    /// Whether it is progressing and has no known problem.
     fn starting(&self) -> bool {
         self.health_status.health == Health::Progressing
             && !self.health_status.non_blocking
@@ -84,7 +84,7 @@ impl Track {
             && self.problems.iter().all(|problem| problem.symptom.signal.is_a_start())
     }
 
-    /// What has just become ready may not be reachable yet: endpoints take a moment.
+    /// An object that has just become ready may not be reachable yet: endpoints take a moment.
     fn has_just_started(&self, now: Timestamp) -> bool {
         self.started.is_some_and(|at| now.duration_since(at) < SignedDuration::from_secs(3))
     }
@@ -98,8 +98,8 @@ impl Track {
     }
 }
 
-/// A DaemonSet that is not ready by then may have pods on a node that is gone: the node controller takes 40 s to see
-/// that (`kubernetes: --node-monitor-grace-period`), but it was gone before most likely.
+/// A DaemonSet that is not ready by then may have pods on a node that has failed: the node controller takes 40 s to
+/// detect that (`kubernetes: --node-monitor-grace-period`), but the node had most likely failed before.
 const ASK_FOR_NODES: SignedDuration = SignedDuration::from_secs(20);
 
 type Key = (String, Option<String>, FailureKind);
@@ -112,7 +112,7 @@ struct Observed {
     terminal: bool,
 }
 
-/// What the tracker would like to know, and cannot see in a snapshot of watches.
+/// The data that the tracker needs, and that a snapshot of watches does not contain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
     /// The nodes, and all pods of the cluster.
@@ -125,7 +125,7 @@ pub(crate) struct Needs {
     pub logs: BTreeSet<LogNeed>,
 }
 
-/// What to do after a look.
+/// What to do after a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NextStep {
     /// Look again.
@@ -140,7 +140,7 @@ pub(crate) enum NextStep {
     OutOfTime,
 }
 
-/// What is remembered between two snapshots.
+/// The state kept between two snapshots.
 #[derive(Debug)]
 pub(crate) struct HealthTracker {
     tracks: Vec<Track>,
@@ -150,31 +150,31 @@ pub(crate) struct HealthTracker {
     sticky: HashMap<(String, String), (FailureKind, String)>,
     /// Containers of which the kernel has ended a run at its memory limit.
     starved: HashSet<(String, String)>,
-    /// The last failure that was heard of each container's liveness probe, and when it was heard.
+    /// The last failure reported of each container's liveness probe, and when it was reported.
     failing: HashMap<(String, String), (Option<Timestamp>, Timestamp)>,
     crashes: Crashes,
     up_since: HashMap<(String, String, i64), Timestamp>,
     first_failure: Option<Timestamp>,
     ready_but_non_blocking: Option<Timestamp>,
     needs: Needs,
-    /// How many objects were on their way a moment ago.
+    /// How many objects were progressing in the last snapshot.
     active: usize,
     /// The minikube profile that the cluster is of, for advice.
     profile: Option<String>,
-    /// Where the one look is all there will ever be: graces run from what the objects say themselves.
+    /// Set if there is only one snapshot: graces run from the times in the objects themselves.
     dump: Option<Dump>,
 }
 
-/// What is known of the time at which a dump was made.
+/// The known time at which a dump was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Dump {
-    /// The newest moment that it tells of, where the dump is judged at that moment. What began then may have lasted for
+    /// The newest timestamp in it, where the dump is judged at that time. A state that began then may have lasted for
     /// any time since.
     pub newest: Option<Timestamp>,
 }
 
 impl Dump {
-    /// Since when something has been as it is, if its object says that it began at `began`.
+    /// Since when a state has lasted, if its object says that it began at `began`.
     fn since(self, began: Option<Timestamp>, now: Timestamp) -> Timestamp {
         match began {
             Some(began) if self.newest.is_some_and(|newest| began >= newest) => Timestamp::UNIX_EPOCH,
@@ -225,7 +225,7 @@ impl HealthTracker {
         HealthTracker { profile, ..self }
     }
 
-    /// A tracker of one look: what the objects say of times and repetitions has to do.
+    /// A tracker of a single snapshot, which uses the times and restart counts in the objects.
     pub(crate) fn of_dump(subjects: Vec<Subject>, now: Timestamp, dump: Dump) -> HealthTracker {
         let mut tracker =
             HealthTracker { dump: Some(dump), ..HealthTracker::new(subjects, Limits::default(), now) };
@@ -233,7 +233,7 @@ impl HealthTracker {
         tracker
     }
 
-    /// Takes a look, and says how well each object is, in the order in which they were given.
+    /// Takes a snapshot, and returns the health of each object, in the order in which they were given.
     pub(crate) fn observe(&mut self, now: Timestamp, snapshot: &Snapshot) -> Vec<ObjectHealth> {
         self.needs = Needs::default();
         let mut present = HashSet::new();
@@ -271,7 +271,7 @@ impl HealthTracker {
         self.healths(snapshot)
     }
 
-    /// What would have to be known beside the last look.
+    /// The data needed in addition to the last snapshot.
     pub(crate) fn needs(&self) -> &Needs {
         &self.needs
     }
@@ -281,7 +281,7 @@ impl HealthTracker {
         self.crashes.tail(run, lines);
     }
 
-    /// What the last look showed of each object, in the order in which they were given.
+    /// The health status of each object in the last snapshot, in the order in which they were given.
     pub(crate) fn health_statuses(&self) -> impl Iterator<Item = (&Subject, &HealthStatus)> {
         self.tracks.iter().map(|track| (&track.subject, &track.health_status))
     }
@@ -354,7 +354,7 @@ impl HealthTracker {
             let message = format!("it is paused, so its pods are neither made nor changed{counts}");
             return HealthStatus { replicas, ..HealthStatus::failed(reason, message) };
         }
-        // A node that is gone holds a DaemonSet up; which are, has to be asked.
+        // A failed node blocks a DaemonSet; the watches do not show nodes, so they are requested.
         let slow = now.duration_since(self.began) >= ASK_FOR_NODES;
         self.needs.nodes |= subject.id.kind == "DaemonSet"
             && health_status.health == Health::Progressing

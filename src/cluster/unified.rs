@@ -1,6 +1,7 @@
-//! An object as it is and as it would be, as a unified diff of YAML: what `kubectl diff` shows, without what the server writes.
+//! An object before and after the change, as a unified diff of YAML: what `kubectl diff` shows, without the fields
+//! that the server writes.
 //!
-//! What must not be shown is masked on both sides, so that the diff says that it differs and not how.
+//! Secret values are masked on both sides, so that the diff shows that they differ and not how.
 
 use crate::cluster::diff::MASK;
 use crate::cluster::diff::is_hidden;
@@ -77,7 +78,7 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-/// What is masked.
+/// The values to mask.
 struct Mask<'a> {
     redactor: &'a Redactor,
     is_secret: bool,
@@ -130,7 +131,7 @@ impl Mask<'_> {
         }
     }
 
-    /// A value of one side, masked as it has to be beside that of the other side.
+    /// A value of one side, masked with regard to the value of the other side.
     fn beside(&self, path: &str, value: &Value, other: Option<&Value>, pick: Pick) -> Value {
         match (other, pick) {
             (None, _) => self.alone(path, value),

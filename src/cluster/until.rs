@@ -1,7 +1,7 @@
 //! Waiting for one object of the cluster: until it is as it should be, or gone.
 //!
-//! Not the rollout, which watches all objects at once and judges them. Each look is followed by a watch from the version
-//! that was seen, so nothing falls between the two.
+//! Not the rollout, which watches all objects at once and judges them. Each read is followed by a watch from the
+//! version that was read, so no change is missed between the two.
 
 use crate::cluster::retry::time_limit;
 use crate::cluster::wire::ApiKind;
@@ -14,8 +14,8 @@ use tokio::time::Instant;
 /// Between two looks when the server does not let us watch.
 const POLL: Duration = Duration::from_millis(500);
 
-/// Waits until `fits` says yes of the object (`None`: it is not there), at most for `limit`. Returns what was seen last
-/// and whether it fits.
+/// Waits until `fits` returns true for the object (`None`: it does not exist), at most for `limit`. Returns the last
+/// state and whether it fits.
 pub(crate) async fn until(
     wire: &Wire,
     kind: &ApiKind,
@@ -27,7 +27,7 @@ pub(crate) async fn until(
     let end = Instant::now() + limit;
     loop {
         let seen = match wire.get(kind, namespace, name).await {
-            // What passes is waited for like the object itself.
+            // A transient failure is waited for like the object itself.
             Err(failure) if time_limit(&failure).is_some() && Instant::now() < end => {
                 tokio::time::sleep(POLL).await;
                 continue;

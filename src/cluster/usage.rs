@@ -1,7 +1,8 @@
-//! What pods use now, where the cluster measures it.
+//! The current resource usage of pods, where the cluster measures it.
 //!
-//! No error where it does not: minikube measures only with its addon `metrics-server`, which knows a pod some seconds
-//! after its start. And no wait: the API server takes long to say that a metrics server behind it is down.
+//! Missing measurements are not an error: minikube measures only with its addon `metrics-server`, which knows a pod
+//! some seconds after its start. And there is no wait: the API server takes long to report that a metrics server
+//! behind it is down.
 
 use crate::cluster::rollout::watches::list;
 use crate::cluster::target::Target;
@@ -18,7 +19,7 @@ use std::time::Duration;
 /// How long measuring may hold up the rest.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// What pods use now.
+/// The current usage of pods.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
     /// Thousandths of a CPU.
@@ -40,13 +41,13 @@ impl Add for Usage {
 pub(crate) struct Measured(BTreeMap<(String, String), Usage>);
 
 impl Measured {
-    /// What `pods` use together; `None` where none of them was measured.
+    /// The total usage of `pods`; `None` if none of them was measured.
     pub(crate) fn total(&self, pods: &[&Value]) -> Option<Usage> {
         pods.iter().filter_map(|pod| self.0.get(&key(pod))).copied().reduce(Usage::add)
     }
 }
 
-/// Measures the pods of `namespaces`; nothing where nobody does.
+/// Measures the pods of `namespaces`; empty without a metrics server.
 pub(crate) async fn measure(target: &Target, namespaces: impl Iterator<Item = Option<String>>) -> Measured {
     let kind = GroupVersionKind::gvk("metrics.k8s.io", "v1beta1", "PodMetrics");
     let resource = ApiResource::from_gvk_with_plural(&kind, "pods");

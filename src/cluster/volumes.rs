@@ -1,7 +1,8 @@
 //! How much of their volumes claims use, where the kubelet measures it (`/stats/summary` of a node).
 //!
-//! It measures no `hostPath` volumes, which minikube's standard storage class makes; then the use is unknown. No error where a node
-//! cannot be asked, and no long wait: this stands beside what matters more.
+//! It does not measure `hostPath` volumes, which minikube's standard storage class creates; then the usage is
+//! unknown. An unreachable node is not an error, and there is no long wait: this is shown in addition to more
+//! important data.
 
 use crate::cluster::rollout::watches::list;
 use crate::cluster::target::Target;
@@ -28,7 +29,7 @@ impl Used {
     }
 }
 
-/// Asks every node.
+/// Requests the summary of every node.
 pub(crate) async fn measure(target: &Target) -> Used {
     let measured = tokio::time::timeout(LIMIT, async {
         let nodes = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Node"));
@@ -44,7 +45,7 @@ async fn summary(target: &Target, node: &str) -> Option<Value> {
     target.client.request(request).await.ok()
 }
 
-/// What a summary says of claims. Pods that share one measure the same.
+/// The usage of claims in a summary. Pods that share one measure the same.
 fn used(summary: &Value) -> Vec<((String, String), u64)> {
     let volumes = live::list(summary, "/pods").iter().flat_map(|pod| live::list(pod, "/volume"));
     let of = |volume: &Value| {

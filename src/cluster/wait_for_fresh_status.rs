@@ -1,7 +1,8 @@
-//! After a node was started again: until what the cluster says of its pods is about this life of the node.
+//! After a node was started again: waits until the pods' status is newer than the start of the node.
 //!
-//! Not a rollout. The API server comes back with what it knew before the node went down, and until the kubelet has
-//! looked, every pod that was ready is still called ready. A container that started before its node did is a memory.
+//! Not a rollout. The API server still has the status from before the node was stopped, and until the kubelet has
+//! updated it, every pod that was ready is still reported as ready. A container that started before its node did is
+//! stale.
 
 use crate::cluster::kind;
 use crate::cluster::request::report_waiting;
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// How long the kubelet may take to see to every pod. The rollout judges whoever is still missing then.
+/// Time limit for the kubelet to update every pod. The rollout judges the pods that are still missing then.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Where the cluster's DNS and proxy run, without which pods that are up reach nothing.
@@ -50,7 +51,7 @@ pub async fn wait_for_fresh_status(run: &Run, target: &Target, started: Timestam
     Ok(())
 }
 
-/// Whether the pod is said to run containers that started before the node did. Kubernetes counts in whole seconds.
+/// Whether the pod's status has containers that started before the node did. Kubernetes counts in whole seconds.
 fn is_memory(pod: &Value, started: Timestamp) -> bool {
     let before = |status: &Value| {
         live::moment(status, "/state/running/startedAt")
@@ -59,7 +60,7 @@ fn is_memory(pod: &Value, started: Timestamp) -> bool {
     !live::is_terminating(pod) && live::list(pod, "/status/containerStatuses").iter().any(before)
 }
 
-/// Whether the pod needs nobody's patience: it is ready, has ended well, or is on its way out.
+/// Whether the pod need not be waited for: it is ready, has succeeded, or is terminating.
 fn is_ready(pod: &Value) -> bool {
     live::is_terminating(pod) || live::text(pod, "/status/phase") == "Succeeded" || live::holds(pod, "Ready")
 }

@@ -30,7 +30,7 @@ const PAGE: usize = 500;
 /// How long a read may take.
 const READ: Duration = Duration::from_secs(30);
 
-/// What asks for a list without what its objects hold, of servers that can do that.
+/// The media type that requests a list without the objects' content, from servers that support it.
 const NAMES: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 
 /// How long a write may take: each of its webhooks may take up to 30 s.
@@ -48,20 +48,20 @@ pub(crate) struct ApiKind {
 /// How an apply is sent.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct How {
-    /// Only tell what would be.
+    /// Only a dry run.
     pub(crate) dry_run: bool,
     /// Take fields that others own.
     pub(crate) force: bool,
 }
 
-/// What happens to what an object owns when it is deleted.
+/// What happens to the dependents of an object when it is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Propagation {
-    /// The object stays until what it owns is gone.
+    /// The object stays until its dependents are deleted.
     Foreground,
-    /// The object goes, what it owns follows.
+    /// The object is deleted at once, its dependents follow.
     Background,
-    /// What it owns stays.
+    /// Its dependents stay.
     Orphan,
 }
 
@@ -95,8 +95,8 @@ impl Wire {
         }
     }
 
-    /// All objects of a kind, in one namespace or everywhere, that carry the labels of `selector`; who owns their fields
-    /// is unread ([`page`]).
+    /// All objects of a kind, in one namespace or in all, that match `selector`; `managedFields` stay unparsed
+    /// ([`page`]).
     pub(crate) async fn list(
         &self,
         kind: &ApiKind,
@@ -204,7 +204,7 @@ impl Wire {
         self.send(request(Method::PATCH, &url, Some(("application/json-patch+json", patch)))?, WRITE).await
     }
 
-    /// Deletes the object with this UID. Returns whether it may still be there; one that is gone is gone.
+    /// Deletes the object with this UID. Returns whether it may still exist; a missing object counts as deleted.
     pub(crate) async fn delete(
         &self,
         kind: &ApiKind,
@@ -229,7 +229,7 @@ impl Wire {
         {
             Ok(answer) => Ok(answer["kind"] != "Status"),
             Err(failure) if failure.is_absent() => Ok(false),
-            // Another object has that name now: the one we mean is gone.
+            // Another object has that name now: the one we mean was deleted.
             Err(failure) if failure.is_conflict() && failure.to_string().contains("UID in precondition") => {
                 Ok(false)
             }
@@ -272,7 +272,7 @@ impl Wire {
         }
     }
 
-    /// Not `kube::Client::request`, which hides the headers: an overloaded server says only there when to come back.
+    /// Not `kube::Client::request`, which hides the headers: only there does an overloaded server send `Retry-After`.
     async fn read_response<T: DeserializeOwned>(&self, request: Request<Vec<u8>>) -> Result<T, Failure> {
         let (head, body) = self.client.send(request.map(Body::from)).await?.into_parts();
         let bytes = body.collect_bytes().await?;

@@ -1,6 +1,7 @@
-//! One object written: made, changed, or deleted and made again.
+//! One object written: created, changed, or deleted and recreated.
 //!
-//! Whether, is decided already (`decide`). What fails on the way back from a deletion brings the old object back.
+//! `decide` has already determined that it must be written. If the creation after a deletion fails, the old object is
+//! restored.
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::done;
@@ -76,7 +77,7 @@ async fn send(
     }
     if let Some(patch) = &one.migrate {
         match retry(tell, || wire.json_patch(kind, namespace, name, patch)).await {
-            // Somebody has written since: the fields stay with their old manager until the next run.
+            // Another client has written since: the fields stay with their old manager until the next run.
             Err(failure) if !failure.is_conflict() => return Err(refused(&failure)),
             _ => {}
         }
@@ -100,7 +101,7 @@ async fn leaves(item: &OpenItem, wire: &Wire, one: &PlannedWrite, old: &Value) -
     }
 }
 
-/// Deletes an object and makes it anew; if that fails, as it was.
+/// Deletes an object and recreates it; if that fails, restores the old one.
 async fn recreate(
     item: &OpenItem,
     wire: &Wire,

@@ -1,7 +1,7 @@
 //! Where revisions are kept: a Secret each, several where one would be too large.
 //!
-//! Not what a revision is. The parts are written before the head and removed after it, so a head is always whole, and
-//! parts without one are what an interrupted run has left.
+//! Not the content of a revision. The parts are written before the head and removed after it, so a head is always
+//! complete, and parts without one are left by an interrupted run.
 
 use crate::cluster::inventory::deployed::Copy;
 use crate::cluster::inventory::deployed::REVISION as NUMBER;
@@ -64,7 +64,7 @@ impl<'a> Shelf<'a> {
         Ok(numbered)
     }
 
-    /// The number of the newest head, and its git revision; without what is in it.
+    /// The number of the newest head, and its git revision; without its content.
     pub(super) async fn newest(&self) -> fault::Result<Option<(u64, Option<String>)>> {
         let selector = format!("{OF}={},!{PART}", self.target.project);
         let listed = retry(self.waiting(), || self.wire.names(&self.secrets, Some(self.home()), &selector));
@@ -73,7 +73,7 @@ impl<'a> Shelf<'a> {
         Ok(numbered.max_by_key(|(number, _)| *number))
     }
 
-    /// What was put there under a head, its parts included.
+    /// The content stored under a head, its parts included.
     pub(super) async fn get(&self, head: &Value) -> fault::Result<Vec<u8>> {
         let name = head["metadata"]["name"].as_str().unwrap_or_default();
         let doing = || format!("cannot read the revision `{name}`");
@@ -140,7 +140,7 @@ impl<'a> Shelf<'a> {
         let listed = retry(self.waiting(), || self.wire.names(&self.secrets, Some(self.home()), &selector));
         let mut found = listed.await.map_err(|failure| unreadable(failure, "cannot read the revisions"))?;
         found.retain(|secret| number(secret).is_some_and(|number| !keep.contains(&number)));
-        // Without its head nobody takes the parts for a revision.
+        // Parts without a head do not count as a revision.
         found.sort_by_key(|secret| !secret["metadata"]["labels"][PART].is_null());
         let revisions = found.iter().filter(|secret| secret["metadata"]["labels"][PART].is_null()).count();
         for secret in found {

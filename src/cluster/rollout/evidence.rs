@@ -1,4 +1,4 @@
-//! What the tracker asks for beside the watches: logs of runs that ended, the nodes, the StorageClasses.
+//! What the tracker requests in addition to the watches: logs of runs that ended, the nodes, the StorageClasses.
 
 use crate::cluster::rollout::watches::api;
 use crate::cluster::rollout::watches::plain;
@@ -42,13 +42,13 @@ pub(super) enum Collected {
 }
 
 impl Collected {
-    /// Hands it on. What may not be read is as good as nothing: the tracker goes on without it.
+    /// Adds it to the tracker or the snapshot. Where reading is forbidden, the tracker does without it.
     pub(super) fn add_to(self, tracker: &mut HealthTracker, snapshot: &mut Snapshot) {
         match self {
             Collected::Tail(run, lines) => tracker.tail(run, lines),
             Collected::Nodes(nodes, pods) => {
                 (snapshot.nodes, snapshot.tenants) = (nodes, pods.as_ref().map(Tenants::from_pods));
-                // Who else would make a volume: the pods of minikube's addons.
+                // The other provisioners of volumes: the pods of minikube's addons.
                 let system = |pod: &Value| live::namespace(pod) == "kube-system";
                 pods.unwrap_or_default().into_iter().filter(system).for_each(|pod| snapshot.put(pod));
             }
@@ -58,7 +58,7 @@ impl Collected {
     }
 }
 
-/// The questions under way.
+/// The requests in progress.
 pub(super) struct Evidence {
     client: Client,
     asked: HashSet<LogNeed>,
@@ -80,7 +80,7 @@ impl Evidence {
         }
     }
 
-    /// Asks for what is needed and was not asked for yet.
+    /// Requests what is needed and was not requested yet.
     pub(super) fn fetch(&mut self, needs: &Needs) {
         if needs.nodes && !std::mem::replace(&mut self.nodes, true) {
             let client = self.client.clone();
@@ -126,7 +126,7 @@ impl Evidence {
         }
     }
 
-    /// Waits for an answer; for ever if nothing is asked.
+    /// Waits for a response; for ever if there is no request.
     pub(super) async fn next(&mut self) -> Collected {
         match self.answers.next().await {
             Some(answer) => answer,
@@ -134,7 +134,7 @@ impl Evidence {
         }
     }
 
-    /// Waits for what is still under way, but not for long.
+    /// Waits for the requests in progress, but not for long.
     pub(super) async fn finish(&mut self, tracker: &mut HealthTracker, snapshot: &mut Snapshot) {
         let until = tokio::time::Instant::now() + PATIENCE;
         while let Ok(Some(answer)) = tokio::time::timeout_at(until, self.answers.next()).await {
@@ -142,7 +142,8 @@ impl Evidence {
         }
     }
 
-    /// Adds what the pods say now to the findings of their workloads: nothing has crashed, so nothing else tells.
+    /// Adds the current logs of the pods to the findings of their workloads: nothing has crashed, so there is no
+    /// other evidence.
     pub(super) async fn add_logs(client: &Client, findings: &mut [Finding], pods: &[&Value]) {
         for pod in pods {
             let Some(container) = running(pod) else { continue };
@@ -163,7 +164,7 @@ fn running(pod: &Value) -> Option<&str> {
     Some(live::text(status, "/name"))
 }
 
-/// Pods are named after what made them.
+/// The name of a pod begins with the name of its workload.
 fn owns(finding: &Finding, pod: &Value) -> bool {
     let subject = finding.subject.as_deref().and_then(|subject| subject.split('/').nth(1));
     subject.is_some_and(|name| live::name(pod) == name || live::name(pod).starts_with(&format!("{name}-")))
@@ -193,7 +194,7 @@ async fn tail(client: &Client, namespace: &str, pod: &str, container: &str, prev
     Vec::new()
 }
 
-/// A ConfigMap or Secret without its values: nobody has to see them.
+/// A ConfigMap or Secret without its values: only the keys are needed.
 async fn keys(client: &Client, id: &ObjectId) -> Value {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(&id.group, "v1", &id.kind));
     let one = api(client, &resource, id.namespace.as_deref());

@@ -1,4 +1,4 @@
-//! What the tracker says as events: one item per object that is waited for.
+//! The tracker's results as events: one item per object that is waited for.
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
@@ -35,7 +35,7 @@ impl Items {
         Items { sink: sink.clone(), items: items.collect() }
     }
 
-    /// Tells what is new.
+    /// Emits the changes.
     pub(super) fn update(&mut self, healths: &[ObjectHealth], tracker: &HealthTracker) {
         for (object_health, (_, health_status)) in healths.iter().zip(tracker.health_statuses()) {
             let Some(item) = self.items.get_mut(&object_health.object) else { continue };
@@ -68,7 +68,7 @@ impl Items {
         }
     }
 
-    /// Says on all open items that the API server does not answer.
+    /// Notes on all open items that the API server does not answer.
     pub(super) fn problem(&mut self, why: &str) {
         for item in self.items.values_mut() {
             if let Some(open) = &item.open {
@@ -78,7 +78,7 @@ impl Items {
         }
     }
 
-    /// Ends all items: what is not broken itself is left as it is.
+    /// Ends all items: one that is neither failed nor ready ends as skipped.
     pub(super) fn close(&mut self, healths: &[ObjectHealth]) {
         for object_health in healths {
             let Some(open) = self.items.get_mut(&object_health.object).and_then(|item| item.open.take())

@@ -1,4 +1,5 @@
-//! What the watch and the look at an unchanged cluster share: the tracker that they ask, and what they return.
+//! What the watch and the check of an unchanged cluster share: the tracker that they use, and the outcome that they
+//! return.
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
@@ -20,7 +21,7 @@ use jiff::Timestamp;
 pub struct RolloutOutcome {
     /// Each object, in the order of application.
     pub healths: Vec<ObjectHealth>,
-    /// What is worth knowing nevertheless; told as events already.
+    /// Warnings; already emitted as events.
     pub warnings: Vec<Finding>,
 }
 
@@ -40,7 +41,7 @@ pub(super) fn tracker_of(
     HealthTracker::new(subjects.collect(), *limits, now).of_minikube(target.profile.clone())
 }
 
-/// What is known before the cluster has said anything: objects that are there as soon as they are written.
+/// The snapshot before any response of the cluster: objects without a status to wait for.
 pub(super) fn known(objects: &[AppliedObject]) -> Snapshot {
     let mut snapshot = Snapshot::default();
     for object in objects.iter().filter(|object| !waits(object)) {
@@ -54,7 +55,7 @@ pub(super) fn warnings(
     objects: &[AppliedObject],
     snapshot: &Snapshot,
 ) -> Vec<Finding> {
-    // A Service for which no template is written was told of before anything was.
+    // A Service that selects no written template was reported before anything was written.
     let templates: Vec<PodTemplate<'_>> =
         objects.iter().filter_map(|object| pods::template(&object.object.value)).collect();
     let chosen = |service: &AppliedObject| {

@@ -1,4 +1,4 @@
-//! The look at a cluster in which nothing was written: at what the comparison has read, and usually that is all.
+//! The check of a cluster in which nothing was written: usually it needs only what the comparison has read.
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
@@ -35,7 +35,7 @@ pub(super) async fn inspect(
     limits: &Limits,
 ) -> Result<Option<RolloutOutcome>> {
     let mut snapshot = known(objects);
-    // Whoever compared them has just read them, with all that their controllers say.
+    // The comparison has just read these objects, with all that their controllers report.
     for object in objects.iter().filter(|object| waits(object)) {
         snapshot.know(object.id.clone(), object.after.clone().into());
     }
@@ -92,7 +92,8 @@ fn leads_to(object: &AppliedObject, id: &ObjectId, pod: &Value) -> bool {
     labels.is_none_or(|labels| labels.iter().all(|(key, value)| label(key) == value))
 }
 
-/// Lists the pods where the set has, or leads to, any; returns in how many namespaces. What may not be listed is left out.
+/// Lists the pods where the set has pods, or selects any; returns in how many namespaces. Forbidden lists are left
+/// out.
 async fn add_pods(target: &Target, objects: &[AppliedObject], snapshot: &mut Snapshot) -> usize {
     let pods = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Pod"));
     let has_pods = |object: &&AppliedObject| {

@@ -1,4 +1,4 @@
-//! Rollouts against an API server that answers as told, on a paused clock.
+//! Rollouts against an API server with scripted answers, on a paused clock.
 
 mod status;
 
@@ -290,7 +290,7 @@ async fn an_api_server_that_restarts_is_waited_for_and_what_it_did_not_tell_is_r
     harness.api.stumble(DEPLOYMENTS, &[503, 503, 503]);
     harness.api.put_silently(DEPLOYMENTS, deployment(2, 2, 1));
     harness.api.close();
-    // The watch that comes back knows nothing of what happened meanwhile: the server answers 410 to its old version.
+    // The restarted watch missed the events meanwhile: the server answers 410 to its old version.
     harness.api.watched(DEPLOYMENTS).await;
     let gone = json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version", "status": "Failure"});
     harness.api.send_event(DEPLOYMENTS, &json!({"type": "ERROR", "object": gone}));

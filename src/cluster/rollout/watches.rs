@@ -1,7 +1,7 @@
-//! The watches: lists and changes of every kind that the tracker looks at, as they come.
+//! The watches: lists and changes of every kind that the tracker reads, as they arrive.
 //!
-//! One watch per kind and namespace. It lists again by itself after `410 Gone` or a lost connection; only a refusal ends
-//! it, because kube's watcher would ask for ever. What may not be watched is then asked for by name.
+//! One watch per kind and namespace. It lists again by itself after `410 Gone` or a lost connection; only a refusal
+//! ends it, because kube's watcher would retry for ever. If watching is forbidden, the objects are polled by name.
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
@@ -28,12 +28,12 @@ use tokio::task::JoinSet;
 
 const POLL: Duration = Duration::from_secs(2);
 
-/// What came.
+/// The result of a wait.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum WatchEvent {
     /// Something is new in the snapshot.
     Update,
-    /// The API server does not answer as it should; it is asked again.
+    /// The API server does not answer as it should; the request is repeated.
     Problem(String),
     /// This user may not watch these.
     Forbidden(String),
@@ -66,7 +66,7 @@ impl Watches {
         Watches { messages, _watches: watches }
     }
 
-    /// Waits for news, takes in what comes within `breath` of it.
+    /// Waits for events, and collects those that arrive within `breath` of the first.
     pub(super) async fn next(&mut self, snapshot: &mut Snapshot, breath: Duration) -> WatchEvent {
         let Some(first) = self.messages.recv().await else { return std::future::pending().await };
         let mut news = take_in(first, snapshot);
@@ -83,7 +83,7 @@ impl Watches {
 
 type Sources = BTreeMap<(String, String, Option<String>), (ApiResource, Vec<String>)>;
 
-/// What to watch, each with the names that are ours.
+/// The kinds to watch, each with the names of our objects.
 fn sources(objects: &[AppliedObject]) -> Sources {
     let mut sources = Sources::new();
     let mut homes = BTreeSet::new();
@@ -113,7 +113,7 @@ pub(crate) fn api(client: &Client, resource: &ApiResource, namespace: Option<&st
     }
 }
 
-/// The object as JSON; items of a list do not say of which kind they are.
+/// The object as JSON; items of a list do not contain their kind.
 pub(crate) fn plain(object: DynamicObject, resource: &ApiResource) -> Value {
     let mut value = serde_json::to_value(object).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
@@ -167,7 +167,7 @@ async fn follow(
     }
 }
 
-/// Asks for our own objects by name; without any there is nothing to ask for.
+/// Polls our own objects by name; without any there is nothing to poll.
 async fn poll(
     api: &Api<DynamicObject>,
     resource: &ApiResource,

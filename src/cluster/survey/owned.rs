@@ -26,7 +26,8 @@ pub(crate) struct OwnedObject {
     pub(crate) object: Shared<Value>,
 }
 
-/// What carries the label of the target's project, in these kinds and their namespaces. A kind that is not served has no objects.
+/// The objects that carry the label of the target's project, in these kinds and their namespaces. A kind that is not
+/// served has no objects.
 pub(crate) async fn list(
     wire: &Wire,
     target: &Target,
@@ -57,7 +58,7 @@ pub(crate) async fn list(
     Ok(lists.into_iter().flatten().collect())
 }
 
-/// What names an object of the cluster.
+/// The ID of an object of the cluster.
 pub(crate) fn id_of(object: &Value) -> ObjectId {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     ObjectId {

@@ -1,8 +1,9 @@
 //! The project's inventory, rebuilt where it is damaged or lost.
 //!
-//! Every object carries a label computed from the project's name and namespace (KEP-3659), so the list can be made again.
-//! The salt comes from beside the damaged list or from the newest revision, so that the pods' digests stay what they are.
-//! Nothing is written here: the next write of the inventory keeps the damaged one in a Secret of its own first.
+//! Every object carries a label computed from the project's name and namespace (KEP-3659), so the list can be
+//! rebuilt. The salt comes from the keys next to the damaged list or from the newest revision, so that the pods'
+//! digests stay the same. Nothing is written here: the next write of the inventory first keeps the damaged one in a
+//! Secret of its own.
 
 use crate::cluster::delete::is_controlled;
 use crate::cluster::inventory;
@@ -44,7 +45,7 @@ const DAMAGED_OF: &str = "todo.dev/damaged-inventory-of";
 /// The inventory in `secret`; a rebuilt one if it is damaged, or if there is none though there are revisions.
 ///
 /// # Errors
-/// The Secret is not ours, or of a newer `todo`; or what is in the cluster cannot be read.
+/// The Secret is not ours, or of a newer `todo`; or the objects in the cluster cannot be read.
 pub(crate) async fn stored(
     run: &Run,
     wire: &Wire,
@@ -110,14 +111,15 @@ async fn rebuilt(
     Ok(Stored { inventory, secret: secret.unwrap_or_default() })
 }
 
-/// What is found by its label. What was there before the project is known from the newest revision; where there is none,
-/// namespaces and CRDs that `todo` has not made count as such, because with them would go what others have in them.
+/// The objects found by their label. The newest revision records what existed before the project; without one,
+/// namespaces and CRDs that `todo` has not created count as such, because deleting them would delete objects of
+/// others.
 fn entries(members: &BTreeMap<ObjectId, OwnedObject>, copy: &Copy) -> Vec<InventoryEntry> {
     let is_data = |member: &OwnedObject| {
         matches!(member.object["kind"].as_str(), Some("PersistentVolumeClaim" | "PersistentVolume"))
             || annotation(&member.object, GENERATED).is_some()
     };
-    // After `down` there is nothing else but what it has kept.
+    // After `down` only the objects that it has kept remain.
     let kept = members.values().all(is_data);
     let entry = |(id, member): (&ObjectId, &OwnedObject)| {
         let shared = matches!(id.kind.as_str(), "Namespace" | "CustomResourceDefinition");
@@ -141,7 +143,7 @@ async fn revisions(run: &Run, wire: &Wire, target: &Target) -> fault::Result<Vec
         .map_err(|failure| unreadable(failure, "cannot read the revisions"))
 }
 
-/// What to know about an inventory that was rebuilt.
+/// The note about an inventory that was rebuilt.
 pub(crate) fn note(target: &Target, inventory: &Inventory) -> Option<Finding> {
     let why = inventory.damage.as_ref()?;
     let (home, name) = (&target.namespace, inventory::name(&target.project));
@@ -155,7 +157,7 @@ pub(crate) fn note(target: &Target, inventory: &Inventory) -> Option<Finding> {
     ))
 }
 
-/// Keeps a damaged inventory in a Secret of its own, and says where.
+/// Keeps a damaged inventory in a Secret of its own, and reports its name.
 pub(crate) async fn keep_aside(
     run: &Run,
     wire: &Wire,

@@ -1,5 +1,5 @@
-//! What annotations ask of the tracker, read before anything is touched: a rule that cannot be read must not be found
-//! out about by waiting.
+//! The tracker's annotations, read before anything is written: an invalid rule must be reported at once, not after a
+//! wait.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -13,7 +13,7 @@ use serde_json::Value;
 /// The annotation that multiplies the tolerances for one object, as `--patience` does for all.
 pub(crate) const PATIENCE: &str = "todo.dev/patience";
 
-/// What the object asks for; `None` if it asks for nothing that can be read.
+/// The tolerance that the object's annotation requests; `None` if there is no valid one.
 pub(crate) fn patience(object: &Value) -> Option<f64> {
     live::annotation(object, PATIENCE).trim().parse().ok().filter(|factor| (0.0..=100.0).contains(factor))
 }

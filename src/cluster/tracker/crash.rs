@@ -1,7 +1,7 @@
-//! What is remembered of a container that crashes: each run's exit code and last lines.
+//! The history of a container that crashes: each run's exit code and last lines.
 //!
-//! A program that ends twice in the same way, with nothing left that it could be waiting for, will end the third time
-//! like that too; waiting for the kubelet's back-off only costs time.
+//! A program that ends twice in the same way, with no other object still starting that it could be waiting for, will
+//! end like that a third time, too; waiting for the kubelet's back-off only costs time.
 
 use health::cause::Exit;
 use health::cause::container;
@@ -21,7 +21,7 @@ pub(crate) struct LogNeed {
     pub pod: String,
     /// The container.
     pub container: String,
-    /// The run whose end it shows.
+    /// The run that ended.
     pub run: String,
     /// Whether that is the run before the present one.
     pub previous: bool,
@@ -44,12 +44,12 @@ pub(super) struct Crashes {
     first: HashMap<(String, String), i64>,
     /// When each run, by its container and restarts, was first seen.
     seen: HashMap<(String, String, i64), Timestamp>,
-    /// Whether there will be no other look, so that only the clocks of the cluster tell how long something runs.
+    /// Whether there is only one snapshot, so that only the times in the objects show how long a container runs.
     pub(super) dump: bool,
 }
 
 impl Crashes {
-    /// Looks at one container's status; tells the logs that would be needed.
+    /// Reads one container's status; returns the logs that are needed.
     pub(super) fn observe(
         &mut self,
         pod: &Value,
@@ -64,7 +64,7 @@ impl Crashes {
         let unproved = runs && self.unproved(pod, status, purpose, now).is_some();
         self.first.entry(key.clone()).or_insert_with(|| live::count(status, "/restartCount"));
         if runs && !unproved {
-            // Without a probe "ready" only says that it was started: that proves nothing about the next second.
+            // Without a probe "ready" only means that it was started, which does not prove that it stays up.
             if is_probed(pod, name) && !self.ready_at.contains_key(&key) {
                 self.runs.remove(&key);
                 self.ready_at.insert(key, live::count(status, "/restartCount"));
@@ -89,7 +89,7 @@ impl Crashes {
             run: run.exit.run.clone(),
             previous: !(ended_now && Some(&run.exit.run) == newest.as_ref()),
         });
-        // Older runs' logs are gone from the node.
+        // The node no longer has the logs of older runs.
         let mut desired: Vec<LogNeed> = desired.collect();
         desired.split_off(desired.len().saturating_sub(2))
     }
@@ -108,7 +108,7 @@ impl Crashes {
         let key = (live::uid(pod).to_owned(), restarted.container.clone());
         let run = (key.0.clone(), key.1.clone(), restarted.exit.restarts);
         let seen = *self.seen.entry(run).or_insert(now);
-        // Of a run that begins in the future one look cannot tell how long it has lasted.
+        // One snapshot cannot show how long a run has lasted that begins in the future.
         if !restarted.is_recent(seen, now) || self.dump && restarted.began > now {
             return None;
         }
@@ -129,7 +129,7 @@ impl Crashes {
         now - since.copied().unwrap_or(0)
     }
 
-    /// Whether the last `times` runs ended in the same way, the last of them with nothing else starting.
+    /// Whether the last `times` runs ended in the same way, the last of them with no other object starting.
     pub(super) fn repeats(&self, pod: &str, container: &str, times: usize) -> bool {
         let Some(runs) = self.runs.get(&(pod.to_owned(), container.to_owned())) else { return false };
         let Some(last) = runs.len().checked_sub(times).map(|start| &runs[start..]) else { return false };
@@ -155,7 +155,7 @@ fn is_probed(pod: &Value, container: &str) -> bool {
         .any(|written| live::text(written, "/name") == container && written.get("readinessProbe").is_some())
 }
 
-/// Lines without what differs from run to run: times, process numbers, the order of two streams.
+/// Lines without the parts that differ from run to run: times, process numbers, the order of two streams.
 fn shape(lines: &[String]) -> Vec<String> {
     let newest = lines.len().saturating_sub(5);
     let mut shapes: Vec<String> = lines[newest..]

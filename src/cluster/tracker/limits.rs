@@ -5,18 +5,19 @@ use std::time::Duration;
 /// How long a rollout may take, and how many problems it may have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
-    /// So long nothing may change: no count, no pod, no image being pulled.
+    /// Deadline without any change: no count, no pod, no image being pulled.
     pub no_progress: Duration,
-    /// So long the whole may take.
+    /// Total deadline.
     pub total: Duration,
     /// Multiplies every tolerance of the failure table; 0 takes the first sign of a problem for the truth.
     pub patience: f64,
-    /// So long others may report their problems, too, once something has failed, so that one report has it all.
+    /// After the first failure, other objects may report their problems for this long, so that one report has all of
+    /// them.
     pub settle: Duration,
-    /// So long a container without a readiness probe must stay up before it counts.
+    /// A container without a readiness probe must stay up for this long before it counts as ready.
     pub stability: Duration,
-    /// So long an address of a load balancer is waited for, once everything else is ready. None by default: nothing on
-    /// minikube gives one by itself, and the step after this one proves the URL.
+    /// Time limit for the address of a load balancer, once everything else is ready. None by default: minikube
+    /// assigns none by itself, and the step after this one verifies the URL.
     pub address: Duration,
 }
 

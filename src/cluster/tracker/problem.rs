@@ -1,4 +1,4 @@
-//! What is seen of one object's problem, put beside what was seen of it before.
+//! One object's problems in this snapshot, combined with the earlier snapshots.
 
 use crate::cluster::tracker::HealthTracker;
 use crate::cluster::tracker::Key;
@@ -41,7 +41,7 @@ impl HealthTracker {
         if id.kind == "PersistentVolumeClaim" {
             self.needs.classes |= snapshot.classes.is_none();
             let symptom = cause::claim::symptom(live, snapshot);
-            // Whether the provisioner's pod is there.
+            // Whether the provisioner's pod exists.
             self.needs.nodes |= snapshot.nodes.is_none()
                 && symptom.as_ref().is_some_and(|symptom| symptom.signal == FailureKind::NoProvisioner);
             return symptom
@@ -60,7 +60,7 @@ impl HealthTracker {
         if self.dump.is_some() {
             pods.extend(blocking(live, snapshot));
         }
-        // Ready between two ends: what is told of it is the same before, during and after each of them.
+        // Ready between two exits: the problems reported are the same before, during and after each of them.
         let between = matches!(health_status.reason.as_str(), steady::LIVENESS_FAILS | steady::RESTARTED);
         for pod in pods {
             let killed = if between { cause::pod::killed(pod, snapshot) } else { Vec::new() };
@@ -94,7 +94,7 @@ impl HealthTracker {
         needs
     }
 
-    /// Puts a symptom beside what was seen of it before.
+    /// Combines a symptom with its earlier observations.
     fn problem(
         &mut self,
         mut symptom: Symptom,
@@ -124,8 +124,8 @@ impl HealthTracker {
         Problem { symptom, pod, since: seen.since, terminal: false }
     }
 
-    /// `ImagePullBackOff` often forgets why; the last `ErrImagePull` told. So do later runs of what ran out of memory:
-    /// where a process is gone before the kubelet looks, 137 is all that is left.
+    /// `ImagePullBackOff` often omits the cause, which the last `ErrImagePull` had. So do later runs of an OOM-killed
+    /// container: if a process is gone before the kubelet looks, only exit code 137 remains.
     fn latch(&mut self, uid: &str, symptom: &mut Symptom) {
         let Some(container) = symptom.container.clone() else { return };
         let key = (uid.to_owned(), container);
@@ -155,8 +155,8 @@ fn is_unplaced(signal: FailureKind) -> bool {
     matches!(signal, FailureKind::Unschedulable | FailureKind::NeverFits | FailureKind::SchedulingPending)
 }
 
-/// Pods that their controller has replaced stay in the list for weeks: those that are older than a pod that stays say
-/// nothing about today.
+/// Pods that their controller has replaced stay in the list for weeks: those older than a pod that stays are
+/// irrelevant to the current state.
 fn without_leftovers(pods: Vec<&Value>) -> Vec<&Value> {
     let made = |pod: &Value| live::moment(pod, "/metadata/creationTimestamp");
     let gone = |pod: &Value| live::text(pod, "/status/phase") == "Failed" && cause::pod::is_thrown_out(pod);
@@ -165,8 +165,8 @@ fn without_leftovers(pods: Vec<&Value>) -> Vec<&Value> {
     pods.into_iter().filter(|pod| !is_leftover(pod)).collect()
 }
 
-/// Pods of an older revision that a StatefulSet waits for: it replaces one after the other, and goes on only when the one
-/// before is ready, so a broken old pod is never replaced (Kubernetes' documentation: "Forced rollback").
+/// Pods of an older revision that a StatefulSet waits for: it replaces one after the other, and goes on only when the
+/// one before is ready, so a broken old pod is never replaced (Kubernetes' documentation: "Forced rollback").
 fn blocking<'a>(workload: &'a Value, snapshot: &'a Snapshot) -> Vec<&'a Value> {
     let one_by_one = live::text(workload, "/spec/podManagementPolicy") != "Parallel";
     if live::kind(workload) != "StatefulSet" || !one_by_one {
@@ -180,7 +180,7 @@ fn blocking<'a>(workload: &'a Value, snapshot: &'a Snapshot) -> Vec<&'a Value> {
         .collect()
 }
 
-/// Since when an object of a dump has problems, as far as it says so.
+/// Since when an object of a dump has problems, according to its conditions.
 fn since(object: &Value) -> Option<Timestamp> {
     ["PodScheduled", "Initialized", "ContainersReady", "Ready"]
         .iter()

@@ -1,4 +1,4 @@
-//! What counts as progress: counts, pods, containers that start for the first time. A crash loop is none.
+//! What counts as progress: counts, pods, containers that start for the first time. A crash loop does not count.
 
 use health::cause;
 use health::cause::newest;

@@ -1,4 +1,4 @@
-//! What the tracker remembers → the health of each object, and findings.
+//! The tracker's state → the health of each object, and findings.
 
 use crate::cluster::blame::tell;
 use crate::cluster::blame::tell::CauseContext;
@@ -20,19 +20,19 @@ use health::status::ObjectHealth;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-/// So long something has to be not ready to be worth mentioning beside what is broken.
+/// An object must be not ready for this long to be reported in addition to the broken ones.
 const LONG: SignedDuration = SignedDuration::from_secs(10);
 
-/// What there is to say of an object beside its status.
+/// The details of an object, in addition to its status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Detail {
-    /// Worth saying although it is ready.
+    /// Worth reporting although it is ready.
     pub note: Option<String>,
-    /// What shows the cause: what the cluster and the program said.
+    /// The evidence of the cause: messages of the cluster and output of the program.
     pub evidence: Vec<String>,
     /// What to do.
     pub help: Option<String>,
-    /// What the cause is called, where one is known.
+    /// The code of the cause, where it is known.
     pub code: Option<Code>,
     /// The cause in numbers and names.
     pub data: Data,
@@ -67,7 +67,7 @@ impl HealthTracker {
         }
     }
 
-    /// Everything that is broken, one finding a cause; then, as warnings, what merely has problems.
+    /// Every broken object, one finding per cause; then, as warnings, objects that merely have problems.
     pub(crate) fn findings(&self, snapshot: &Snapshot) -> Vec<Finding> {
         let mut findings = Vec::new();
         let (causes, consequences): (Vec<&Track>, Vec<&Track>) = self
@@ -87,7 +87,7 @@ impl HealthTracker {
         findings
     }
 
-    /// What every object still lacks: the report of a rollout that ran out of time.
+    /// Every object that is not healthy, and why: the report of a rollout that ran out of time.
     pub(crate) fn unfinished(&self, snapshot: &Snapshot) -> Vec<Finding> {
         let open = self.tracks.iter().filter(|track| {
             !track.terminal
@@ -109,7 +109,7 @@ impl HealthTracker {
         if track.health_status.health == Health::Progressing {
             return terminal;
         }
-        // The status itself says that it failed; what is known of its pods is the evidence.
+        // The status itself shows the failure; the problems of its pods are the evidence.
         let mut finding = plain(track);
         let any = if terminal.is_empty() { self.matching(track, snapshot, |_| true) } else { terminal };
         for cause in any {
@@ -127,7 +127,7 @@ impl HealthTracker {
         if track.health_status.health != Health::Progressing {
             return Vec::new();
         }
-        // What is not ready for long may be what something else has crashed for want of.
+        // An object that has not been ready for long may be the missing dependency that made another one crash.
         let findings = self.matching(track, snapshot, |problem| {
             !problem.symptom.signal.is_a_start()
                 || self.first_failure.is_some_and(|terminal| terminal.duration_since(problem.since) >= LONG)
@@ -189,7 +189,8 @@ impl HealthTracker {
         }
     }
 
-    /// What shows each status of the last look, and what to do, in the order in which the objects were given.
+    /// The evidence of each status in the last snapshot, and what to do, in the order in which the objects were
+    /// given.
     pub(crate) fn details(&self, snapshot: &Snapshot) -> Vec<Detail> {
         self.tracks
             .iter()
@@ -215,7 +216,7 @@ impl HealthTracker {
             .collect()
     }
 
-    /// What a ready object has to say nevertheless.
+    /// The notes about ready objects.
     pub(crate) fn notes(&self) -> Vec<Finding> {
         let ready = self
             .tracks
@@ -235,7 +236,7 @@ impl HealthTracker {
             .collect()
     }
 
-    /// The pods of the newest revisions that run and are not ready: whose logs to show when time runs out.
+    /// The pods of the newest revisions that run and are not ready: their logs are shown when time runs out.
     pub(crate) fn unready_pods<'a>(&'a self, snapshot: &'a Snapshot) -> Vec<&'a Value> {
         let open = self.tracks.iter().filter(|track| track.health_status.health == Health::Progressing);
         open.filter_map(|track| snapshot.get(&track.subject.id))
@@ -257,7 +258,7 @@ fn worst(track: &Track) -> Option<&Problem> {
 fn plain(track: &Track) -> Finding {
     let (id, object) = (&track.subject.id, &track.subject.object);
     let place = match track.health_status.reason.as_str() {
-        // What is wrong is the annotation, not the object.
+        // The annotation is wrong, not the object.
         "OwnRule" | "RuleTooExpensive" => object.place_of("/metadata/annotations/todo.dev~1ready"),
         status::PAUSED => object.place_of("/spec/paused"),
         _ => &object.place,

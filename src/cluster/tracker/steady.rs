@@ -1,9 +1,9 @@
-//! Ready, and staying so: what has just started, or was restarted after it ended, is observed for longer.
+//! Stability: an object that has just started, or whose container was restarted, is observed for longer.
 //!
-//! A container without a readiness probe is "ready" as soon as it has started, so it has to stay up for a while. After an
-//! end it has to run for longer still ([`restarted`](health::cause::restarted)), whether this run has changed it or not: `up`, `status` and every
-//! other wait have the same rule. And a liveness probe that fails will have its container ended soon, however ready it is
-//! now.
+//! A container without a readiness probe is "ready" as soon as it has started, so it has to stay up for a while.
+//! After an exit it has to run for longer still ([`restarted`](health::cause::restarted)), whether this run has
+//! changed it or not: `up`, `status` and every other wait have the same rule. And a failing liveness probe will soon
+//! have its container killed, even if it is ready now.
 
 use crate::cluster::tracker::HealthTracker;
 use health::cause::container::probe_kill;
@@ -16,13 +16,13 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// The reason of what is ready, while its liveness probe fails.
+/// The reason of an object that is ready while its liveness probe fails.
 pub(super) const LIVENESS_FAILS: &str = "LivenessFails";
-/// The reason of what is ready again after an end.
+/// The reason of an object that is ready again after an exit.
 pub(super) const RESTARTED: &str = "Restarted";
 
 impl HealthTracker {
-    /// The status of something that says it is ready, or what it still has to prove.
+    /// The status of an object that reports ready, or the stability that is still missing.
     pub(super) fn stays_up(
         &mut self,
         live: &Value,
@@ -68,7 +68,7 @@ impl HealthTracker {
         (behind || unlisted).then(|| HealthStatus::progressing("StaysUp", "ready; its pods are looked at"))
     }
 
-    /// What one pod that runs still has to prove.
+    /// The stability that is missing in one running pod.
     fn proves_itself(
         &mut self,
         pod: &Value,
@@ -102,14 +102,14 @@ impl HealthTracker {
         waits
     }
 
-    /// Whether this run of the container has not been up for long enough yet. For what this run has not changed the node's
-    /// clock counts, too: it may have been up for days before the first look.
+    /// Whether this run of the container has not been up for long enough yet. For objects that this run has not
+    /// changed the node's clock counts, too: they may have been up for days before the first snapshot.
     fn is_new(&mut self, pod: &Value, status: &Value, changed: bool, now: Timestamp) -> bool {
         let run = live::count(status, "/restartCount");
         let key = (live::uid(pod).to_owned(), live::text(status, "/name").to_owned(), run);
         let seen = now.duration_since(*self.up_since.entry(key).or_insert(now));
         let began = live::moment(status, "/state/running/startedAt").filter(|_| !changed);
-        // Of a dump that is judged at its newest moment, what began then may have run for any time.
+        // In a dump that is judged at its newest timestamp, a run that began then may have lasted for any time.
         let began = began.map(|began| self.dump.map_or(began, |dump| dump.since(Some(began), now)));
         let up = began.map_or(seen, |began| now.duration_since(began).max(seen));
         let known = changed || began.is_some();
@@ -129,7 +129,7 @@ impl HealthTracker {
         let name = live::text(written, "/name");
         let started = live::moment(status, "/state/running/startedAt");
         let events = snapshot.events(live::uid(pod));
-        // Once the kubelet ends it, what the probe says does not matter any more.
+        // Once the kubelet kills the container, the probe's result does not matter any more.
         if probe_kill(&events, name).is_some_and(|killing| killing.last >= started) {
             return true;
         }

@@ -1,6 +1,6 @@
-//! When a problem is the end: of a pod, and of what made the pod.
+//! When a problem is terminal: for a pod, and for its workload.
 //!
-//! One broken pod of several need not be the end of its Deployment (a bad node), but it is that of a StatefulSet, which
+//! One broken pod of several need not be terminal for its Deployment (a bad node), but it is for a StatefulSet, which
 //! waits for it for ever. A Job counts its own failures.
 
 use crate::cluster::tracker::HealthTracker;
@@ -21,11 +21,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// What a problem is judged beside.
+/// The state of the other objects.
 struct Beside<'s> {
     now: Timestamp,
     snapshot: &'s Snapshot,
-    /// Whether other objects are on their way.
+    /// Whether other objects are progressing.
     others_start: bool,
     /// Whether some of them got on lately.
     others_move: bool,
@@ -34,9 +34,10 @@ struct Beside<'s> {
 }
 
 impl HealthTracker {
-    /// Decides which problems will not pass, and whether that is the end of the object.
+    /// Decides which problems are terminal, and whether that is terminal for the object.
     ///
-    /// `starting` objects are on their way, `moving` ones of them got on lately: counted by the caller, for all.
+    /// `starting` objects are progressing, `moving` ones of them made progress lately: counted by the caller, for
+    /// all.
     pub(super) fn mark_terminal(
         &mut self,
         index: usize,
@@ -104,7 +105,7 @@ impl HealthTracker {
         }
         let gated = matches!(symptom.signal, FailureKind::ReadinessGate | FailureKind::SchedulingGate);
         if self.dump.is_some() && gated {
-            // What opens a gate may take any time; only a run that waits for it gives up.
+            // Opening a gate may take any time; only a run that waits for it gives up.
             return false;
         }
         match symptom.signal {
@@ -151,8 +152,8 @@ impl HealthTracker {
         annotation::patience(&track.subject.object.value).unwrap_or(self.limits.patience)
     }
 
-    /// Whether what is missing is part of the set, as it is asked for, or comes into every namespace: then it is only not
-    /// there yet.
+    /// Whether the missing object is part of the set, as it is referenced, or is created in every namespace: then it
+    /// is only not there yet.
     fn is_coming(&self, symptom: &Symptom, track: &Track) -> bool {
         let Some(missing) = cause::config::missing(&symptom.message) else { return false };
         missing.is_made_everywhere()
@@ -169,7 +170,7 @@ impl HealthTracker {
     }
 }
 
-/// Pods that are still going away may free what a quota counts.
+/// Terminating pods may free the quota.
 fn frees_itself(track: &Track, snapshot: &Snapshot) -> bool {
     let namespace = track.subject.id.namespace.as_deref().unwrap_or_default();
     snapshot.kind("", "Pod", namespace).any(live::is_terminating)
@@ -189,7 +190,7 @@ fn aggregate(track: &Track, now: Timestamp, snapshot: &Snapshot, patience: f64, 
     let Some(live) = snapshot.get(&track.subject.id) else { return false };
     match track.subject.id.kind.as_str() {
         "Deployment" | "ReplicaSet" | "ReplicationController" => {}
-        // A Job counts its own failures; what never starts is never counted.
+        // A Job counts its own failures; pods that never start are never counted.
         "Job" => {
             return track.problems.iter().any(|problem| {
                 problem.terminal

@@ -9,9 +9,9 @@ use std::fmt;
 /// Why a request gave no result.
 #[derive(Debug, Clone)]
 pub(crate) enum Failure {
-    /// The server said no, and why.
+    /// The server refused, and why.
     Refused(Box<Status>),
-    /// No answer came, or none that could be read.
+    /// No answer was received, or none that could be read.
     Unreachable(String),
 }
 
@@ -24,7 +24,7 @@ impl Failure {
     }
 
     pub(crate) fn is_absent(&self) -> bool {
-        // A path that nobody serves is a 404 in plain text.
+        // A path that is not served is a 404 in plain text.
         self.status().is_some_and(|status| status.code == 404 || status.is_not_found())
     }
 
@@ -63,7 +63,7 @@ impl From<kube::Error> for Failure {
     }
 }
 
-/// What a refusal says; one in plain text comes from the layers before the API (404, 429, 503).
+/// The status of a refusal; one in plain text comes from the layers before the API (404, 429, 503).
 pub(super) fn refusal(head: &Parts, bytes: &[u8]) -> Status {
     let code = head.status.as_u16();
     let mut status = serde_json::from_slice::<Status>(bytes)

@@ -1,8 +1,8 @@
-//! One page of a list, read without building what nobody looks at.
+//! One page of a list, parsed without building what is not needed.
 //!
-//! Not a type for any kind: all fields of an object are kept. Only who owns them, more than half of what a server says of
-//! an object, stays the text it was: as a tree of maps it takes most of the memory and of the time of a run that
-//! finds nothing changed. [`owners`] reads it where it is wanted.
+//! Not a type for any kind: all fields of an object are kept. Only `managedFields`, more than half of an object's
+//! text, stay unparsed: as a tree of maps they take most of the memory and of the time of a run that finds nothing
+//! changed. [`owners`] parses them where they are needed.
 
 use kube::core::ApiResource;
 use serde::Deserialize;
@@ -31,12 +31,12 @@ struct ListMeta {
 }
 
 impl ObjectPage {
-    /// What to ask the next page with, if there is one.
+    /// The token for the next page, if there is one.
     pub(super) fn more(&self) -> Option<String> {
         self.metadata.more.clone().filter(|token| !token.is_empty())
     }
 
-    /// Its objects, each saying what it is: the items of a list do not.
+    /// Its objects, each with its kind, which the items of a list do not contain.
     pub(super) fn into_objects(self, resource: &ApiResource) -> impl Iterator<Item = Value> {
         self.items.into_iter().flatten().map(|Item(mut fields)| {
             fields.insert("apiVersion".to_owned(), resource.api_version.clone().into());
@@ -46,7 +46,7 @@ impl ObjectPage {
     }
 }
 
-/// Who owns which fields of an object, as a server lists them, whether it was read alone or in a list.
+/// The field managers of an object, as a server lists them, whether it was read alone or in a list.
 pub(crate) fn owners(object: &Value) -> Cow<'_, [Value]> {
     match &object["metadata"]["managedFields"] {
         Value::Array(entries) => Cow::Borrowed(entries),
@@ -76,7 +76,7 @@ impl<'de> Deserialize<'de> for Metadata {
     }
 }
 
-/// Reads a map; the value of one field goes through a type of its own.
+/// Reads a map; the value of one field is read by a type of its own.
 struct Fields<T> {
     special: &'static str,
     read: fn(T) -> Value,
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_list_says_where_it_goes_on() {
-        // the page: what to ask for next
+        // the page: the token for the next one
         let table = [
             (json!({"metadata": {"continue": "abc"}, "items": []}), Some("abc")),
             (json!({"metadata": {"continue": ""}, "items": null}), None),

@@ -54,7 +54,7 @@ async fn status_tells_what_pods_use_where_it_is_measured() {
     let desired = [(there.id, there.resource)];
     let looked = async || status(&harness.target, &desired).await.unwrap().remove(0).usage;
     assert_eq!(looked().await, Some(Usage { cpu_m: 15, memory: 21 << 20 }));
-    // A metrics server that is down, or that nobody may ask, costs nothing but the figures.
+    // With a metrics server that is down, or access to it forbidden, only the figures are missing.
     harness.api.stumble(METRICS, &[503]);
     assert_eq!(looked().await, None);
     harness.api.slow_down(METRICS, Duration::from_secs(60));
