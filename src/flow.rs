@@ -1,7 +1,7 @@
-//! The order of things: one file a command, a screen each.
+//! The order of the steps: one file per command.
 //!
-//! Not a framework of steps: what a step needs is what the step before returned. The flows alone know the order, and
-//! pass on what one module returns to the next; these modules never know one another.
+//! Not a framework of steps: a step needs what the previous step returned. Only the flows know the order, and pass on
+//! the results of one module to the next; these modules never know one another.
 
 mod alive;
 mod ask;
@@ -60,14 +60,14 @@ use crate::service::detached::ForwardOwner;
 use crate::service::detached::watch::Watched;
 use crate::service::forward::Forward;
 
-/// What a command answers on standard output.
+/// The answer of a command on standard output.
 #[derive(Debug)]
 pub enum Answer {
-    /// Nothing beyond what was told on the way.
+    /// Nothing beyond the events.
     Nothing,
     /// A URL that answered.
     Url(OpenUrl),
-    /// What runs, how well, and where.
+    /// The objects that run, their health, and the URL.
     Status(Box<StatusReport>),
     /// The same again and again.
     Statuses(status::repeated::Repeated),
@@ -81,9 +81,9 @@ pub enum Answer {
     Logs(logs::Lines),
     /// A command in a container.
     Exec(Box<exec::Session>),
-    /// What `up` would do, the diffs of objects that are asked for, and the exit code.
+    /// The changes that `up` would make, the requested diffs of objects, and the exit code.
     Planned {
-        /// What would be done.
+        /// The planned changes.
         listing: Listing,
         /// Unified diffs.
         diffs: Vec<String>,
@@ -105,18 +105,18 @@ impl Answer {
     }
 }
 
-/// A URL, and what keeps it open.
+/// A URL, and the forward that keeps it open.
 #[derive(Debug)]
 pub struct OpenUrl {
     /// The URL.
     pub url: String,
     /// The forward that this very process holds, for `todo forward`.
     pub held: Option<Box<HeldForward>>,
-    /// Lines for the hosts file that wait for the user's word.
+    /// Lines for the hosts file that need the user's confirmation.
     pub unwritten: Option<hosts::Unwritten>,
 }
 
-/// A forward in this process, and what it needs to go on.
+/// A forward in this process, and the resources that it needs.
 #[derive(Debug)]
 pub struct HeldForward {
     forward: Forward,
@@ -125,8 +125,8 @@ pub struct HeldForward {
 }
 
 impl OpenUrl {
-    /// Holds the forward until the user stops the run, or what it leads to is gone, which is a fault; returns at once where
-    /// there is none.
+    /// Holds the forward until the user stops the run, or until its target is gone, which is a fault; returns at once
+    /// if there is none.
     pub async fn hold(self, run: &Run) -> Option<Fault> {
         let HeldForward { forward, watched, owner } = *self.held?;
         let gone = detached::watch::watch(

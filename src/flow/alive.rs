@@ -1,9 +1,9 @@
-//! Work beside which the cluster is observed, so that a node that dies meanwhile is named at once.
+//! Watches the cluster while other work runs, so that a node that fails meanwhile is reported at once.
 //!
-//! Nothing of the work itself notices that: watches, builds and requests over a connection whose other end is gone are
-//! silent for minutes. So the API server is asked every two seconds, and where it does not answer, minikube's state is
-//! looked at: a node that has stopped ends the run, an API server that restarts is waited for. Of a `[target]` only the
-//! API server can be asked.
+//! The work itself does not notice that: watches, builds and requests over a connection whose other end is gone are
+//! silent for minutes. So the API server is queried every two seconds, and if it does not answer, minikube's state is
+//! read: a node that has stopped ends the run, an API server that restarts is waited for. For a `[target]` only the
+//! API server can be queried.
 
 use crate::cluster::Pulse;
 use crate::cluster::SilentNode;
@@ -27,16 +27,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long between two questions. A run that takes less asks none.
+/// The interval between two queries. A shorter run makes none.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// After how long a silence is told.
+/// The duration of a silence after which it is reported.
 const WORTH_TELLING: Duration = Duration::from_secs(3);
 
 /// How long an API server may be silent while its node runs: a restart takes half a minute, on a busy machine more.
 const SILENCE: Duration = Duration::from_secs(120);
 
-/// How long minikube's state may be unknown beside that: where Docker itself is gone, its nodes are, too.
+/// How long minikube's state may also be unknown: if Docker itself has stopped, so have its nodes.
 const UNKNOWN: Duration = Duration::from_secs(20);
 
 /// How long the only nodes may stay without a report once Kubernetes has noticed, which takes it 50 s.
@@ -62,7 +62,7 @@ pub(crate) async fn while_up<T>(
         fault = observe(run, project, target) => return Err(fault),
     };
     match ended {
-        // A build or a request may have noticed first that its other end is gone.
+        // A build or a request may be the first to notice that its other end is gone.
         Err(fault) if may_come_from_the_node(fault.kind) => match stopped(run, project).await {
             Ok(Some(named)) => Err(caused(named, fault)),
             _ => Err(fault),
@@ -83,13 +83,13 @@ const fn may_come_from_the_node(kind: FaultKind) -> bool {
     )
 }
 
-/// The named fault, with what the work said as its deeper cause.
+/// The specific fault, with the work's fault as its deeper cause.
 fn caused(named: Fault, by: Fault) -> Fault {
     let hints = named.hints;
     Fault { hints, ..named.code.caused_by(named.kind, by.error).context(named.error) }
 }
 
-/// Ends when there is no cluster any more.
+/// Ends when the cluster no longer exists or has stopped.
 async fn observe(run: &Run, project: &Project, target: &Target) -> Fault {
     let mut api = Silence::new("API server");
     let mut nodes = Silence::new("node");
@@ -132,12 +132,13 @@ async fn observe(run: &Run, project: &Project, target: &Target) -> Fault {
     }
 }
 
-/// The leases of nodes that are said to be silent: what each of them was, and since when.
+/// The leases of nodes that are reported as silent: the last value of each, and since when.
 #[derive(Default)]
 struct Leases(BTreeMap<String, (Option<String>, Instant)>);
 
 impl Leases {
-    /// The names of those whose lease has stayed as it is for too long. One that is renewed reports, whatever is said of it.
+    /// The names of the nodes whose lease has been unchanged for too long. A node that renews its lease is alive,
+    /// whatever its condition.
     fn unchanged(&mut self, nodes: &[SilentNode]) -> Vec<String> {
         self.0.retain(|name, _| nodes.iter().any(|node| node.name == *name));
         let now = Instant::now();
@@ -152,7 +153,7 @@ impl Leases {
     }
 }
 
-/// Something that has stopped answering, as it is told.
+/// A component that has stopped answering, as it is shown.
 struct Silence {
     item: &'static str,
     since: Option<Instant>,
@@ -185,7 +186,7 @@ impl Silence {
     }
 }
 
-/// Why there is no cluster any more, if minikube's state says so.
+/// Why the cluster is gone, if minikube's state shows it.
 async fn stopped(run: &Run, project: &Project) -> Result<Option<Fault>> {
     if project.elsewhere.is_some() {
         return Ok(None);
@@ -244,7 +245,7 @@ fn silent(project: &Project, why: &str) -> Fault {
     }
 }
 
-/// No node reports any more, so nothing that is said of pods is true.
+/// No node reports any more, so the reported status of pods is stale.
 fn unreported(project: &Project, names: &str, first: &str) -> Fault {
     let fault = Code::KubeletNotReporting
         .fault(FaultKind::Minikube, format!("the kubelet of {names} has stopped reporting"));

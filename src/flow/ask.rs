@@ -11,7 +11,7 @@ use std::io::Read;
 /// The most bytes of an answer that are read.
 const LONGEST: u64 = 1 << 16;
 
-/// Asks which of `answers` it is and returns its index; Enter, or the end of the input, is the first.
+/// Prompts for one of `answers` and returns its index; Enter, or the end of the input, is the first.
 pub(super) async fn choose(run: &Run, question: &str, answers: &[String]) -> Result<usize> {
     let mut text = format!("{question}\n");
     for (index, answer) in answers.iter().enumerate() {
@@ -29,7 +29,7 @@ pub(super) async fn choose(run: &Run, question: &str, answers: &[String]) -> Res
     }
 }
 
-/// Asks whether to do something; Enter is yes.
+/// Prompts for a confirmation; Enter is yes.
 pub(super) async fn agree(run: &Run, question: &str) -> Result<bool> {
     let answer = line(run, &format!("{question} [Y/n] ")).await?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"))

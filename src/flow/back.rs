@@ -1,7 +1,7 @@
-//! The way back to a revision that ran well: asked for (`todo rollback`), or after a failed `up --rollback`.
+//! The rollback to a revision that ran well: requested (`todo rollback`), or after a failed `up --rollback`.
 //!
-//! The failure is told as it was found, before anything is touched again, and stays the run's end: what came back is
-//! not what was asked for.
+//! The failure is reported as it was found, before anything is changed again, and stays the run's result: the
+//! revision that was restored is not the requested one.
 
 use crate::cli;
 use crate::cluster::ApplyOptions;
@@ -44,8 +44,8 @@ pub(crate) async fn to(run: &Run, target: &Target, earlier: Earlier, wait: &cli:
     finalize(run, target, applied).await.map(drop)
 }
 
-/// After `fault`, goes back to the last revision that ran well. Returns what the run ends with: the fault, and where
-/// that left the cluster.
+/// After `fault`, rolls back to the last revision that ran well. Returns the result of the run: the fault, and the
+/// state in which the cluster is then.
 pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::Wait) -> Fault {
     if fault.kind != FaultKind::Rollout {
         return fault;
@@ -75,7 +75,7 @@ pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::
     }
 }
 
-/// Both ends: why the rollout failed, and why the way back did.
+/// Both faults: why the rollout failed, and why the rollback did.
 fn stuck(fault: Fault, what: &str, why: Fault) -> Fault {
     let causes = why.causes().join(": ");
     let finding = Code::RollbackFailed

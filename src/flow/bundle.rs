@@ -1,7 +1,7 @@
-//! `todo doctor --bundle`: what a report of a defect needs, as an archive in which no secret is.
+//! `todo doctor --bundle`: what a bug report needs, as an archive without secrets.
 //!
-//! Each file is redacted as it is printed, and then searched once more for every secret value, as it is and in base64: where one is
-//! found, nothing is written.
+//! Each file is redacted like output, and then searched once more for every secret value, as it is and in base64: if
+//! one is found, nothing is written.
 
 use crate::answer::record::RunRecord;
 use crate::event::Code;
@@ -27,7 +27,7 @@ use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// A value that is shorter says nothing where it is found.
+/// Finding a shorter value proves nothing.
 const TELLING: usize = 6;
 
 /// A file of the archive.

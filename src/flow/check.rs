@@ -65,7 +65,7 @@ fn by_node(check: &Check) -> bool {
     check.when == When::Before && check.from == From::Cluster
 }
 
-/// What the checks that were left out have to say of a rollout that failed all the same.
+/// The findings of the skipped checks after a rollout that failed nevertheless.
 pub(crate) async fn late(
     run: &Run,
     project: &Project,
@@ -77,7 +77,7 @@ pub(crate) async fn late(
     checked.unwrap_or_default().into_iter().filter_map(|check| check.finding).collect()
 }
 
-/// Checks of what is running now.
+/// Checks of the running application.
 pub(crate) async fn after(
     run: &Run,
     project: &Project,
@@ -87,7 +87,7 @@ pub(crate) async fn after(
     part(run, project, Some(cluster), objects, |check| check.when == When::After).await
 }
 
-/// Checks of what is running after each change, for `todo watch`.
+/// Checks of the running application after each change, for `todo watch`.
 pub(crate) async fn changed(
     run: &Run,
     project: &Project,
@@ -176,7 +176,7 @@ fn value(objects: &[Object], name: &ObjectName, key: &DataKey) -> Option<Secret>
     Some(Secret::new(value)).filter(|value| !value.expose().is_empty())
 }
 
-/// `todo check`: asks all of them once, whatever they were for.
+/// `todo check`: runs all of them once, whenever `up` would run them.
 pub async fn check(run: &Run, project: &Arc<Project>) -> Result<Answer> {
     let gathered = gather(run, project).await?;
     let now = reach::look_patiently(run, project).await?;
@@ -190,7 +190,7 @@ pub async fn check(run: &Run, project: &Arc<Project>) -> Result<Answer> {
     Ok(Answer::Judged(listing(&checked), code(&checked)))
 }
 
-/// As `up` would have ended: what is missing before it comes first.
+/// The exit code with which `up` would have ended: a missing requirement takes precedence.
 fn code(checked: &[CheckResult]) -> u8 {
     let failed = |early: bool| {
         let is_meant = |check: &&CheckResult| (check.when == When::Before) == early;

@@ -1,4 +1,5 @@
-//! A project beside the cluster it goes to: what every step of a run needs, and nothing that a step finds out.
+//! A project and the cluster that it is deployed to: what every step of a run needs, without the results of the
+//! steps.
 
 use crate::cluster::Doing;
 use crate::cluster::Target;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 pub(crate) struct Connected<'a> {
     /// The run.
     pub(crate) run: &'a Run,
-    /// What deploy.toml says.
+    /// The content of deploy.toml.
     pub(crate) project: &'a Arc<Project>,
     /// The cluster, as images and requests reach it.
     pub(crate) cluster: ClusterHandle,
@@ -37,8 +38,8 @@ impl<'a> Connected<'a> {
     }
 }
 
-/// The project's place in a cluster that runs already, for a command that uses what is deployed: it must be this project,
-/// and the values of the Secrets that its pods read are redacted from here on. `step` is named where they cannot be read.
+/// The project's target in a running cluster, for a command that uses what is deployed: it must be this project, and
+/// the values of the Secrets that its pods read are redacted from here on. If they cannot be read, `step` is named.
 ///
 /// # Errors
 /// Those of [`reach::running`]; [`crate::fault::FaultKind::Apply`] where another project is deployed under this name.

@@ -35,10 +35,10 @@ use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
 
-/// How much is under way between the container and the disk.
+/// The size of the buffer between the container and the disk.
 const BUFFER: usize = 256 * 1024;
 
-/// Copies what `flags` say.
+/// Copies according to `flags`.
 pub async fn cp(run: &Run, project: &Project, flags: &cli::Cp) -> Result<Answer> {
     let sides = (side(&flags.source, run.world.os), side(&flags.destination, run.world.os));
     let name = match &sides {
@@ -62,7 +62,7 @@ pub async fn cp(run: &Run, project: &Project, flags: &cli::Cp) -> Result<Answer>
             tar(&container, &argv, Some(input), tokio::io::sink()).await.map_err(Copying::fault)?;
         }
         (Side::Here(from), Side::There { path, .. }) => {
-            // `src/.` means what is in it, as for `cp` and `docker cp`.
+            // `src/.` means its content, as for `cp` and `docker cp`.
             let is_content = flags.source == "." || flags.source.ends_with("/.");
             into(run, &container, run.world.absolute(&from), is_content, &path).await?;
         }
@@ -78,7 +78,7 @@ fn no_container() -> Fault {
 }
 
 async fn out_of(run: &Run, container: &Container, from: &Split, to: PathBuf) -> Result<()> {
-    // Whatever is named by the user may be a link; what comes out of the container is not written through one.
+    // A path named by the user may be a link; the archive from the container is not written through one.
     let (root, base) = match (from.name.clone(), to.canonicalize().ok().filter(|path| path.is_dir())) {
         (None, there) => (there.unwrap_or(to), None),
         (Some(name), Some(there)) => (there.join(&name), Some(name)),
@@ -185,7 +185,7 @@ fn not_copied(why: &str) -> Fault {
     Code::CopyFailed.fault(FaultKind::Rollout, why.to_owned()).context("the copy is not complete")
 }
 
-/// An end of a pipe for what reads and writes without `async`, on a thread of its own.
+/// An end of a pipe for synchronous readers and writers, on a thread of its own.
 struct Bridge<T> {
     handle: Handle,
     inner: T,

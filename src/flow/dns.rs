@@ -20,7 +20,7 @@ const NAME: &str = "registry-1.docker.io";
 /// How long this machine and the node may look for a name.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// What was seen; `None` where nobody could be asked.
+/// The results; `None` where the check was not possible.
 #[derive(Debug, Clone, Copy, Default)]
 struct Resolution {
     /// Whether this machine finds the name.
@@ -31,7 +31,7 @@ struct Resolution {
     pods: Option<usize>,
 }
 
-/// What is wrong with names here and in the cluster, as far as it runs.
+/// Problems with name resolution on this machine and in the cluster, if it runs.
 pub(crate) async fn findings(run: &Run, project: &Project) -> Vec<Finding> {
     let mut seen = Resolution::default();
     // A proxy is given the name as it is.
@@ -54,7 +54,7 @@ pub(crate) async fn findings(run: &Run, project: &Project) -> Vec<Finding> {
 async fn pods(run: &Run, project: &Project, cluster: &ClusterHandle) -> Option<usize> {
     let target = cluster.target(run, project).await.ok()?;
     let namespace = Namespace::parse("kube-system").ok()?;
-    // CoreDNS goes by the name of what it replaced, in every distribution.
+    // The Service of CoreDNS has the name of kube-dns, which it replaced, in every distribution.
     let service = ObjectName::parse("kube-dns").ok()?;
     service::ready(&target.client, &namespace, &service).await.ok()
 }
@@ -63,7 +63,7 @@ fn script() -> String {
     format!("timeout {} getent hosts {NAME} >/dev/null 2>&1; echo \"dns $?\"\n", LIMIT.as_secs())
 }
 
-/// What [`script`] printed: `getent` ends with 2 for a name that is not found, `timeout` with 124.
+/// The result from the output of [`script`]: `getent` exits with 2 for a name that is not found, `timeout` with 124.
 fn resolves(printed: &str) -> Option<bool> {
     let code = printed.lines().find_map(|line| line.trim().strip_prefix("dns "))?;
     match code {
@@ -114,7 +114,7 @@ mod tests {
             (all, &[]),
             (Resolution { here: Some(false), ..Resolution::default() }, &[Code::DnsLookupFailed]),
             (Resolution { here: Some(false), node: Some(false), ..all }, &[Code::DnsLookupFailed]),
-            // What the node has by its own way needs no more.
+            // If the node resolves names by its own means, nothing else is needed.
             (Resolution { here: Some(false), ..all }, &[]),
             (Resolution { node: Some(false), ..all }, &[Code::NodeDnsBroken]),
             (

@@ -18,7 +18,8 @@ use crate::project::Project;
 use crate::run::Run;
 use serde_json::json;
 
-/// What keeps `up` from using the profile, whether or not it runs. Where the engine cannot be asked, that is told already.
+/// What keeps `up` from using the profile, whether or not it runs. An engine that does not answer is reported
+/// elsewhere.
 async fn profile(run: &Run, project: &Project) -> Option<Finding> {
     let state = minikube::inspect(run, &project.minikube).await.ok()?;
     let fault = minikube::refusal(&project.minikube.profile, &state)?;
@@ -44,7 +45,7 @@ async fn findings(run: &Run, project: &Project) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Checks all of it; something that `up` cannot do without is a fault. With `--fix` what is safe is put right before.
+/// Runs all checks; an unmet requirement of `up` is a fault. With `--fix` the safe fixes are applied first.
 pub async fn doctor(run: &Run, project: &Project, flags: &cli::Doctor) -> Result<Answer> {
     let (fixed, left) = if flags.fix {
         fix::fix(run, project, flags.yes).await?

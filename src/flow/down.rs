@@ -1,4 +1,4 @@
-//! `todo down`: takes away what `up` made, and keeps the data unless told otherwise.
+//! `todo down`: deletes everything `up` created, and keeps the data by default.
 
 use crate::cli;
 use crate::cluster::Doing;
@@ -37,7 +37,7 @@ use crate::minikube::MinikubeState;
 use crate::project::Project;
 use crate::run::Run;
 
-/// Takes the project away. A cluster that does not run is not started for it.
+/// Deletes the project's objects. A cluster that does not run is not started for it.
 pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Answer> {
     if let Some(other) = project.elsewhere.as_ref().filter(|_| flags.stop || flags.delete) {
         let message = format!(
@@ -49,7 +49,7 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
             .hint("omit `--stop` and `--delete`; `--purge` deletes the project's volumes, too"));
     }
     match reach::recovered(run, project).await? {
-        // With the cluster goes everything in it.
+        // Deleting the cluster deletes everything in it.
         _ if flags.delete => {}
         ClusterState::Running(cluster) => {
             let target = cluster.target(run, project).await?;
@@ -73,7 +73,7 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
     Ok(Answer::Nothing)
 }
 
-/// What the project has in a cluster that cannot be asked. Only where that is nothing, nothing is said.
+/// The error if the project may have objects in a cluster that cannot be reached. None if it has no objects.
 fn out_of_reach(run: &Run, project: &Project, state: &MinikubeState) -> Result<()> {
     let profile = &project.minikube.profile;
     if let Some(fault) = minikube::refusal(profile, state) {
@@ -111,7 +111,7 @@ async fn take_away(
     let purge = flags.purge;
     let charts = !record.releases.is_empty();
     if charts {
-        // What hooks print when they fail is told.
+        // Hooks print when they fail, and their output is shown.
         redaction::cluster(run, target, Step::Remove).await;
         begin(run, target, cluster, &mut record, flags).await?;
     }
@@ -130,7 +130,7 @@ async fn take_away(
     Ok(())
 }
 
-/// What charts do before their objects go; and what Helm has installed, Helm takes away.
+/// The hooks of charts before the deletion; then Helm uninstalls the releases that it has installed.
 async fn begin(
     run: &Run,
     target: &Target,
@@ -153,7 +153,7 @@ async fn begin(
     Ok(())
 }
 
-/// What charts do when their objects are gone; then goes what their hooks have left, and what was written down.
+/// The hooks of charts after the deletion; then the objects that hooks have left are deleted, and the release record.
 async fn end(run: &Run, target: &Target, mut record: ReleaseRecord, flags: &cli::Down) -> Result<()> {
     if !flags.no_hooks {
         hooks::recorded(run, target, &record, Moment::PostDelete, &Limits::default()).await?;

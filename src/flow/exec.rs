@@ -24,10 +24,10 @@ use crate::terminal::Stdin;
 use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
-/// What is run without a command.
+/// The default command.
 const SHELL: [&str; 3] = ["sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi"];
 
-/// The size of a terminal that does not tell it.
+/// The size of a terminal that does not report it.
 const USUAL: Size = Size { width: 80, height: 24 };
 
 /// A command, and the container that it is to be run in.
@@ -85,7 +85,7 @@ impl Session {
             Ok(if is_terminal {
                 in_terminal(container, argv, stdout).await
             } else if run.world.stdin_is_terminal || !self.is_input {
-                // What is typed is the shell's, which may have started this in the background.
+                // Input from the terminal belongs to the shell, which may have started this in the background.
                 container.run(argv, NO_INPUT, stdout, stderr).await
             } else {
                 let input = Some(Input { reader: Stdin::read(), needs_end: true });
@@ -94,7 +94,7 @@ impl Session {
         };
         match run.or_stopped(running).await? {
             Ok(code) => Ok(u8::try_from(code).unwrap_or(FaultKind::Internal.exit_code())),
-            // A reader that has left is no failure, as of any answer.
+            // A closed output pipe is not a failure, as for any answer.
             Err(NotRun::Unwritten(error)) if file::has_no_reader(&error) => Ok(0),
             Err(why) => Err(self.fault(&why)),
         }

@@ -1,4 +1,4 @@
-//! `todo explain FILE`: health and blame of objects that somebody dumped with `kubectl get … -o yaml`. Offline.
+//! `todo explain FILE`: health and blame of objects dumped with `kubectl get … -o yaml`. Offline.
 
 use crate::answer::listing::Listing;
 use crate::cluster::Dump;
@@ -98,7 +98,7 @@ fn rows(explained: &[Explained]) -> Vec<Vec<String>> {
     explained.iter().map(row).collect()
 }
 
-/// What shows the cause, and what to do.
+/// The evidence of the cause, and what to do.
 fn below(item: &Explained) -> Vec<String> {
     let help = item.help.iter().map(|help| format!("help: {help}"));
     item.evidence.iter().cloned().chain(help).collect()

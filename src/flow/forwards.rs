@@ -16,19 +16,19 @@ use crate::service::detached::Spec;
 use crate::service::detached::Store;
 use crate::service::detached::process;
 
-/// What the process of a forward does, which `up` and `forward --detach` start: it runs until it is asked to end.
+/// The body of a forward's process, which `up` and `forward --detach` start: it runs until it is told to stop.
 pub async fn process(run: &Run, spec: &str) -> Result<()> {
     exec::new_session();
     let doing = || "`todo up` and `todo forward --detach` start this command themselves".to_owned();
     let spec: Spec = serde_json::from_str(spec).or_fault(Code::PortForwardFailed, FaultKind::Usage, doing)?;
     let owner = spec.owner.clone();
-    // It notes in the record how it ended.
+    // It records how it ended.
     run.shield(process::serve(run, &store(run)?, spec, async || reach::connect(run, &owner).await)).await
 }
 
-/// What the project has, running or not.
+/// The forwards of the project, running or not.
 pub(crate) fn list(run: &Run, project: &Project) -> Result<Vec<Listed>> {
-    // Who has no home has no forwards.
+    // Without a home directory there are no forwards.
     let Some(store) = Store::open(&run.world) else { return Ok(Vec::new()) };
     let owner = reach::owner(run, project)?;
     store.list(&owner).or_fault(Code::PortForwardFailed, FaultKind::Service, || {

@@ -1,4 +1,4 @@
-//! Which variables the build of an image takes up, because a tool that it depends on puts them into what browsers get.
+//! The variables that the build of an image embeds, because a tool that it depends on puts them into browser code.
 
 use crate::file;
 use crate::image::surveyed::Surveyed;
@@ -18,7 +18,7 @@ const TOOLS: [(&str, &[&str]); 4] = [
 /// Of a context with more of them, the first ones are read.
 const PACKAGES_AT_MOST: usize = 50;
 
-/// The beginnings of variables that each image's build takes up, as the package.json files of its context say.
+/// The prefixes of variables that each image's build embeds, according to the package.json files of its context.
 pub(crate) fn beginnings(images: &[Surveyed]) -> BTreeMap<ImageName, BTreeSet<&'static str>> {
     let found = images.iter().map(|image| (image.image.name.clone(), of_context(image)));
     found.filter(|(_, beginnings)| !beginnings.is_empty()).collect()

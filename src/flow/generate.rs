@@ -1,7 +1,7 @@
-//! Secret values that nobody chose: made at random once, and from then on what the cluster has.
+//! Generated secret values: made at random once, and from then on read from the cluster.
 //!
-//! The cluster is their only store, so they survive `down` with the volumes (the data they guard may need them) and go
-//! with `down --purge`.
+//! The cluster is their only store, so they survive `down` with the volumes (the data they guard may need them) and
+//! are deleted by `down --purge`.
 
 use crate::cluster::GENERATED;
 use crate::cluster::Target;

@@ -9,7 +9,7 @@ use std::path::Path;
 pub(crate) async fn revision(run: &Run, folder: &Path) -> Option<String> {
     let program = exec::find(&run.world, "git")?;
     let call = Call::new(program)
-        // It is no reason to start a program of the repository's choice.
+        // The file system monitor of a foreign repository's configuration must not be started.
         .args(["-c", "core.fsmonitor=false", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"])
         .folder(folder)
         .env("LC_ALL", "C")

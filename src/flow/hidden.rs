@@ -1,6 +1,7 @@
-//! Volumes that are mounted over what the image has there: its program, most often.
+//! Volumes that are mounted over files of the image: its program, most often.
 //!
-//! Kubernetes shows the volume alone; Docker fills a new named volume from the image, which is where the habit comes from.
+//! Kubernetes shows only the volume; Docker fills a new named volume from the image, so the mistake comes from
+//! Docker.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -53,8 +54,8 @@ pub(super) fn programs(images: &[Surveyed], objects: &[Object]) -> Vec<Finding> 
     found
 }
 
-/// Whether nothing is in the volume when it is mounted for the first time: ConfigMaps bring files, and what is on the node
-/// nobody knows here.
+/// Whether the volume is empty when it is mounted for the first time: ConfigMaps contain files, and the content of
+/// the node's disk is not known here.
 fn is_empty_at_first(object: &Object, template: &PodTemplate<'_>, name: &str) -> bool {
     let claimed = items(&object.value["spec"]["volumeClaimTemplates"])
         .any(|(_, claim)| claim["metadata"]["name"] == name);

@@ -1,4 +1,4 @@
-//! `todo history` and `todo rollback`: the revisions that ran well, and the way back to one.
+//! `todo history` and `todo rollback`: the revisions that ran well, and the rollback to one.
 
 use crate::answer::listing::Listing;
 use crate::cli;
@@ -62,7 +62,7 @@ async fn back_to(run: &Run, target: &Target, flags: &cli::Rollback) -> Result<An
     back::to(run, target, earlier, &flags.wait).await?;
     hooks::recorded(run, target, &record, moments[1], &limits).await?;
     if !record.releases.is_empty() {
-        // What is deployed now is not what the last `up` has deployed: the next one is an upgrade.
+        // The deployed objects are no longer those of the last `up`: the next one is an upgrade.
         record.releases.values_mut().for_each(|deployed| deployed.digest = None);
         release::write(run, target, &record).await?;
     }

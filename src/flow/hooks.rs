@@ -1,8 +1,9 @@
-//! Charts beside their objects: which hooks run at which moment, whose a release is, and what is written down about it.
+//! Helm charts apart from their objects: which hooks run at which moment, who owns a release, and what is recorded
+//! about it.
 //!
 //! Hooks run when something of their release changes, and never otherwise: a second `up` finds the digest of the last
-//! good run and asks for nothing else. Whether a change is an installation or an upgrade is not Helm's to say but the
-//! project's own record's: a release is installed once its hooks have ended well.
+//! good run and runs none. Whether a change is an installation or an upgrade is determined not by Helm but by the
+//! project's own record: a release is installed once its hooks have succeeded.
 
 use crate::cluster::AppliedObject;
 use crate::cluster::InventoryEntry;
@@ -44,8 +45,8 @@ pub(crate) struct ReleasePlan {
 #[derive(Debug)]
 pub(crate) struct Installing(ReleasePlan);
 
-/// Releases whose objects are healthy; the `pre-delete` hooks of those that deploy.toml no longer has have run, so their
-/// objects may be pruned.
+/// Releases whose objects are healthy; the `pre-delete` hooks of those that deploy.toml no longer lists have run, so
+/// their objects may be pruned.
 #[derive(Debug)]
 pub(crate) struct Retiring(ReleasePlan);
 
@@ -57,7 +58,8 @@ struct Changed {
     upgrade: bool,
 }
 
-/// Says of each release whether Helm has it already, before anything is written; with `adopt` they are taken over.
+/// Reports for each release whether Helm already manages it, before anything is written; with `adopt` they are taken
+/// over.
 pub(crate) async fn owners(
     run: &Run,
     target: &Target,
@@ -89,7 +91,8 @@ pub(crate) async fn owners(
     Err(Code::HelmReleaseOwned.fault(FaultKind::Apply, message).findings(findings))
 }
 
-/// What Helm has made and the chart no longer makes would be nobody's when Helm has forgotten it.
+/// Warns about objects that Helm has created and the chart no longer contains: once Helm's record is deleted, nothing
+/// manages them.
 fn left_over(run: &Run, release: &Release, found: &InstalledRelease) {
     let has = |(kind, name): &&(String, String)| {
         release.members.iter().any(|id| id.kind == *kind && id.name == *name)
@@ -115,7 +118,7 @@ fn left_over(run: &Run, release: &Release, found: &InstalledRelease) {
 }
 
 impl ReleasePlan {
-    /// Compares the releases, their images bound, with what the record says of them.
+    /// Compares the releases, with images resolved, with the record.
     pub(crate) async fn compute(
         run: &Run,
         target: &Target,
@@ -136,7 +139,7 @@ impl ReleasePlan {
         Ok(ReleasePlan { record, changed, gone, adopted })
     }
 
-    /// What is to run, as `todo plan` lists it: what, of what, where that is written, and why.
+    /// The hooks that would run, as rows of `todo plan`: kind, object, place, and why.
     pub(crate) fn rows(&self) -> Vec<(&'static str, String, String, String)> {
         let mut rows = Vec::new();
         for change in &self.changed {
@@ -256,7 +259,7 @@ impl Installing {
 }
 
 impl Retiring {
-    /// Runs the hooks that come after the deletion of releases (unless `no_hooks`) and after the installation of others, and
+    /// Runs the hooks after the deletion of releases (unless `no_hooks`) and after the installation of others, and
     /// records what is deployed. `released` are the objects that Helm itself has installed.
     pub(crate) async fn finish(
         mut self,
@@ -281,7 +284,8 @@ impl Changed {
     }
 }
 
-/// Writes down what hooks may leave, before they can. The way back is known from then on, too.
+/// Records the objects that hooks may leave, before the hooks run. The hooks for the deletion are recorded from then
+/// on, too.
 async fn note(
     run: &Run,
     target: &Target,
@@ -344,7 +348,7 @@ pub(crate) async fn recorded(
     Ok(())
 }
 
-/// Writes down what hooks of a moment may leave, before they run from the record.
+/// Records the objects that hooks of a moment may leave, before they run from the record.
 pub(crate) async fn remember(
     run: &Run,
     target: &Target,

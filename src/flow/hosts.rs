@@ -1,4 +1,4 @@
-//! The hosts file: the names of Ingresses that nobody but the cluster knows, written on request and taken away again.
+//! The hosts file: host names of Ingresses that only the cluster knows, written on request and removed again.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -15,7 +15,7 @@ use crate::world::Os;
 use std::io;
 use std::path::Path;
 
-/// Lines that wait for the user's word.
+/// Lines that need the user's confirmation.
 #[derive(Debug)]
 pub struct Unwritten {
     project: String,
@@ -23,7 +23,7 @@ pub struct Unwritten {
 }
 
 impl Unwritten {
-    /// What to ask.
+    /// The question for the user.
     #[must_use]
     pub fn question(&self, run: &Run) -> String {
         let lines: Vec<String> = self.entries.iter().map(|entry| format!("`{entry}`")).collect();
@@ -54,7 +54,7 @@ impl Unwritten {
     }
 }
 
-/// What becomes of names that do not lead to the cluster: told, written, or returned to be asked about.
+/// Handles names that do not resolve to the cluster: reports them, writes them, or returns them for confirmation.
 pub(crate) fn found(
     run: &Run,
     project: &Project,
@@ -98,7 +98,7 @@ pub(crate) fn found(
     None
 }
 
-/// Takes the project's lines away, or tells that they are there.
+/// Removes the project's lines, or reports that they exist.
 pub(crate) fn gone(run: &Run, project: &Project, remove: bool) {
     let path = run.world.hosts_file();
     let owner = project.image_owner();
@@ -121,7 +121,7 @@ pub(crate) fn gone(run: &Run, project: &Project, remove: bool) {
     }
 }
 
-/// Changes a file as a whole: whoever reads it meanwhile sees the old or the new one.
+/// Replaces a file atomically: a concurrent reader sees the old or the new content.
 fn change(path: &Path, by: impl Fn(&str) -> String) -> io::Result<()> {
     let old = file::read_text(path, file::TEXT)?;
     let new = by(&old);

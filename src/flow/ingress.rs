@@ -1,4 +1,4 @@
-//! The controller that the project's Ingresses need: there, enabled, or told to be missing, before they are applied.
+//! The controller that the project's Ingresses need: found, enabled, or reported as missing, before they are applied.
 
 use crate::cluster::Target;
 use crate::event::Code;
@@ -15,9 +15,10 @@ use crate::service::candidate::Live;
 use crate::service::candidate::candidates;
 use crate::service::ingress;
 
-/// Sees to it that somebody serves the Ingresses among `objects`.
+/// Ensures that a controller serves the Ingresses among `objects`.
 ///
-/// An Ingress of a class that nobody serves is a fault if people are to open the application through it, else a warning.
+/// An Ingress of a class without a controller is a fault if the application is to be opened through it, else a
+/// warning.
 pub(crate) async fn served(run: &Run, project: &Project, target: &Target, objects: &[Object]) -> Result<()> {
     let desired = project.minikube.addons.iter().any(|addon| addon == minikube::INGRESS);
     let look = || ingress::inspect(&target.client, objects, desired);

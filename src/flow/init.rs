@@ -1,7 +1,8 @@
-//! `todo init`: a deploy.toml for a tree that has never heard of `todo`, and manifests where it has none.
+//! `todo init`: a deploy.toml for a directory without one, and manifests where it has none.
 //!
-//! Touches nothing but the files it writes, and those last: whatever cannot be understood ends the run before. What it
-//! proposes is `discover`'s; here it is asked about, rendered where Helm or kustomize can, checked and written.
+//! Changes nothing but the files it writes, and those last: the run ends earlier if anything cannot be understood.
+//! `discover` makes the proposal; here the user is asked, the proposal is rendered where Helm or kustomize can,
+//! checked and written.
 
 mod answer;
 mod holds;
@@ -130,7 +131,7 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
     }
     let objects = rendered.unwrap_or_else(|| objects(method, &proposal));
     let project = Arc::new(project);
-    // What could not be rendered is not judged.
+    // Manifests that could not be rendered are not judged.
     if written.is_some() || method.kind > WayKind::Kustomize {
         refused(run, &project, written, &mut proposal.first).await?;
     }
@@ -163,11 +164,11 @@ async fn survey_tree(run: &Run, root: &Path) -> Result<Survey> {
     Ok(survey(tree, has))
 }
 
-/// How many other ways are named.
+/// How many other methods are named.
 const MOST: usize = 5;
 
-/// The way that is asked for; else the best one, about which a person is asked where habit alone prefers it. With it, where
-/// nobody is there to be asked, the others that are equally good.
+/// The requested method; else the best one, about which the user is asked if it is only preferred by convention. In
+/// addition, without an interactive user, the others that are equally good.
 async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Method, Vec<&'s Method>)> {
     let Some(first) = survey.methods.first() else {
         let looked = survey.tree.files.len();
@@ -262,7 +263,7 @@ fn interactive(run: &Run, flags: &Init) -> bool {
     run.world.can_ask() && !flags.yes
 }
 
-/// Manifests are written only when somebody wants them.
+/// Manifests are written only with the user's agreement.
 async fn agree(run: &Run, flags: &Init, method: &Method) -> Result<()> {
     if method.kind < WayKind::Compose || flags.manifests || flags.yes || flags.from.is_some() {
         return Ok(());
@@ -322,7 +323,7 @@ fn write(run: &Run, flags: &Init, root: &Path, path: &Path, text: &str, proposal
     Ok(())
 }
 
-/// A link at `path` or above it, below `root`: one of a foreign tree may lead to any file of the user.
+/// A link at `path` or above it, below `root`: a link in a foreign directory may point to any file of the user.
 fn link_on_the_way<'p>(root: &Path, path: &'p Path) -> Option<&'p Path> {
     path.ancestors().take_while(|above| *above != root).find(|above| above.is_symlink())
 }

@@ -40,7 +40,7 @@ use crate::project::values::Values;
 use crate::run::Run;
 use std::sync::Arc;
 
-/// What is to be in the cluster, and what is to be built for it.
+/// The desired objects, and the images to build for them.
 #[derive(Debug)]
 pub(crate) struct Planned {
     /// The objects.
@@ -49,7 +49,7 @@ pub(crate) struct Planned {
     pub(crate) images: Vec<Surveyed>,
 }
 
-/// Reads all that the project has, and tells the warnings.
+/// Reads all files of the project, and emits the warnings.
 pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned> {
     let (planned, warnings) = gathered(run, project).await?;
     for warning in warnings {
@@ -58,7 +58,7 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned>
     Ok(planned)
 }
 
-/// Reads all that the project has. With it come the warnings, which nobody was told.
+/// Reads all files of the project. Returns the warnings without emitting them.
 pub(crate) async fn gathered(run: &Run, project: &Arc<Project>) -> Result<(Planned, Vec<Finding>)> {
     let ReadFiles { planned, values, mistakes, fault } = read_files(run, project, Scope::Everything).await?;
     match fault {
@@ -76,7 +76,7 @@ pub(crate) async fn gathered(run: &Run, project: &Arc<Project>) -> Result<(Plann
     Ok((Planned { plan, images }, warnings))
 }
 
-/// What is wrong with a project whose deploy.toml has mistakes: these, and those of all other files that it still names.
+/// The fault of a project whose deploy.toml has mistakes: these, and those of all other files that it still names.
 pub(crate) async fn invalid(run: &Run, checked: CheckedProject) -> Fault {
     let CheckedProject { project, mistakes } = checked;
     let project = Arc::new(project);
@@ -87,18 +87,18 @@ pub(crate) async fn invalid(run: &Run, checked: CheckedProject) -> Fault {
     }
 }
 
-/// What could be read, and all that is wrong with the rest.
+/// The files that could be read, and every mistake in the others.
 struct ReadFiles {
     planned: Planned,
     /// Warnings about values and values files.
     values: Vec<Finding>,
     mistakes: Vec<Finding>,
-    /// What kept a part from being read and is no mistake of the project.
+    /// Why a part could not be read, if not for a mistake of the project.
     fault: Option<Fault>,
 }
 
-/// Reads every file, each whatever is wrong with the others. What is compared with something that could not be read is not
-/// judged; `scope` is the most that is known.
+/// Reads every file, even if others have mistakes. References to a file that could not be read are not checked;
+/// `scope` is the widest check that is possible.
 async fn read_files(run: &Run, project: &Arc<Project>, scope: Scope) -> Result<ReadFiles> {
     let images = blocking(run, project, survey);
     let loaded = manifest::load_all(run, &project.root, &project.namespace, &project.sources);
@@ -106,7 +106,8 @@ async fn read_files(run: &Run, project: &Arc<Project>, scope: Scope) -> Result<R
     combine(run, project, scope, images, loaded?)
 }
 
-/// What is wrong with a project, but for the contexts of its images; `written` are its manifests, where they were read already.
+/// The mistakes of a project, without the contexts of its images; `written` are its manifests, if they were already
+/// read.
 pub(crate) async fn mistakes(
     run: &Run,
     project: &Arc<Project>,
@@ -121,7 +122,7 @@ pub(crate) async fn mistakes(
     Ok(combine(run, project, Scope::Everything, images, loaded)?.mistakes)
 }
 
-/// What the files come to.
+/// Combines the files into a plan.
 fn combine(
     run: &Run,
     project: &Arc<Project>,
@@ -133,11 +134,11 @@ fn combine(
     let images = usable(images, &mut mistakes)?;
     let Loaded { written: LoadedManifests { objects, releases, warnings }, mistakes: of_manifests, fault } =
         loaded;
-    // Before anything is told of them.
+    // Before any message about them.
     redaction::objects(run, &objects);
     let all_objects = of_manifests.is_empty() && fault.is_none();
     mistakes.extend(of_manifests);
-    // The manifests say what a missing value is missed by.
+    // The manifests show what needs a missing value.
     let values = {
         let needed = |secret: &ObjectName, key: &DataKey| {
             let by_checks = needed_by_checks(project, secret, key);
@@ -179,7 +180,7 @@ fn no_registry(project: &Project) -> Option<Finding> {
     )
 }
 
-/// Who cannot start without a key of a Secret, and the line that says so.
+/// The objects that cannot start without a key of a Secret, and the line that references it.
 fn readers(objects: &[Object], secret: &ObjectName, key: &DataKey) -> Vec<String> {
     let mut found = Vec::new();
     for (object, template) in pods::all(objects) {
@@ -201,7 +202,7 @@ fn unusable() -> Fault {
     Code::ProjectInvalid.fault(FaultKind::Usage, "cannot deploy the project")
 }
 
-/// Keeps what one reader found wrong for the report on all; what is no finding ends the run at once.
+/// Keeps the findings of one reader for the report on all; any other fault ends the run at once.
 fn usable<T: Default>(read: Result<T>, findings: &mut Vec<Finding>) -> Result<T> {
     match read {
         Ok(read) => Ok(read),
@@ -224,7 +225,7 @@ async fn blocking<T: Send + 'static>(
     done.await.or_fault(Code::InternalError, FaultKind::Internal, broke)?
 }
 
-/// Says what a Secret's key is needed for that no manifest reads.
+/// The checks that need a Secret's key which no manifest reads.
 fn needed_by_checks(project: &Project, secret: &ObjectName, key: &DataKey) -> Vec<String> {
     let asks = |check: &&Check| matches!(&check.probe, Probe::TcpOf { secret: s, key: k } if s == secret && k == key);
     let describe = |check: &Check| format!("check {} needs it ({})", check.name, check.place);

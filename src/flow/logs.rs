@@ -1,4 +1,4 @@
-//! `todo logs`: what the application prints.
+//! `todo logs`: the output of the application.
 
 use crate::answer::log::LogLine;
 use crate::cli;
@@ -14,7 +14,7 @@ use crate::project::Project;
 use crate::run::Run;
 use regex::Regex;
 
-/// How many lines of each container are shown where nothing says which.
+/// The default number of lines per container.
 const LINES: u32 = 100;
 
 /// Lines as they come.
@@ -26,7 +26,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Whether a line has to say whose it is.
+    /// Whether a line must name its source.
     #[must_use]
     pub fn several(&self) -> bool {
         self.logs.several
@@ -36,7 +36,7 @@ impl Lines {
     pub async fn next(&mut self) -> Option<LogLine> {
         loop {
             let Line { source, time, text } = self.logs.next().await?;
-            // A word is found, whatever its letters are painted with.
+            // The pattern matches the text without its colour codes.
             if self.grep.as_ref().is_none_or(|grep| grep.is_match(&console::strip_ansi_codes(&text))) {
                 let logs::Source { namespace, pod, container, init } = source;
                 return Some(LogLine { time, namespace, pod, container, init, text });

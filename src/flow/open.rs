@@ -1,4 +1,4 @@
-//! `todo open`: the URL, asked as `up` asks it, in the browser.
+//! `todo open`: verifies the URL as `up` does, and opens it in the browser.
 
 use crate::cluster::Doing;
 use crate::cluster::Target;
@@ -23,7 +23,7 @@ use crate::run::Run;
 use crate::world::Os;
 use crate::world::World;
 
-/// Proves the URL and hands it to the browser; where the URL needs a forward, that goes on in the background.
+/// Verifies the URL and opens it in the browser; if the URL needs a forward, that continues in the background.
 pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
     let cluster = reach::there(run, project).await?;
     let target = cluster.target(run, project).await?;
@@ -43,7 +43,7 @@ pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
     Ok(answer)
 }
 
-/// What the last good run applied: without a `[service]` the one to open is found among it.
+/// The objects that the last good run applied: without a `[service]` the Service to open is found among them.
 pub(crate) async fn deployed(run: &Run, target: &Target) -> Result<Vec<Object>> {
     redaction::cluster(run, target, Step::Service).await;
     let newest = revision::history(run, target).await?.first().map(|revision| revision.number);
@@ -74,7 +74,7 @@ async fn browse(run: &Run, url: &str) -> Result<()> {
     Ok(())
 }
 
-/// Shows `url` in the browser; where that fails, says why.
+/// Shows `url` in the browser; if that fails, returns why.
 pub(crate) async fn show(run: &Run, url: &str) -> std::result::Result<(), Finding> {
     let shown = match browser(&run.world) {
         Some(call) => call.args([url]).output(run).await.map(drop).map_err(|error| error.to_string()),
@@ -86,7 +86,7 @@ pub(crate) async fn show(run: &Run, url: &str) -> std::result::Result<(), Findin
     })
 }
 
-/// `BROWSER` comes first: in a Codespace and in WSL it is what reaches the screen.
+/// `BROWSER` comes first: in a Codespace and in WSL it reaches the user's screen.
 fn browser(world: &World) -> Option<Call> {
     if let Some(program) = world.var("BROWSER").and_then(|named| exec::find(world, named)) {
         return Some(Call::new(program));

@@ -1,7 +1,7 @@
-//! Whose the deployed project is, found out before a command does anything with it.
+//! The owner of the deployed project, determined before a command does anything with it.
 //!
-//! Mostly the place says it (`cluster::owner`). Where the directory was moved, or an earlier `todo` has not written it down,
-//! the objects decide, and only then are the manifests read for it.
+//! Usually the place identifies it (`cluster::owner`). If the directory was moved, or an earlier `todo` has not
+//! recorded it, the objects decide, and only then are the manifests read for it.
 
 use crate::cluster::Doing;
 use crate::cluster::Inventory;
@@ -17,18 +17,18 @@ use crate::manifest;
 use crate::project::Project;
 use crate::run::Run;
 
-/// What is known of the deployed project.
+/// The known facts about the deployed project.
 #[derive(Debug)]
 pub(crate) struct DeployedProject {
-    /// What it has in the cluster; `None` if that is nothing.
+    /// Its inventory in the cluster; `None` if it is not deployed.
     pub(crate) inventory: Option<Inventory>,
-    /// Whose it is.
+    /// The owner.
     pub(crate) owner: Owner,
-    /// Whether the objects had to decide: who knows fewer of them has to be told.
+    /// Whether the objects had to decide: then a caller that knows fewer of them must be told.
     pub(crate) by_objects: bool,
 }
 
-/// Finds out whose it is. `wants` is what the project wants, where that is read already.
+/// Determines the owner. `wants` are the objects that the project wants, if already read.
 pub(crate) async fn find(
     run: &Run,
     project: &Project,
@@ -54,8 +54,8 @@ pub(crate) async fn find(
     Ok(DeployedProject { inventory, owner, by_objects })
 }
 
-/// As [`find`], where another's project ends the run, unless `adopt` takes it over. Returns whether what follows is to
-/// take it for ours.
+/// As [`find`], but another project's objects end the run, unless `adopt` takes them over. Returns whether the caller
+/// is to treat the project as ours.
 pub(crate) async fn check(
     run: &Run,
     project: &Project,
@@ -71,7 +71,8 @@ pub(crate) async fn check(
     }
 }
 
-/// What the project wants, as far as it can be read: what cannot is no sign that the project is this one.
+/// The objects that the project wants, if they can be read: unreadable ones are no evidence that the project is this
+/// one.
 async fn load_wants(run: &Run, project: &Project) -> Wants {
     let written = manifest::load(run, &project.root, &project.namespace, &project.sources).await;
     let mut wants = written.map(|written| Wants::from_objects(&written.objects)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `todo plan`: what `up` would do, and why. Asks, and writes nothing.
+//! `todo plan`: the changes that `up` would make, and why. Only reads.
 
 use crate::answer::listing::Listing;
 use crate::cli;
@@ -41,7 +41,7 @@ use std::sync::Arc;
 /// The exit code of `--exit-code` if `up` would change anything.
 pub const CHANGES: u8 = 5;
 
-/// What would happen to images and objects, as far as it can be told before the images are built.
+/// The changes to images and objects, if they can be determined before the images are built.
 pub async fn plan(run: &Run, project: &Arc<Project>, flags: &cli::Plan) -> Result<Answer> {
     let Planned { listing, diffs, is_nothing } =
         planned(run, project, flags::options(flags.apply), flags.diff).await?;
@@ -55,10 +55,10 @@ pub(crate) async fn changes(run: &Run, project: &Arc<Project>) -> Result<bool> {
     Ok(!planned.is_nothing)
 }
 
-/// What would happen.
+/// The planned changes.
 struct Planned {
     listing: Listing,
-    /// Unified diffs, where they are asked for.
+    /// The requested unified diffs.
     diffs: Vec<String>,
     is_nothing: bool,
 }
@@ -113,7 +113,7 @@ async fn planned(
     Ok(render(&project.namespace, &preview, &marked, diffs))
 }
 
-/// What is done first where the project's minikube cannot be asked; what is in it nobody knows.
+/// The first steps if the project's minikube does not run; the objects in it are unknown.
 fn without_cluster(project: &Project, objects: &[Object], state: &MinikubeState) -> Result<Listing> {
     let profile = &project.minikube.profile;
     if let Some(fault) = minikube::refusal(profile, state) {
@@ -162,7 +162,7 @@ fn render(
         let why = format!("{} says `{}`{policy}", change.id, change.image);
         row("bind", &format!("image {}", change.name), &change.place.to_string(), &why)
     });
-    // Where nothing is to be done, what stays bound is no news.
+    // Without any change, unchanged bindings are not listed.
     let changes = looked.iter().any(|image| image.reference.is_none())
         || comparison.differences.iter().any(|difference| difference.action != Action::Unchanged);
     let fields = fields.filter(|_| changes);
@@ -221,7 +221,7 @@ fn of_object(home: &Namespace, difference: &ObjectDifference, with_fields: bool)
     Row { below, ..row(action, &of, &place, difference.why.as_deref().unwrap_or_default()) }
 }
 
-/// What would be done with one thing.
+/// The planned change of one item.
 struct Row {
     cells: Vec<String>,
     below: Vec<String>,

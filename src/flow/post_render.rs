@@ -1,6 +1,6 @@
-//! `todo post-render`: what Helm calls when it installs a release itself, to get our images into its objects.
+//! `todo post-render`: called by Helm when it installs a release itself, to put our images into its objects.
 //!
-//! A filter. Objects are written as JSON, which is YAML; nothing but images and their pull policies differs.
+//! A filter. Objects are written as JSON, which is valid YAML; only images and their pull policies differ.
 
 use crate::event::Code;
 use crate::event::Place;

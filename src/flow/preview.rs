@@ -1,5 +1,4 @@
-//! What a run would do, found out without doing it. `todo plan` prints it; `todo up` leaves out the checks that only a run
-//! that changes something needs.
+//! A dry run of a run. `todo plan` prints it; `todo up` leaves out the checks that only a run with changes needs.
 
 use crate::cluster::Action;
 use crate::cluster::ApplyOptions;
@@ -17,7 +16,7 @@ use crate::manifest::Object;
 use crate::manifest::Release;
 use crate::manifest::bind::Bound;
 
-/// What would happen to images, objects and charts.
+/// The changes to images, objects and charts.
 #[derive(Debug)]
 pub(crate) struct Preview {
     /// The images.
@@ -30,7 +29,7 @@ pub(crate) struct Preview {
     pub(crate) charts: ReleasePlan,
 }
 
-/// Asks the node and the cluster. Writes nothing.
+/// Queries the node and the cluster. Writes nothing.
 pub(crate) async fn preview(
     to: &Connected<'_>,
     mut objects: Vec<Object>,

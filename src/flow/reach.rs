@@ -1,4 +1,4 @@
-//! The cluster of a run, as what the other rooms ask for: the project's minikube, or the `[target]` that was named.
+//! The cluster of a run, as the other modules need it: the project's minikube, or the `[target]` that was named.
 
 use crate::cluster::Guard;
 use crate::cluster::Target;
@@ -39,7 +39,7 @@ pub(crate) struct ClusterHandle {
     /// Its context in there.
     pub(crate) context: String,
     guard: Guard,
-    /// A connection that is there already.
+    /// An existing connection.
     api: Option<Connection>,
     /// Where its images are built, and the stores that must have them.
     pub(crate) destination: Destination,
@@ -97,15 +97,15 @@ impl ClusterHandle {
         })
     }
 
-    /// How this machine reaches its ports, with forwards that outlive the run: unless it is a rehearsal, or the system does
-    /// not say which program this is, to start it for them.
+    /// How this machine reaches its ports, with forwards that outlive the run: unless it is a rehearsal, or the path
+    /// of this program, which is needed to start them, is unknown.
     pub(crate) fn reach(&self, run: &Run, project: &Project) -> NodeNetwork {
         let may_start = run.world.programs.is_none() && run.world.program.is_some();
         let owner = may_start.then(|| self.owner(project));
         NodeNetwork { owner, ..self.reach.clone() }
     }
 
-    /// Whose forwards those of `project` in this cluster are.
+    /// The owner of the forwards of `project` in this cluster.
     pub(crate) fn owner(&self, project: &Project) -> ForwardOwner {
         let minikube = self.guard == Guard::LocalMinikube;
         owner_by(project, self.kubeconfig.clone(), self.context.clone(), minikube)
@@ -124,7 +124,7 @@ impl ClusterHandle {
     }
 }
 
-/// Whose forwards those of `project` are, also where its cluster does not run.
+/// The owner of the forwards of `project`, also if its cluster does not run.
 pub(crate) fn owner(run: &Run, project: &Project) -> Result<ForwardOwner> {
     if let Some(other) = &project.elsewhere {
         return Ok(ClusterHandle::of_target(run, other)?.owner(project));
@@ -149,7 +149,7 @@ pub(crate) async fn connect(run: &Run, owner: &ForwardOwner) -> std::result::Res
         return Err(NotConnected::NoContext);
     }
     let file = Kubeconfig::read_from(&owner.kubeconfig).map_err(|error| unusable(error.to_string()))?;
-    // A file that is being written may have none for a moment; `watch` believes only what lasts.
+    // A file that is being written may have none for a moment; `watch` reacts only if that lasts.
     if !file.contexts.iter().any(|entry| entry.name == owner.context) {
         return Err(NotConnected::NoContext);
     }
@@ -158,7 +158,7 @@ pub(crate) async fn connect(run: &Run, owner: &ForwardOwner) -> std::result::Res
     client.map_err(|fault| unusable(fault.causes().join(": ")))
 }
 
-/// What the cluster of a run is now.
+/// The current state of the run's cluster.
 #[derive(Debug)]
 pub(crate) enum ClusterState {
     /// It can be asked.
@@ -183,7 +183,7 @@ pub(crate) async fn look_patiently(run: &Run, project: &Project) -> Result<Clust
     }
 }
 
-/// The same for a command that changes what is in the cluster: a node whose services are down is helped, too.
+/// The same for a command that changes the cluster: a node whose services are down is repaired, too.
 pub(crate) async fn recovered(run: &Run, project: &Project) -> Result<ClusterState> {
     match &project.elsewhere {
         Some(other) => elsewhere(run, other),

@@ -12,7 +12,7 @@ use crate::project::values;
 use crate::run::Run;
 use serde_json::Value;
 
-/// Hides the values of deploy.toml's secrets, as far as they can be read: what cannot is a mistake for others to tell.
+/// Redacts the values of deploy.toml's secrets, if they can be read: unreadable ones are reported elsewhere.
 pub(crate) fn project(run: &Run, project: &Project) {
     let redactor = run.sink.redactor();
     let images = project.images.iter().map(|image| image.name.as_str());
@@ -24,8 +24,8 @@ pub(crate) fn project(run: &Run, project: &Project) {
     }
 }
 
-/// Hides the values of the Secrets among `objects`: programs repeat in their output what they were given. The names of the
-/// objects are no secrets.
+/// Redacts the values of the Secrets among `objects`: programs repeat their input in their output. The names of the
+/// objects are not secret.
 pub(crate) fn objects<'a>(run: &Run, objects: impl IntoIterator<Item = &'a Object>) {
     values_of(run, objects.into_iter().map(|object| &*object.value));
 }
@@ -54,12 +54,12 @@ fn secret(run: &Run, object: &Value) {
     }
 }
 
-/// Hides what the Secrets in the project's namespaces hold: its pods may read all of them, whoever made them. Where they
-/// cannot be read, a warning says what that means.
+/// Redacts the values of the Secrets in the project's namespaces: its pods may read all of them. If they cannot be
+/// read, a warning explains the consequence.
 pub(crate) async fn cluster(run: &Run, target: &Target, step: Step) {
     match secrets(run, target, step).await {
         Ok(found) => values_of(run, &found),
-        // A run that was stopped says so itself.
+        // A run that was stopped reports that itself.
         Err(_) if run.stopped().is_some() => {}
         Err(fault) => {
             let why = fault.causes().pop().unwrap_or_default();

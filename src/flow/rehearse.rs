@@ -1,7 +1,7 @@
-//! `todo rehearse`: the real `up`, on a machine that lives in this process.
+//! `todo rehearse`: the real `up`, on a simulated machine in this process.
 //!
-//! What it cannot know is said, and not guessed: whether a `RUN` succeeds, whether the application starts and answers. It
-//! ends with what a real `up` would need that is missing here.
+//! What it cannot know is stated, and not guessed: whether a `RUN` succeeds, whether the application starts and
+//! answers. It ends with the requirements of a real `up` that are missing here.
 
 use crate::cli;
 use crate::event::Code;
@@ -90,7 +90,7 @@ fn scenario(run: &Run, file: &Path) -> Result<Scenario> {
     })
 }
 
-/// The flags of `up` that make sense where nothing is there yet and nothing stays.
+/// The flags of `up` that apply to an empty cluster that is discarded afterwards.
 fn up_of(flags: &cli::Rehearse) -> cli::Up {
     cli::Up {
         apply: cli::Apply::default(),
@@ -101,7 +101,7 @@ fn up_of(flags: &cli::Rehearse) -> cli::Up {
     }
 }
 
-/// The project as far as it can be rehearsed, and what is left out of it.
+/// The project without the parts that cannot be rehearsed, and findings about those.
 fn rehearsable(project: &Project) -> (Project, Vec<Finding>) {
     let mut rehearsed = project.clone();
     let mut left_out: Vec<String> = Vec::new();
@@ -136,7 +136,7 @@ fn note(message: String) -> Finding {
     Code::RehearsalNote.note(message)
 }
 
-/// What stops a real run leaves something to go on from; a rehearsal keeps nothing.
+/// After an interruption a real run can be continued; a rehearsal keeps nothing.
 pub(crate) fn begins_anew(fault: Fault) -> Fault {
     if !matches!(fault.kind, FaultKind::Interrupted | FaultKind::Terminated) {
         return fault;
@@ -162,7 +162,7 @@ fn unknown(project: &Project) -> Finding {
     ))
 }
 
-/// What the project needs that `up` does not bring. What was told of it before is not told again.
+/// What the project needs and `up` does not provide. Warnings that were already emitted are not emitted again.
 async fn besides(run: &Run, project: &Arc<Project>) -> Vec<Finding> {
     let quiet = Run { sink: Sink::new().0, ..run.clone() };
     match manifest::load(&quiet, &project.root, &project.namespace, &project.sources).await {
@@ -171,7 +171,7 @@ async fn besides(run: &Run, project: &Arc<Project>) -> Vec<Finding> {
     }
 }
 
-/// What a real `up` would end with at once, as things worth knowing, after what it does not bring.
+/// The errors with which a real `up` would end at once, as notes, after what it does not provide.
 async fn lacking(run: &Run, project: &Project, besides: Vec<Finding>) -> Vec<Finding> {
     let findings = match preflight::preflight(run, project, None).await {
         Ok(checked) => checked.findings,

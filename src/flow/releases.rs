@@ -1,7 +1,8 @@
-//! Charts that Helm installs itself (`mode = "release"`), and what every chart has to say to people.
+//! Charts that Helm installs itself (`mode = "release"`), and the notes of every chart.
 //!
-//! Helm gets our images through a post-renderer, which is this program; the wait and the diagnosis stay ours. A release
-//! that is what the last good run made of it is not installed again: Helm would count a revision for nothing.
+//! Helm gets our images through a post-renderer, which is this program; the wait and the diagnosis are ours. A
+//! release that has not changed since the last good run is not installed again: Helm would record a revision for
+//! nothing.
 
 use crate::cluster::AppliedObject;
 use crate::cluster::helm;
@@ -52,8 +53,8 @@ pub(crate) fn bound(
     bound
 }
 
-/// Refuses what Helm could not do: before version 4 it hands hooks to no post-renderer, so they keep the images that the
-/// chart names, which no node has.
+/// Refuses hooks that Helm cannot handle: before version 4 it passes hooks to no post-renderer, so they keep the
+/// images that the chart names, which no node has.
 pub(crate) async fn possible(run: &Run, project: &Project, releases: &[Release]) -> Result<()> {
     let ours = || project.images.iter().map(|image| &image.name);
     let mut findings = Vec::new();
@@ -86,7 +87,7 @@ pub(crate) async fn possible(run: &Run, project: &Project, releases: &[Release])
     }
 }
 
-/// Lets Helm install what is its own and has changed, and returns all of it to be waited for.
+/// Has Helm install its own releases that have changed, and returns all objects to be waited for.
 pub(crate) async fn install(
     to: &Connected<'_>,
     releases: &[Release],
@@ -122,7 +123,7 @@ pub(crate) async fn install(
     Ok(seen)
 }
 
-/// Tells what the charts say to people.
+/// Prints the notes of the charts.
 pub(crate) async fn tell_notes(run: &Run, project: &Project, cluster: &ClusterHandle, releases: &[Release]) {
     let cluster = (cluster.kubeconfig.as_path(), cluster.context.as_str());
     for release in releases {

@@ -1,7 +1,7 @@
-//! The last runs on this machine, as far as their times go: `todo timeline` shows them.
+//! The last runs on this machine, with their times: `todo timeline` shows them.
 //!
-//! A file a run, for its owner alone, in the state directory. No lock: each run has a file of its own, written beside and moved there,
-//! and what another run removes meanwhile is gone.
+//! One file per run, readable only by its owner, in the state directory. No lock: each run writes a temporary file
+//! and renames it, and a file that another run removes meanwhile counts as missing.
 
 use crate::answer::record::KeptRun;
 use crate::answer::record::RunRecord;
@@ -21,7 +21,7 @@ const KEPT: usize = 50;
 /// How long a file may be that is read.
 const LONGEST: u64 = 4 << 20;
 
-/// Keeps a run, and removes the oldest beyond those that are kept. What cannot be written is not kept: it is no reason to fail.
+/// Records a run, and removes the oldest beyond the limit. A failure to write is ignored: it must not fail the run.
 pub(crate) fn keep(run: &Run, record: RunRecord) {
     if let Some(folder) = folder(&run.world) {
         let kept = KeptRun { ended: run.world.clock.now(), record };

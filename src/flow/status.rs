@@ -1,4 +1,4 @@
-//! `todo status`: what runs, how well, and whether the URL answers now. Asks, and changes nothing.
+//! `todo status`: what is running, its health, and whether the URL answers now. Changes nothing.
 
 pub mod repeated;
 
@@ -57,7 +57,7 @@ use std::collections::BTreeSet;
 
 const AUTOSCALER: &str = "HorizontalPodAutoscaler";
 
-/// Asks minikube, the cluster and the URL.
+/// Queries minikube, the cluster and the URL.
 pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
     report(run, project).await.map(|report| Answer::Status(Box::new(report)))
 }
@@ -207,7 +207,7 @@ async fn inside(
     Ok(())
 }
 
-/// A Service or an Ingress of the project, as far as its record says: which it is.
+/// The identity of a Service or an Ingress of the project, from its record.
 fn named(id: &ObjectId, resource: &ApiResource) -> Option<Object> {
     matches!((id.group.as_str(), id.kind.as_str()), ("", "Service") | ("networking.k8s.io", "Ingress")).then(
         || {
@@ -256,7 +256,7 @@ fn workload(object: &ObjectStatus, newer: Option<usize>) -> WorkloadStatus {
         memory: object.usage.map(|usage| usage.memory),
         capacity: object.volume.map(|volume| volume.capacity),
         used: object.volume.and_then(|volume| volume.used),
-        // How many replicas there are, and by which figures, is what one looks for.
+        // The current number of replicas of an autoscaler, and its metrics, are always shown.
         reason: if !well(object) || object.object.kind == AUTOSCALER {
             Some(object.message.clone())
         } else {

@@ -1,11 +1,11 @@
-//! Files that changed copied straight into the running containers, where that equals a rebuild and the process notices.
+//! Copies changed files straight into the running containers, if that equals a rebuild and the process notices.
 //!
-//! The decisions are `image::sync`'s. Here is what happens in which order: first everything is decided for every image and
-//! every container (`attempt`), then all is written (`write`). Whatever is not certain is left to the pipeline of `up`.
-//! A container that is restarted begins with the files of its image: it gets all that was copied again.
+//! The decisions are `image::sync`'s. This module has the order: first everything is decided for every image and
+//! every container (`attempt`), then all is written (`write`). Uncertain cases are left to the pipeline of `up`. A
+//! container that is restarted begins with the files of its image: all copied files are written again.
 //!
-//! The project's lock is held while files are written, and not in between, so that other commands need not wait for a
-//! loop to end.
+//! The project's lock is held while files are written, and not between two rounds, so that other commands need not
+//! wait for a loop to end.
 
 mod access;
 mod attempt;
@@ -44,7 +44,7 @@ use write::write;
 /// From when on the lock counts as one that was waited for.
 const WAITED: Duration = Duration::from_millis(500);
 
-/// What is known from one round to the next.
+/// The state kept from one round to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Syncing {
     deployed: Option<LastDeployed>,
@@ -53,29 +53,29 @@ pub(crate) struct Syncing {
     reloads: Reloads,
 }
 
-/// What the last run of the pipeline deployed, and what was copied since.
+/// What the last run of the pipeline deployed, and the files copied since.
 #[derive(Debug)]
 struct LastDeployed {
-    /// What the images were built from.
+    /// The contexts that the images were built from.
     built: Vec<Surveyed>,
-    /// What the containers have.
+    /// The contexts whose files the containers have.
     last: Vec<Surveyed>,
-    /// What pods call the images.
+    /// The image references in the pods.
     references: BTreeMap<ImageName, String>,
     plan: plan::Plan,
     facts: BTreeMap<ImageName, SyncFacts>,
-    /// How each container is reached, and what was seen there.
+    /// How each container is accessed, and what was observed there.
     seen: BTreeMap<String, (Access, Observed)>,
-    /// The containers that have what `last` says.
+    /// The containers that have the files of `last`.
     current: BTreeSet<String>,
-    /// The images whose containers have newer files than they.
+    /// The images whose containers have newer files.
     newer: BTreeSet<ImageName>,
 }
 
-/// What came of trying.
+/// The result of an attempt.
 #[derive(Debug)]
 pub(crate) enum Tried {
-    /// The running containers have what a rebuild would give them.
+    /// The running containers have the files that a rebuild would give them.
     Done,
     /// The pipeline has to do it: the image and why, where that is known.
     Build(Option<Unsynced>),
@@ -86,7 +86,7 @@ pub(crate) enum Tried {
 pub(crate) enum Lacking {
     /// One runs without them, or never runs for long.
     Container,
-    /// The API server does not let pods be watched; what it says.
+    /// The API server forbids watching pods; its message.
     Unwatched(String),
 }
 
@@ -96,7 +96,7 @@ pub(crate) struct Unsynced {
     pub(crate) image: ImageName,
     /// Why.
     pub(crate) why: String,
-    /// What a command in a container printed before it failed.
+    /// The output of a command in a container before it failed.
     pub(crate) output: Vec<String>,
 }
 
@@ -115,7 +115,7 @@ impl Unsynced {
 enum Scope {
     /// All of an image: one that does not run keeps the others from being written.
     All,
-    /// Those that run. What starts later is noticed then.
+    /// Those that run. Containers that start later are noticed then.
     Running,
 }
 
@@ -139,8 +139,8 @@ impl Syncing {
         self.deployed = None;
     }
 
-    /// Copies what changed, if that is all there is to do. Unless that succeeds, nothing is remembered: containers may
-    /// have a part of the files.
+    /// Copies the changed files, if nothing else has changed. Unless that succeeds, the state is discarded:
+    /// containers may have a part of the files.
     pub(crate) async fn round(&mut self, to: &Connected<'_>, planned: &Planned) -> Result<Tried> {
         match self.deployed.take() {
             Some(deployed) if same(&deployed.plan, &planned.plan) => {
@@ -150,14 +150,14 @@ impl Syncing {
         }
     }
 
-    /// Copies what was copied before into the containers that run without it.
+    /// Copies the files of earlier rounds into running containers that lack them.
     pub(crate) async fn again(&mut self, to: &Connected<'_>) -> Result<Tried> {
         let Some(deployed) = self.deployed.take() else { return Ok(Tried::Build(None)) };
         let planned = Planned { plan: deployed.plan.clone(), images: deployed.last.clone() };
         self.attempt(deployed, to, &planned, Scope::Running).await
     }
 
-    /// The images whose containers have newer files than they.
+    /// The images whose containers have newer files.
     pub(crate) fn newer(&self) -> impl Iterator<Item = &ImageName> {
         self.deployed.iter().flat_map(|deployed| &deployed.newer)
     }

@@ -1,4 +1,4 @@
-//! `todo unlock`: gives back a lock whose owner is gone, for people who know that it is.
+//! `todo unlock`: releases the lock of a run that is gone, at the user's request.
 
 use crate::answer::listing::Listing;
 use crate::cluster::Doing;
@@ -11,7 +11,7 @@ use crate::project::Project;
 use crate::run::Run;
 use serde_json::json;
 
-/// Takes the project's lock away from whoever holds it.
+/// Releases the project's lock, whichever run holds it.
 pub async fn unlock(run: &Run, project: &Project) -> Result<Answer> {
     let target = reach::running(run, project).await?;
     owner::check(run, project, &target, None, false, Doing::Using).await?;

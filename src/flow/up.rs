@@ -61,7 +61,7 @@ pub(super) async fn plan(run: &Run, project: &Arc<Project>) -> Result<Planned> {
     Ok(planned)
 }
 
-/// Whether this machine can do what is planned: the rest of the `step` that reading the project is a part of.
+/// Whether this machine can carry out the plan: the rest of the `step` that reading the project is a part of.
 pub(super) async fn possible(run: &Run, project: &Project, plan: &Plan, step: OpenStep) -> Result<()> {
     for finding in preflight::preflight(run, project, project.elsewhere.as_ref()).await?.findings {
         run.sink.warn(finding);
@@ -96,7 +96,7 @@ pub(super) async fn cluster(
     Ok((ClusterHandle::of_node(&node), started))
 }
 
-/// What a step did as a whole: nothing, if it did nothing to anything.
+/// The outcome of a step: unchanged if all its items are unchanged.
 fn whole(outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
     let unchanged = outcomes.into_iter().all(|outcome| outcome == Outcome::Unchanged);
     if unchanged { Outcome::Unchanged } else { Outcome::Done }

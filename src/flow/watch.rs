@@ -1,9 +1,9 @@
-//! `todo watch`: brings the project up, then again after each change of a file that it is made of.
+//! `todo watch`: brings the project up, then again after each change of one of its files.
 //!
-//! A round is the pipeline of `up`. Its inputs are watched from before they are read, so a change during a round is never
-//! lost: as long as nothing is written, the round is given up and another begins; after that it is the next round. Rounds
-//! follow one another, and none of them ends the loop by failing. A round whose changes can be copied into the running
-//! containers ends with that.
+//! A round is the pipeline of `up`. Its inputs are watched from before they are read, so a change during a round is
+//! never lost: until something is written, the round is aborted and another begins; after that it is the next round.
+//! Rounds follow one another, and a failed round does not end the loop. A round whose changes can be copied into the
+//! running containers ends with that.
 
 mod inputs;
 mod keys;
@@ -44,14 +44,14 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Watches until the user stops it, which is no failure. `read` reads deploy.toml again.
+/// Watches until the user stops it, which is not a failure. `read` reads deploy.toml again.
 pub async fn watch(
     run: &Run,
     project: Arc<Project>,
     flags: &cli::Watch,
     read: &dyn Fn() -> Result<CheckedProject>,
 ) -> Result<Answer> {
-    // The loop has a run of its own, which ends with this one; what comes after it is still done.
+    // The loop has a run of its own, which ends with this one; the steps after the loop are still done.
     let _shield = run.cancel.shield();
     let watching = Watching::start().or_fault(Code::InternalError, FaultKind::Internal, || {
         "cannot start the thread that watches files".to_owned()
@@ -110,10 +110,10 @@ struct Watch<'a> {
     rounds: Rounds<'a>,
 }
 
-/// What ends the time between two rounds, or interrupts it.
+/// What ends the wait between two rounds, or interrupts it.
 enum Woken {
     Changed(Changes),
-    /// The user asks for a round.
+    /// The user requested a round.
     Asked,
     /// A container runs without the files that were copied.
     Lacking(Lacking),
@@ -173,9 +173,9 @@ impl Watch<'_> {
         }
     }
 
-    /// Waits until there is something to do for a round, and meanwhile copies files again into containers that were
-    /// restarted. Returns the changes; none, if that did not succeed or the user asks for a round. An error, if the
-    /// user stops the run before.
+    /// Waits for the cause of a round, and meanwhile copies files again into containers that were restarted. Returns
+    /// the changes; none, if that did not succeed or the user requested a round. An error, if the user stops the run
+    /// before.
     async fn idle(&mut self) -> Result<Changes> {
         loop {
             let Watch { watching, controls, rounds, .. } = self;
@@ -204,7 +204,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Watches what the project is made of now. Returns what had changed by then.
+    /// Watches the current inputs of the project. Returns the changes up to then.
     async fn snapshot(&mut self) -> Changes {
         let (Snapshot { files, findings }, changes) = self.watching.snapshot(inputs(&self.project)).await;
         self.files = files;
@@ -214,8 +214,8 @@ impl Watch<'_> {
         changes
     }
 
-    /// Reads deploy.toml, and watches what it names. Where it has mistakes, the last one stays, and the fault has those of
-    /// all other files, too.
+    /// Reads deploy.toml, and watches the files that it names. If it has mistakes, the last one stays, and the fault
+    /// has those of all other files, too.
     async fn reload(
         &mut self,
         read: &dyn Fn() -> Result<CheckedProject>,
@@ -241,7 +241,8 @@ impl Watch<'_> {
         }
     }
 
-    /// Whether the fault tells of files beside deploy.toml: then a round with the last deploy.toml would tell them again.
+    /// Whether the fault is about files other than deploy.toml: then a round with the last deploy.toml would report
+    /// them again.
     fn is_of_others(&self, fault: &Fault) -> bool {
         let mut places = fault.findings.iter().filter_map(|finding| finding.place.as_ref());
         places.any(|place| place.file.file_name() != self.project.file.file_name())

@@ -1,4 +1,4 @@
-//! What `NAME:PATH` means.
+//! Parses `NAME:PATH`.
 
 use crate::world::Os;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ pub(super) enum Side {
     Here(PathBuf),
     /// A path in a container.
     There {
-        /// What the container belongs to.
+        /// The workload or pod of the container.
         name: String,
         /// The path.
         path: Split,
@@ -26,7 +26,7 @@ pub(super) struct Split {
     pub(super) whole: String,
     /// The directory above.
     pub(super) parent: String,
-    /// The last name; `None` where what is in the directory is meant: `/app/.`, `.`, `/`.
+    /// The last name; `None` if the content of the directory is meant: `/app/.`, `.`, `/`.
     pub(super) name: Option<String>,
 }
 
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_name_and_a_colon_mean_a_container() {
-        // argument, name, what `tar` is told
+        // argument, name, arguments of `tar`
         for (text, name, tar) in [
             ("web:/app/a.txt", "web", "/app ./a.txt"),
             ("deployment/web:/app/", "deployment/web", "/ ./app"),

@@ -1,6 +1,7 @@
-//! What `todo doctor --fix` does: only what can be undone and needs no rights of others.
+//! The fixes of `todo doctor --fix`: only those that can be undone and need no elevated rights.
 //!
-//! Programs are not installed, files of others not changed, and nothing is deleted that holds data: for those the findings name the command.
+//! Programs are not installed, files of others are not changed, and nothing is deleted that holds data: for those the
+//! findings name the command.
 
 use crate::cluster::Target;
 use crate::cluster::lock;
@@ -49,7 +50,7 @@ pub(super) async fn fixes(run: &Run, project: &Project) -> Vec<Fix> {
     fixes
 }
 
-/// A profile that is broken is repaired by `up`, which knows what for.
+/// A broken profile is repaired by `up`, which knows what it needs.
 fn start(state: &MinikubeState) -> Option<Fix> {
     match state {
         MinikubeState::Stopped => Some(Fix::Start { paused: false }),
@@ -59,7 +60,7 @@ fn start(state: &MinikubeState) -> Option<Fix> {
 }
 
 impl Fix {
-    /// What is wrong, and what is done about it.
+    /// The problem, and its fix.
     pub(super) fn finding(&self, project: &Project) -> Finding {
         let profile = &project.minikube.profile;
         let (message, help) = match self {
@@ -83,7 +84,7 @@ impl Fix {
         Code::FixAvailable.note(message).help(help)
     }
 
-    /// What `apply` has done.
+    /// The change that `apply` has made.
     fn done(&self, project: &Project) -> String {
         let profile = &project.minikube.profile;
         match self {
@@ -109,7 +110,7 @@ impl Fix {
     }
 }
 
-/// Shows each fix, does those that the user agrees to, and returns what was done, and what of the rest is to be told.
+/// Shows each fix, applies those that the user agrees to, and returns the changes, and the findings that remain.
 pub(super) async fn fix(run: &Run, project: &Project, yes: bool) -> Result<(Vec<String>, Vec<Finding>)> {
     let (mut done, mut left) = (Vec::new(), Vec::new());
     for fix in fixes(run, project).await {

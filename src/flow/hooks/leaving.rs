@@ -1,7 +1,7 @@
-//! Charts that deploy.toml no longer has: what they do before their objects go, and when they are gone.
+//! Charts that deploy.toml no longer lists: their hooks before and after the deletion of their objects.
 //!
-//! Their objects go with everything else that is no longer wanted, after the rest runs well. What Helm itself has
-//! installed stays: with it would go claims, and with them data that nobody asked to delete.
+//! Their objects are pruned with all others, after the rest runs well. Objects that Helm itself has installed stay:
+//! uninstalling would delete claims, and data that the user did not ask to delete.
 
 use super::ReleasePlan;
 use super::recorded;
@@ -25,7 +25,7 @@ pub(super) fn gone(record: &ReleaseRecord, releases: &[Release]) -> Vec<String> 
 }
 
 impl ReleasePlan {
-    /// The hooks of charts that go, as `todo plan` lists them.
+    /// The hooks of removed charts, as `todo plan` lists them.
     pub(super) fn rows_of_leaving(&self) -> Vec<(&'static str, String, String, String)> {
         let mut rows = Vec::new();
         for deployed in self.leaving().releases.values() {
@@ -70,7 +70,8 @@ impl ReleasePlan {
         recorded(run, target, &leaving, Moment::PreDelete, limits).await
     }
 
-    /// Runs the `post-delete` hooks, deletes what hooks have left, and removes the releases from the record.
+    /// Runs the `post-delete` hooks, deletes the objects that hooks have left, and removes the releases from the
+    /// record.
     pub(super) async fn after_deletion(
         &mut self,
         run: &Run,
@@ -92,7 +93,7 @@ impl ReleasePlan {
         release::write(run, target, &self.record).await
     }
 
-    /// What is written down of those that go and are not Helm's own.
+    /// The record of the removed releases that are not Helm's own.
     fn leaving(&self) -> ReleaseRecord {
         let mut leaving = self.record.clone();
         leaving.releases.retain(|key, one| one.helm.is_none() && self.gone.contains(key));

@@ -1,4 +1,4 @@
-//! What makes the hooks of a release run again.
+//! The changes that make the hooks of a release run again.
 
 use super::digest;
 use crate::event::Place;

@@ -1,4 +1,4 @@
-//! What `todo init` prints: what was written, what `up` would do with it, and what was not taken over.
+//! The output of `todo init`: the files written, what `up` would do with them, and what was not taken over.
 
 use super::path_of;
 use crate::answer::listing::Listing;
@@ -11,7 +11,7 @@ use crate::project::Project;
 use serde_json::json;
 use std::path::Path;
 
-/// What was written, and what `up` would do with it.
+/// The files written, and what `up` would do with them.
 pub(super) fn describe(
     path: &Path,
     method: &Method,
@@ -101,7 +101,7 @@ pub(super) fn describe(
     })
 }
 
-/// Every way to deploy the directory, the best first.
+/// Every method to deploy the directory, the best first.
 pub(super) fn list(survey: &Survey) -> Answer {
     let rows = survey.methods.iter().map(|method| {
         let provenance = method

@@ -1,4 +1,4 @@
-//! Whether a way can be rendered by its own program, and which is taken if it cannot.
+//! Whether a method can be rendered by its own program, and which one is taken if it cannot.
 
 use super::note;
 use crate::cli::Init;
@@ -25,13 +25,14 @@ use crate::run::Run;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// How many bytes a kustomization may be built of. kustomize takes about a second for 2 MB, mostly definitions of kinds,
-/// which say nothing about images, Secrets and Services.
+/// The largest input of a kustomization, in bytes. kustomize takes about a second for 2 MB, mostly CRDs, which are
+/// irrelevant to images, Secrets and Services.
 const MOST_BUILT: usize = 512 << 10;
-/// How many ways are rendered until one can be: where the first ones fail for one reason, the others do, too.
+/// How many methods are rendered until one succeeds: if the first ones fail for one reason, the others do, too.
 const MOST_TRIED: usize = 4;
 
-/// The way with what it renders to: one that cannot be rendered loses to the next that can, unless it was asked for.
+/// The method with its rendered objects: one that cannot be rendered is replaced by the next that can, unless it was
+/// requested.
 pub(super) async fn holds<'s>(
     run: &Run,
     flags: &Init,
@@ -41,7 +42,7 @@ pub(super) async fn holds<'s>(
 ) -> Result<(&'s Method, Option<LoadedManifests>, Vec<String>)> {
     let next = survey.methods.iter().filter(|method| {
         let other = method.path != first.path && method.kind < WayKind::Compose && method.broken.is_empty();
-        // What is for another machine does not stand in for what was meant.
+        // A method for another machine does not replace the intended one.
         other && flags.from.is_none() && !method.is_aside() && !is_far(&method.path)
     });
     let (mut failed, mut paths) = (None, Vec::new());
@@ -97,7 +98,7 @@ async fn rendered(
     }
     let Ok(mut project) = check(path, &toml::write(proposal)) else { return Ok(Ok(None)) };
     for source in &mut project.sources {
-        // Nobody has given the chart its secrets yet; what it renders without them says which there are.
+        // The user has not supplied the secrets of the chart yet; rendering it without them shows which there are.
         if let SourceKind::Chart(chart) = &mut source.kind {
             chart.set_env.clear();
         }
@@ -112,7 +113,7 @@ async fn rendered(
     }
 }
 
-/// The first kustomization of a way that takes long to build.
+/// The first kustomization of a method that takes long to build.
 fn too_large<'w>(survey: &Survey, method: &'w Method) -> Option<&'w str> {
     let folders = method.sources.iter().filter_map(|source| match source {
         Source::Kustomize(folder) => Some(folder.as_str()),
@@ -123,7 +124,7 @@ fn too_large<'w>(survey: &Survey, method: &'w Method) -> Option<&'w str> {
     folders.next()
 }
 
-/// The program that the sources of a way need and this machine does not have.
+/// The program that the sources of a method need and this machine does not have.
 pub(super) fn lacking(run: &Run, method: &Method) -> Option<&'static str> {
     let needed = |source: &Source| -> &[&'static str] {
         match source {
@@ -138,7 +139,7 @@ pub(super) fn lacking(run: &Run, method: &Method) -> Option<&'static str> {
     method.sources.iter().map(needed).find(lacks).map(|programs| programs[0])
 }
 
-/// What keeps a way from being rendered, which is no reason to stop.
+/// Why a method cannot be rendered, as warnings.
 fn warn(run: &Run, findings: Vec<Finding>) {
     for finding in findings {
         run.sink.warn(Finding { severity: Severity::Warning, ..finding });

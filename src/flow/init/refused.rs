@@ -1,4 +1,4 @@
-//! What `todo up` would refuse of what was just written: the files are read as `todo plan` reads them.
+//! What `todo up` would refuse in the files just written: they are read as `todo plan` reads them.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -14,8 +14,8 @@ use std::sync::Arc;
 /// How many mistakes are named; `todo plan` has all.
 const MOST: usize = 5;
 
-/// Tells every mistake, and adds to `first` what has to be done about it before `todo up`. `written` are the manifests,
-/// where they were read already.
+/// Reports every mistake, and adds to `first` what must be done about it before `todo up`. `written` are the
+/// manifests, if they were already read.
 pub(super) async fn refused(
     run: &Run,
     project: &Arc<Project>,
@@ -26,7 +26,7 @@ pub(super) async fn refused(
     if !first.is_empty() {
         mistakes.retain(|mistake| !is_asked_for(mistake));
     }
-    // What the proposal asks to correct there says how.
+    // The mistakes that the proposal already asks to correct.
     let asked = |mistake: &Finding| mistake.place.as_ref().is_some_and(|place| is_named(place, first));
     mistakes.retain(|mistake| !asked(mistake));
     first.extend(mistakes.iter().take(MOST).map(edit));
@@ -39,7 +39,7 @@ pub(super) async fn refused(
     Ok(())
 }
 
-/// Whether it is a value or file that only the user has: what the proposal asks for first.
+/// Whether it is a value or file that only the user has: the proposal asks for those first.
 fn is_asked_for(mistake: &Finding) -> bool {
     matches!(mistake.code, Code::SecretValueMissing | Code::EnvFileMissing | Code::SecretFileUnreadable)
 }

@@ -1,4 +1,5 @@
-//! Projects with mistakes in several files at once: all of them are told, and nothing that only follows from them.
+//! Projects with mistakes in several files at once: all of them are reported, without those that only follow from
+//! others.
 
 use super::gather;
 use super::invalid;
@@ -139,7 +140,7 @@ async fn four_files_are_told_at_once_and_what_depends_on_them_is_not_judged() {
     );
 }
 
-/// Each of these takes away what something else refers to: an image, a Secret, its keys, the pods of a Service.
+/// Each of these removes the target of a reference: an image, a Secret, its keys, the pods of a Service.
 #[tokio::test]
 async fn a_mistake_has_no_findings_that_only_follow_from_it() {
     let toml = |from: &str, to: &str| TOML.replace(from, to);

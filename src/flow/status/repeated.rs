@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// How long is waited between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// How long what `up` would do is believed: to find it out, all files are read and the API server is asked about each object.
+/// How long the result of the preview is reused: it reads all files and queries the API server about each object.
 const PLANNED: Duration = Duration::from_secs(30);
 
 /// The status, looked up again for each call.

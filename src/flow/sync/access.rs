@@ -45,7 +45,7 @@ pub(super) struct Engines {
 }
 
 impl Access {
-    /// Finds out how a container is reached, and what decides whether files can be written into it.
+    /// Determines how a container is accessed, and the properties that decide whether files can be written into it.
     pub(super) async fn find(
         target: &Target,
         engines: &Engines,
@@ -72,7 +72,7 @@ impl Access {
         Ok((access(None), observed))
     }
 
-    /// What is at a path, itself if it is a link.
+    /// The type of the file at a path, itself if it is a link.
     pub(super) async fn kind(&self, path: &str) -> Result<PathKind, NotWritten> {
         match self.container() {
             Some(container) => container.kind(path).await,
@@ -96,7 +96,7 @@ impl Access {
         }
     }
 
-    /// Does what the plan says; `root` is the context's directory.
+    /// Carries out the plan; `root` is the context's directory.
     pub(super) async fn apply(&self, root: &Path, plan: &Plan, stamps: &Stamps) -> Result<(), NotWritten> {
         match self.container() {
             Some(container) => container.apply(root, plan, stamps).await?,
@@ -132,7 +132,7 @@ impl Access {
     }
 }
 
-/// The last lines of what a command printed.
+/// The last lines of a command's output.
 fn last_lines(output: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(output);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();

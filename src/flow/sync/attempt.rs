@@ -1,4 +1,4 @@
-//! What is written into which container, decided for all of them before anything is.
+//! Which files are written into which container, decided for all of them before any is written.
 
 use crate::cluster::synced;
 use crate::cluster::synced::NotRunning;
@@ -49,7 +49,7 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// What is to be written, or the first image that has to be built and why, where that has to be explained.
+    /// The files to write, or the first image that has to be built and why, if that has to be explained.
     pub(super) async fn decide(&mut self) -> std::result::Result<Vec<Work>, Option<Unsynced>> {
         loop {
             let (step, whole) = planned(self.deployed, self.now)?;
@@ -122,7 +122,7 @@ impl Attempt<'_> {
         })
     }
 
-    /// How a container is reached into which the plans can be carried out, and whose process notices them.
+    /// The access to a container if the plans can be carried out in it, and its process notices them.
     async fn check(
         &mut self,
         name: &ImageName,
@@ -145,7 +145,7 @@ impl Attempt<'_> {
         Ok((access.clone(), observed.process.clone()))
     }
 
-    /// How a container is reached and what is known of it, which stays as it is for as long as the container does.
+    /// The access to a container and its properties, which do not change during the container's life.
     async fn seen(
         &mut self,
         name: &ImageName,
@@ -177,7 +177,7 @@ impl Attempt<'_> {
             };
             answered.map_err(|why| Unsynced::not_written(&name, &why))?;
         }
-        // Each of these makes a container, so the paths of one image are asked for at once.
+        // Each query creates a container, so the paths of one image are queried together.
         for ((name, base), paths) in below {
             let found = paths_of_image(&self.engines.builder, &base, &paths).await;
             let found = found.map_err(|why| Unsynced::not_written(&name, &why))?;
@@ -218,7 +218,7 @@ impl Attempt<'_> {
     }
 }
 
-/// What the last round has left to do, and what containers lack that have nothing but their image.
+/// The changes since the last round, and those since the build for containers that have only their image's files.
 fn planned(
     deployed: &LastDeployed,
     now: &Planned,
@@ -231,7 +231,7 @@ fn planned(
     Ok((step, whole))
 }
 
-/// Whether a change of files concerns any container, as far as that is known without looking at one.
+/// Whether a change of files concerns any container, determined without access to one.
 pub(super) fn concerns(
     deployed: &LastDeployed,
     now: &Planned,
@@ -240,7 +240,7 @@ pub(super) fn concerns(
     Ok(step.values().any(|decision| *decision != SyncDecision::Unused))
 }
 
-/// A path whose change the process is not known to notice. Reloaders that compare times do not see that a file is gone.
+/// A path whose change the process is not known to notice. Reloaders that compare times do not notice deletions.
 pub(super) fn unnoticed<'p>(plan: &'p Plan, process: &Process) -> Option<&'p String> {
     let written = plan.writes.iter().filter(|write| write.kind != WriteKind::Directory);
     let written = written.map(|write| &write.destination).filter(|path| !plan.ruled.contains(*path));

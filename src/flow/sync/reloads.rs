@@ -1,7 +1,7 @@
 //! Whether processes that are known to restart themselves really did when files were copied.
 //!
-//! A flag on the command line says that a program watches its files, not that it sees them: its watcher may be missing in
-//! the image, or look elsewhere. So after the first copy its processes have to be other ones.
+//! A flag on the command line shows that a program watches its files, not that it sees changes: its watcher may be
+//! missing in the image, or watch another directory. So after the first copy its processes must be new ones.
 
 use crate::flow::sync::access::Access;
 use crate::image::archive::NotWritten;
@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(100);
 pub(super) const NOT_RELOADED: &str =
     "its process did not restart when files were copied, although it is started with a reloader";
 
-/// What was seen of each image: its process, and whether that restarted.
+/// The observations of each image: its process, and whether that restarted.
 #[derive(Debug, Default)]
 pub(super) struct Reloads(BTreeMap<ImageName, (Process, bool)>);
 
@@ -44,7 +44,7 @@ impl Reloads {
     }
 }
 
-/// Whether the process is expected to restart for what the plan writes.
+/// Whether the process is expected to restart after the plan is written.
 pub(super) fn restarting(plan: &Plan, process: &Process) -> bool {
     plan.writes.iter().any(|write| {
         matches!(write.kind, WriteKind::File { .. })

@@ -1,4 +1,4 @@
-//! What is decided before anything is written.
+//! The decisions before anything is written.
 
 use crate::cluster::synced::Running;
 use crate::flow::sync::access::Access;
@@ -66,7 +66,7 @@ fn a_deletion_is_noticed_only_by_what_reads_files_anew() {
     assert_eq!(unnoticed(&page, &runs("nginx")), None);
     let source = removed("/app/a.py");
     assert_eq!(unnoticed(&source, &runs("uvicorn main:app --reload")), Some(&source.deletions[0]));
-    // Somebody has said what is to be done.
+    // A rule in deploy.toml defines what happens.
     let ruled = Plan { ruled: source.deletions.iter().cloned().collect(), ..source };
     assert_eq!(unnoticed(&ruled, &runs("./server")), None);
 }

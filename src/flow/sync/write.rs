@@ -1,4 +1,4 @@
-//! Files written into containers, and the marks that say so.
+//! Writes files into containers, and marks their pods.
 
 use crate::cluster::synced;
 use crate::cluster::synced::Mark;
@@ -27,27 +27,27 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What is written into the containers of one image.
+/// The files to write into the containers of one image.
 pub(super) struct Work {
     pub(super) name: ImageName,
     /// The context's directory.
     pub(super) root: PathBuf,
-    /// For containers that have what the last round gave them.
+    /// For containers that have the files of the last round.
     pub(super) step: Plan,
     /// For new ones.
     pub(super) whole: Plan,
     pub(super) containers: Vec<SyncTarget>,
 }
 
-/// A container, how it is reached, and what runs in it.
+/// A container, how it is accessed, and its process.
 pub(super) struct SyncTarget {
     pub(super) running: Running,
     pub(super) access: Access,
     pub(super) process: Process,
 }
 
-/// Marks the pods that have no mark yet, writes, and updates the marks of the others: a mark says that the pod differs from its
-/// image, before it does. If a container cannot be written, its image has to be built.
+/// Marks the pods that have no mark yet, writes, and updates the marks of the others: a mark is set before the pod
+/// differs from its image. If a container cannot be written, its image has to be built.
 pub(super) async fn write(
     to: &Connected<'_>,
     work: &[Work],
@@ -116,7 +116,7 @@ impl Work {
         Ok(written)
     }
 
-    /// What is written; without a step only new containers get something.
+    /// The plan to carry out; without a step only new containers get files.
     fn plan(&self) -> &Plan {
         if self.step == Plan::default() { &self.whole } else { &self.step }
     }
@@ -144,7 +144,7 @@ fn moved(plan: &Plan) -> String {
     }
 }
 
-/// What each pod has beside its images, when all is written.
+/// The mark of each pod after everything is written.
 pub(super) fn marks(work: &[Work]) -> BTreeMap<(&str, &str), Mark> {
     let mut marks: BTreeMap<(&str, &str), Mark> = BTreeMap::new();
     for item in work {

@@ -34,7 +34,7 @@ const BUILDING: Duration = Duration::from_millis(300);
 pub(in crate::flow) struct Built {
     pub(in crate::flow) plan: Plan,
     pub(in crate::flow) images: Vec<image::Built>,
-    /// What another place has deployed under the same name becomes this project's.
+    /// `--adopt`: take over objects that were deployed from another place under the same name.
     pub(in crate::flow) adopt: bool,
     /// Namespace and name of Helm's own releases that become this project's.
     pub(in crate::flow) adopted: Vec<(String, String)>,
@@ -42,7 +42,7 @@ pub(in crate::flow) struct Built {
     pub(in crate::flow) checks_skipped: bool,
 }
 
-/// Builds what the nodes do not have. `started` is when the cluster was started, if that was in this run.
+/// Builds the images that the nodes do not have. `started` is when the cluster was started, if that was in this run.
 pub(in crate::flow) async fn build(
     to: &Connected<'_>,
     planned: Planned,
@@ -61,7 +61,7 @@ pub(in crate::flow) async fn build(
         // If the preview fails, the checks are made: the step that fails for the same reason reports it.
         preview.is_ok_and(|preview| preview.is_nothing()) && is_well(run, target).await.is_ok_and(|well| well)
     };
-    // What the node cannot reach ends the run as soon as it is known, however long the images take.
+    // An impossible object ends the run as soon as it is known, however long the images take.
     let possible = possible(to, &plan.objects, flags.apply.force_conflicts);
     let all = tokio::try_join!(
         or_stop(run, alongside(run, make(to, &images), possible)),
@@ -83,8 +83,8 @@ async fn make(to: &Connected<'_>, images: &[Surveyed]) -> Result<Vec<image::Buil
     Ok(built)
 }
 
-/// Builds, and meanwhile finds out whether the objects are `possible`: what would be refused or stay Pending need not be
-/// built. Where nothing has to be built, the API server refuses it within the same second.
+/// Builds, and meanwhile checks whether the objects are `possible`: objects that would be refused or stay Pending
+/// need no images. If nothing has to be built, the API server refuses them within the same second.
 async fn alongside(
     run: &Run,
     build: impl Future<Output = Result<Vec<image::Built>>>,
@@ -99,7 +99,7 @@ async fn alongside(
     Ok(images)
 }
 
-/// Does `work`; where it fails, what goes on beside it is stopped, and has not failed.
+/// Does `work`; if it fails, concurrent steps are marked as stopped, not failed.
 async fn or_stop<T>(run: &Run, work: impl Future<Output = Result<T>>) -> Result<T> {
     work.await.inspect_err(|_| run.sink.stop(true))
 }

@@ -1,4 +1,4 @@
-//! The URL that people open, asked until it answers; then what only a run that got so far does.
+//! Verifies the URL, and then does the steps that only a run that got this far does.
 
 use super::wait::Healthy;
 use crate::cli;
@@ -33,7 +33,7 @@ use tokio::time::Instant;
 /// How long the URL may take to answer once everything is healthy.
 pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 
-/// Asks the URL, makes the project's checks, and removes images that nothing uses any more.
+/// Verifies the URL, runs the project's checks, and removes images that are no longer used.
 pub(in crate::flow) async fn verify(to: &Connected<'_>, healthy: Healthy, flags: &cli::Up) -> Result<Answer> {
     let Connected { run, project, cluster, target } = to;
     let Healthy { objects, changed, releases, images } = healthy;
@@ -49,13 +49,13 @@ pub(in crate::flow) async fn verify(to: &Connected<'_>, healthy: Healthy, flags:
     Ok(to_answer(&verified, unwritten))
 }
 
-/// How long the URL may take: never longer than `--timeout`, and longer than usual for who asked for more patience. Less
-/// patience shortens nothing here: it is kube-proxy that is waited for, and not the application.
+/// The time limit for the URL: at most `--timeout`, and longer than usual with a higher `--patience`. A lower one
+/// does not shorten it: the wait is for kube-proxy, and not for the application.
 fn answer_within(wait: &cli::Wait) -> Duration {
     ANSWER.mul_f64(wait.patience.max(1.0)).min(wait.timeout)
 }
 
-/// Asks what people open until it answers.
+/// Requests the URLs until they answer.
 pub(crate) async fn open(
     run: &Run,
     project: &Project,
@@ -80,8 +80,8 @@ pub(crate) async fn open(
     Ok(verified)
 }
 
-/// Tells which other Services lead to a port on which nothing listens: as warnings, or beside what did not answer, which
-/// they may be the cause of.
+/// Reports other Services whose port points to one on which nothing listens: as warnings, or with the fault of the
+/// URL that did not answer, of which they may be the cause.
 async fn listened(
     run: &Run,
     target: &Target,
@@ -106,7 +106,7 @@ async fn listened(
     }
 }
 
-/// Tells which lists of origins lack the URL that is printed.
+/// Reports lists of origins that lack the printed URL.
 fn origins(run: &Run, project: &Project, verified: &[service::VerifiedUrl], objects: &[Object]) {
     let Some(first) = verified.first() else { return };
     let lasts =
@@ -122,7 +122,7 @@ fn origins(run: &Run, project: &Project, verified: &[service::VerifiedUrl], obje
     }
 }
 
-/// Removes old images of ours. Nobody waits for disk space, so what goes wrong with it is no failure of the run.
+/// Removes old images of ours. A failure to free disk space does not fail the run.
 async fn sweep(to: &Connected<'_>, built: &[Built]) {
     let Connected { run, project, cluster, target } = to;
     if built.iter().all(|image| image.outcome == Outcome::Unchanged) {
@@ -144,7 +144,7 @@ async fn sweep(to: &Connected<'_>, built: &[Built]) {
     }
 }
 
-/// The first URL, and what the hosts of all of them still lack.
+/// The first URL, and the hosts entries that are still missing for all of them.
 pub(crate) fn to_answer(verified: &[service::VerifiedUrl], unwritten: Option<hosts::Unwritten>) -> Answer {
     let url = verified.first().map(|first| first.url.clone());
     url.map_or(Answer::Nothing, |url| Answer::Url(OpenUrl { url, held: None, unwritten }))

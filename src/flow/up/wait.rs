@@ -1,4 +1,4 @@
-//! The wait until what was written is healthy; then what deploy.toml no longer has is deleted, and the revision recorded.
+//! Waits until the written objects are healthy; then prunes what deploy.toml no longer has, and records the revision.
 
 use super::write::Written;
 use crate::cli;
@@ -32,7 +32,7 @@ pub(in crate::flow) struct Healthy {
     pub(in crate::flow) images: Vec<image::Built>,
 }
 
-/// Waits; with `--rollback` a rollout that fails is followed by the way back to the last revision that ran.
+/// Waits; with `--rollback` a failed rollout is followed by the rollback to the last revision that ran.
 pub(in crate::flow) async fn wait(to: &Connected<'_>, written: Written, flags: &cli::Up) -> Result<Healthy> {
     let Connected { run, project, cluster, target } = to;
     let checks_skipped = written.checks_skipped;
@@ -51,7 +51,7 @@ pub(in crate::flow) async fn wait(to: &Connected<'_>, written: Written, flags: &
     }
 }
 
-/// Shows beside a program that ended what was told of it before, and may be why.
+/// Adds to the finding about a program that exited the earlier warnings that may be its cause.
 fn beside(fault: &mut Fault, warnings: &[Finding]) {
     let ended = |finding: &&mut Finding| {
         matches!(finding.code, Code::CrashLoop | Code::CommandNotRunnable | Code::ContainerCompleted)

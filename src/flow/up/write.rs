@@ -28,7 +28,7 @@ use crate::plan::Plan;
 use crate::project::Project;
 use std::path::Path;
 
-/// A project whose objects are in the cluster as it wants them.
+/// A project whose objects are written to the cluster.
 #[derive(Debug)]
 pub(in crate::flow) struct Written {
     pub(in crate::flow) applied: Applied,
@@ -39,11 +39,11 @@ pub(in crate::flow) struct Written {
     pub(in crate::flow) images: Vec<image::Built>,
     /// Checks were left out, because nothing seemed to change.
     pub(in crate::flow) checks_skipped: bool,
-    /// What was told of the objects before anything was built.
+    /// The warnings about the objects before anything was built.
     pub(in crate::flow) warnings: Vec<Finding>,
 }
 
-/// Writes what differs.
+/// Writes the objects that differ.
 pub(in crate::flow) async fn write(to: &Connected<'_>, built: Built, flags: &cli::Up) -> Result<Written> {
     let Connected { run, project, cluster, target } = to;
     let step = run.sink.step(Step::Apply);
@@ -89,7 +89,7 @@ pub(in crate::flow) async fn write(to: &Connected<'_>, built: Built, flags: &cli
     Ok(Written { applied, released, charts, releases, images, checks_skipped, warnings })
 }
 
-/// Writes what the hooks of charts and Helm need to find in the cluster.
+/// Writes the objects that the hooks of charts and Helm need in the cluster.
 async fn prepare_for_charts(to: &Connected<'_>, objects: &[Object], options: &ApplyOptions) -> Result<()> {
     let Connected { run, project, target, .. } = to;
     if !options.force_conflicts {

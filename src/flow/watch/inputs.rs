@@ -1,4 +1,4 @@
-//! What a project is made of, as what is to be watched: said by the modules that read it.
+//! The inputs of a project to watch, as reported by the modules that read them.
 
 use crate::image::survey;
 use crate::manifest::inputs::ManifestSource;

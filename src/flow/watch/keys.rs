@@ -14,12 +14,12 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use tokio::sync::Notify;
 
-/// What keys act on.
+/// The state that keys act on.
 #[derive(Debug)]
 pub(super) struct Controls {
     run: Run,
     quit: CancelHandle,
-    /// A round was asked for, although nothing has changed.
+    /// The user requested a round, although nothing has changed.
     pub(super) again: Notify,
     /// The URL that answered last.
     pub(super) url: RefCell<Option<String>>,
@@ -35,7 +35,7 @@ impl Controls {
         Controls { run, quit, again: Notify::new(), url: RefCell::default(), logs }
     }
 
-    /// The loop's own run: it is stopped by `q`, and by what stops the one that it was made of.
+    /// The loop's own run: it is stopped by `q`, and when its parent run is stopped.
     pub(super) fn run(&self) -> Run {
         self.run.clone()
     }
@@ -43,7 +43,7 @@ impl Controls {
     /// Obeys keys, where standard input is a terminal, and `outer`.
     pub(super) async fn obey(&self, outer: &Cancel) -> Infallible {
         let world = &self.run.world;
-        // A process in the background, or one that a terminal refuses, goes on without.
+        // A background process, or one whose terminal refuses, runs without keys.
         let mut keys = (world.may_ask && world.stdin_is_terminal).then(Keys::read).and_then(Result::ok);
         if keys.is_some() {
             self.run.sink.emit(EventKind::KeysRead {});
@@ -64,7 +64,7 @@ impl Controls {
 
     fn press(&self, key: u8) {
         match key {
-            // Both are a whole `up`: what is unchanged is found so, and stays.
+            // Both are a whole `up`: it detects what is unchanged.
             b'r' | b'f' => self.again.notify_one(),
             b'l' => self.logs.toggle(),
             b'o' => self.open_url(),

@@ -1,4 +1,4 @@
-//! The application's logs in `todo watch`, beside the rounds.
+//! The application's logs in `todo watch`, concurrently with the rounds.
 
 use crate::cluster::Target;
 use crate::cluster::logs;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// How many lines of each container are shown of what was printed before.
+/// How many earlier lines of each container are shown.
 const BEFORE: u32 = 10;
 
 /// The most lines that are taken in a tick: an application that prints without end waits for the terminal.
@@ -48,7 +48,7 @@ impl AppLogs {
         self.follow();
     }
 
-    /// Says whose logs are meant: those of these objects.
+    /// Selects the logs of these objects.
     pub(super) fn deployed(&self, target: &Target, ids: Vec<ObjectId>) {
         let mut of = self.of.borrow_mut();
         if of.as_ref().is_some_and(|(_, before)| *before != ids) {

@@ -35,17 +35,17 @@ use crate::watch::Changes;
 use crate::watch::Watching;
 use std::sync::Arc;
 
-/// How a round came out, unless it failed.
+/// The result of a round that did not fail.
 pub(super) enum Round {
     /// The project is up.
     Up(Answer),
-    /// What changed was copied into the running containers.
+    /// The changed files were copied into the running containers.
     Synced,
     /// A file changed before anything was written.
     Superseded,
 }
 
-/// What is known from one round to the next.
+/// The state kept from one round to the next.
 pub(super) struct Rounds<'a> {
     controls: &'a Controls,
     syncing: Syncing,
@@ -60,7 +60,7 @@ pub(super) struct Rounds<'a> {
 /// How a round notices that files change while it works.
 pub(super) struct Noticing<'a> {
     pub(super) watching: &'a mut Watching,
-    /// What has changed.
+    /// The changes for the next round.
     pub(super) later: &'a mut Changes,
     /// Whether a change may end the round before it has written anything.
     pub(super) may_end: bool,
@@ -77,7 +77,7 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Forgets what was deployed, and where: the next round is one of the pipeline.
+    /// Discards the state of the deployment: the next round runs the pipeline.
     pub(super) fn forget(&mut self) {
         self.syncing.forget();
         self.connected = None;
@@ -91,7 +91,7 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Pods cannot be watched; it is said once.
+    /// Reports once that pods cannot be watched.
     pub(super) fn unwatched(&mut self, run: &Run, why: String) {
         self.is_unwatched = true;
         let what = "pods cannot be watched: a container that restarts gets the copied files only with the next change";
@@ -99,7 +99,7 @@ impl<'a> Rounds<'a> {
         run.sink.warn(Code::PodsNotWatched.warning(what).evidence([why]).help(help));
     }
 
-    /// The images whose containers have newer files than they.
+    /// The images whose containers have newer files.
     pub(super) fn newer(&self) -> impl Iterator<Item = Finding> {
         self.syncing.newer().map(|name| {
             Code::FilesNewer
@@ -174,7 +174,8 @@ impl<'a> Rounds<'a> {
         Ok(round)
     }
 
-    /// Copies what changed, or without `planned` what was copied before; whether that was all there is to do.
+    /// Copies the changed files, or without `planned` those of earlier rounds; returns whether nothing else had
+    /// changed.
     async fn copy(&mut self, run: &Run, project: &Arc<Project>, planned: Option<&Planned>) -> Result<bool> {
         let Some((cluster, target)) = self.connected.take() else { return Ok(false) };
         let to = Connected { run, project, cluster, target };

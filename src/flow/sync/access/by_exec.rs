@@ -1,5 +1,5 @@
-//! Files of a container by commands in it: `tar` unpacks, `rm` removes. For container runtimes without a call that copies
-//! (the CRI has none), and clusters whose nodes cannot be reached.
+//! Accesses a container's files by commands in it: `tar` unpacks, `rm` removes. For container runtimes without an API
+//! for copying (the CRI has none), and clusters whose nodes cannot be reached.
 //!
 //! A command runs as the container's user, and Kubernetes has no option for another one.
 
@@ -31,7 +31,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Arguments of one `rm`.
 const AT_ONCE: usize = 200;
 
-/// Says which program is missing, or the user and the group.
+/// Prints which program is missing, or the user and the group.
 const LOOK: &str = "for program in tar rm id cat; do
 command -v \"$program\" >/dev/null || { echo \"$program\"; exit 3; }
 done
@@ -47,7 +47,7 @@ const PROCESSES: &str = "cd /proc && for id in [0-9]*; do [ \"$id\" = $$ ] || ec
 pub(super) struct ByExec<'a>(pub(super) &'a Container);
 
 impl ByExec<'_> {
-    /// Looks at the container, as its pod and its image say it. `image` is what the image runs, and its volumes.
+    /// Observes the container, according to its pod and its image. `image` is the image's process, and its volumes.
     pub(super) async fn observe(
         &self,
         pod: &Value,
@@ -117,9 +117,9 @@ impl ByExec<'_> {
         Ok(())
     }
 
-    /// Unpacks an archive with the modes that it says, and for root with its owners. The times are those of the
-    /// container's clock (`-m`): `BusyBox` would cut those of the archive to seconds, and two saves in one second would be
-    /// one for programs that compare times.
+    /// Unpacks an archive with its modes, and for root with its owners. The times are those of the container's clock
+    /// (`-m`): `BusyBox` would truncate those of the archive to seconds, and programs that compare times would see
+    /// two saves within a second as one.
     async fn send(&self, archive: &[u8]) -> Result<(), NotWritten> {
         let words = ["tar", "-x", "-p", "-m", "-f", "-", "-C", "/"];
         let input = Some(Input { reader: archive, needs_end: false });
@@ -146,7 +146,7 @@ impl ByExec<'_> {
     }
 }
 
-/// Why there is no exit code, for a sentence about files.
+/// Why there is no exit code, for a message about files.
 pub(super) fn not_run(why: NotRun) -> NotWritten {
     match why {
         NotRun::ProgramNotFound(program) => NotWritten::NoProgram(program),
@@ -155,8 +155,8 @@ pub(super) fn not_run(why: NotRun) -> NotWritten {
     }
 }
 
-/// Why `tar` failed. GNU's says "Cannot open: File exists" of a file that it could not remove before, because the directory
-/// is not writable, and "Permission denied" elsewhere, as `BusyBox` does.
+/// Why `tar` failed. GNU's prints "Cannot open: File exists" for a file that it could not remove before, because the
+/// directory is not writable, and "Permission denied" elsewhere, as `BusyBox` does.
 fn not_unpacked(code: i32, output: Vec<String>) -> NotWritten {
     let says = |text: &str| output.iter().any(|line| line.ends_with(text));
     if says("Read-only file system") {
@@ -168,7 +168,7 @@ fn not_unpacked(code: i32, output: Vec<String>) -> NotWritten {
     }
 }
 
-/// What a pod says of one of its containers; `process` is what the image runs.
+/// The pod's status of one of its containers; `process` is the process of the image.
 fn described(pod: &Value, name: &str, mut process: Process) -> Observed {
     let container = live::list(pod, "/spec/containers").iter().find(|item| item["name"] == name);
     let Some(container) = container else { return Observed::default() };
