@@ -79,7 +79,7 @@ fn compare(seen: Resolution, profile: &str) -> Vec<Finding> {
         (Some(false), Some(false) | None) => {
             let message = format!("this machine cannot resolve `{NAME}`, where most images come from");
             findings.push(Code::DnsLookupFailed.warning(message).help(
-                "check its network and its DNS servers; behind a proxy set HTTPS_PROXY. What is built already runs without",
+                "check its network and its DNS servers; behind a proxy set HTTPS_PROXY. Images that are built already do not need it",
             ));
         }
         (_, Some(false)) => {

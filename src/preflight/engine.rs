@@ -135,9 +135,12 @@ impl EngineFacts {
     /// The facts, for the doctor.
     pub(super) fn finding(&self, address: &Address) -> Finding {
         let EngineFacts { version, cpus, memory, nodes, .. } = self;
-        let message = format!(
-            "Docker {version} at `{address}`: {cpus} CPUs, {memory} MiB, {nodes} node(s) of minikube running"
-        );
+        let nodes = match nodes {
+            0 => "no minikube node runs".to_owned(),
+            1 => "1 minikube node runs".to_owned(),
+            _ => format!("{nodes} minikube nodes run"),
+        };
+        let message = format!("Docker {version} at `{address}`: {cpus} CPUs, {memory} MiB, {nodes}");
         Code::ProgramFound.note(message)
     }
 }

@@ -24,17 +24,14 @@ use crate::answer::status::WorkloadStatus;
 /// The report as a table, `width` columns wide at most (as wide as it gets, if there is no terminal), ending in a line end.
 #[must_use]
 pub fn table(report: &StatusReport, caps: TerminalCaps, width: Option<usize>) -> String {
-    let mut lines = vec![headline(report, caps)];
+    let mut lines = wrap(&headline(report, caps), width);
     let cluster = &report.cluster;
     let version =
         cluster.version.as_deref().map(|version| format!(", Kubernetes {version}")).unwrap_or_default();
     let reason = cluster.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    lines.push(format!(
-        "cluster {} {}{version}{}",
-        clean(&cluster.name),
-        clean(&cluster.state),
-        clean(&reason)
-    ));
+    let cluster =
+        format!("cluster {} {}{version}{}", clean(&cluster.name), clean(&cluster.state), clean(&reason));
+    lines.extend(wrap(&cluster, width));
     if let Some(revision) = &report.revision {
         let git = revision.git.as_deref().map(|git| format!(", git {}", clean(git))).unwrap_or_default();
         lines.push(format!("revision {}{git}", revision.number));
@@ -80,7 +77,7 @@ pub fn table(report: &StatusReport, caps: TerminalCaps, width: Option<usize>) ->
         }
     });
     lines.extend(changes.into_iter().flat_map(|text| [vec![String::new()], wrap(text, width)].concat()));
-    lines.extend(next_step(report).map(|help| format!("help: {help}")));
+    lines.extend(next_step(report).into_iter().flat_map(|help| wrap(&format!("help: {help}"), width)));
     let trimmed: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
     trimmed.join("\n") + "\n"
 }

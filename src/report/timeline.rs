@@ -36,22 +36,21 @@ pub fn listing(timeline: &Timeline) -> Listing {
     Listing {
         header: vec!["WHAT", "BEGAN", "TOOK", "USUALLY"],
         rows,
-        below: Vec::new(),
-        nothing: "no run of this project is kept on this machine: `todo up` is the first",
+        below: run.iter().map(|run| vec![end(run)]).collect(),
+        nothing: "no run of this project is recorded on this machine; `todo up` records one",
         json,
     }
 }
 
 fn head(run: &KeptRun) -> Vec<String> {
-    let KeptRun { ended, record } = run;
-    let took = words::duration(record.took_ms);
-    let at = ended.strftime("%Y-%m-%d %H:%M:%S UTC");
-    vec![
-        format!("{} {}, exit code {}, {at}", record.command, record.project, record.code),
-        String::new(),
-        took,
-        String::new(),
-    ]
+    let KeptRun { record, .. } = run;
+    let what = format!("{} {}", record.command, record.project);
+    vec![what, String::new(), words::duration(record.took_ms), String::new()]
+}
+
+/// When and how the run ended, below its row.
+fn end(run: &KeptRun) -> String {
+    format!("ended {}, exit code {}", run.ended.strftime("%Y-%m-%d %H:%M:%S UTC"), run.record.code)
 }
 
 fn row(what: &str, time: Time, usually: String) -> Vec<String> {
