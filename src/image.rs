@@ -1,8 +1,9 @@
 //! Source → an image that every node has.
 //!
-//! What decides an image is pure, and a crate of its own: `dockerfile`. Read [`context`] for how its files are read, [`builder`] for what is done about one image, [`build`] and
-//! [`session`] for how, [`failure`] for what is said when it fails. No state of its own: the engine that has the images is the
-//! state, so a node that was deleted heals itself.
+//! The key of an image is computed by a pure crate of its own: `dockerfile`. Read [`context`] for how its files are
+//! read, [`builder`] for the steps for one image, [`build`] and [`session`] for the build itself, [`failure`] for the
+//! report of a failed build. No state of its own: the engine that has the images is the state, so a node that was
+//! deleted is provided with its images again.
 
 pub mod archive;
 pub mod budget;
@@ -89,7 +90,7 @@ pub enum NodeStore {
 pub struct Built {
     /// The name that manifests use.
     pub name: ImageName,
-    /// What pods name: immutable, the same as long as the image is the same.
+    /// The reference in the pods: immutable, the same as long as the image is the same.
     pub reference: String,
     /// The image's id, `sha256:…`.
     pub id: String,
@@ -112,17 +113,17 @@ pub struct Built {
 pub struct Inspected {
     /// The name that manifests use.
     pub name: ImageName,
-    /// What pods name, if the image is there already.
+    /// The reference in the pods, if the image exists already.
     pub reference: Option<String>,
-    /// Its size in bytes, if it is there.
+    /// Its size in bytes, if it exists.
     pub size: Option<u64>,
-    /// Which inputs would make a build necessary; empty if it is there.
+    /// The changed inputs that require a build; empty if it exists.
     pub why: Vec<String>,
     /// The digest of everything that decides it; `None` where another image has to be built first.
     pub key: Option<String>,
 }
 
-/// How one image came out.
+/// The result of one image.
 enum ImageOutcome {
     Built(Built),
     Failed(Vec<Finding>),
@@ -130,10 +131,12 @@ enum ImageOutcome {
     Without(ImageName),
 }
 
-/// Builds what has to be built, as much at once as the images allow, and brings it to every node.
+/// Builds the images that are missing, concurrently as far as their dependencies allow, and delivers them to every
+/// node.
 ///
 /// # Errors
-/// One fault of [`FaultKind::Image`] with a finding for each image that failed; what was under way is finished first.
+/// One fault of [`FaultKind::Image`] with a finding for each image that failed; builds in progress are finished
+/// first.
 pub async fn make(
     run: &Run,
     project: &ImageOwner,
@@ -168,7 +171,7 @@ pub async fn make(
     conclude(surveyed, ended)
 }
 
-/// Says what `make` would do, without doing any of it.
+/// Returns what `make` would do, without doing it.
 pub async fn inspect(
     run: &Run,
     project: &ImageOwner,

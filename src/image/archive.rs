@@ -1,7 +1,8 @@
-//! The files of a container, through the engine's archive API: looked at, read, written and removed.
+//! The files of a container, through the engine's archive API: inspected, read, written and removed.
 //!
-//! It needs no program in the container except `rm`, and no rights of its user. Measured with Docker 28: 2 ms for a file.
-//! What is written has the owner and mode that the plan says; `copyUIDGID` would replace them by the container's user.
+//! It needs no program in the container except `rm`, and no privileges of its user. Measured with Docker 28: 2 ms for
+//! a file. Written files have the owner and mode of the plan; `copyUIDGID` would replace them by the container's
+//! user.
 
 mod not_written;
 pub mod pack;
@@ -42,7 +43,7 @@ pub use not_written::NotWritten;
 
 /// The most that is read out of a container at once.
 const MOST: usize = 1 << 20;
-/// How long `rm` may take, and how often it is asked whether it has ended.
+/// The time limit for `rm`, and the interval for checking whether it has ended.
 const REMOVAL: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);
 /// Arguments of one `rm`.
@@ -78,14 +79,14 @@ pub struct Container<'a> {
     pub id: &'a str,
 }
 
-/// What decides whether files can be written into a container, and what they do there.
+/// The properties that decide whether files can be written into a container, and what its process does with them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
     /// Where something is mounted.
     pub mounts: Vec<String>,
     /// Whether its root file system is read-only.
     pub read_only: bool,
-    /// What it runs.
+    /// The process that it runs.
     pub process: Process,
     /// The user and the group that files are written by, if these are not allowed to give files to others.
     pub user: Option<(u32, u32)>,
@@ -140,7 +141,7 @@ impl Container<'_> {
         })
     }
 
-    /// What is at a path, itself if it is a link.
+    /// The type of the file at a path, itself if it is a link.
     pub async fn kind(&self, path: &str) -> Result<PathKind, NotWritten> {
         let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
         match self.engine.client.get_container_archive_info(self.id, Some(options)).await {
@@ -152,7 +153,7 @@ impl Container<'_> {
         }
     }
 
-    /// A small file; `None` if it is not there, is no file, or is too large.
+    /// A small file; `None` if it does not exist, is not a file, or is too large.
     pub async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, NotWritten> {
         let options = DownloadFromContainerOptionsBuilder::new().path(path).build();
         let mut parts = Box::pin(self.engine.client.download_from_container(self.id, Some(options)));
@@ -177,12 +178,13 @@ impl Container<'_> {
         Ok(Accounts::parse(&String::from_utf8_lossy(&passwd), &String::from_utf8_lossy(&group)))
     }
 
-    /// Writes and removes what the plan says; `root` is the context's directory.
+    /// Writes and removes the files of the plan; `root` is the context's directory.
     pub async fn apply(&self, root: &Path, plan: &Plan, stamps: &Stamps) -> Result<(), NotWritten> {
         for (parent, writes) in by_parent(&plan.writes) {
             let sent = self.send(pack(root, &writes, parent, stamps.next())?, parent).await;
             match sent {
-                // The directory is missing, or the container. What is missing above a file is made on the way, by root.
+                // The directory is missing, or the container. Missing parent directories are created during
+                // extraction, owned by root.
                 Err(NotWritten::Gone) => self.send(pack(root, &writes, "/", stamps.next())?, "/").await?,
                 sent => sent?,
             }
@@ -240,7 +242,7 @@ impl Container<'_> {
         };
         let exec = self.engine.client.create_exec(self.id, config).await?.id;
         let detached = bollard::exec::StartExecOptions { detach: true, ..Default::default() };
-        // The engine says so if there is no such program.
+        // The engine answers with an error if there is no such program.
         if self.engine.client.start_exec(&exec, Some(detached)).await.is_err() {
             return Ok(Some(127));
         }
@@ -257,7 +259,7 @@ impl Container<'_> {
     }
 }
 
-/// What an image decides about images that start from it; `None` if the engine does not have it.
+/// The parts of an image's configuration that affect images based on it; `None` if the engine does not have it.
 pub async fn base_config(engine: &Engine, reference: &str) -> Result<Option<BaseConfig>, Error> {
     let config = match engine.client.inspect_image(reference).await {
         Ok(image) => image.config.unwrap_or_default(),
@@ -273,8 +275,8 @@ pub async fn base_config(engine: &Engine, reference: &str) -> Result<Option<Base
     }))
 }
 
-/// What a container of an image runs unless it is told otherwise, and the image's volumes; `None` if the engine does not
-/// have the image.
+/// The default process of an image's container, and the image's volumes; `None` if the engine does not have the
+/// image.
 pub async fn image_process(
     engine: &Engine,
     reference: &str,

@@ -1,4 +1,4 @@
-//! Sizes against what the project allows, and the layers that are to blame.
+//! Image sizes against the project's budgets, and the largest layers.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -13,7 +13,7 @@ const NAMED: usize = 5;
 /// How many images are named in a summary.
 const SUMMED: usize = 3;
 
-/// What is wrong with an image of `size` bytes, if it is over its budget.
+/// The finding about an image of `size` bytes, if it is over its budget.
 #[must_use]
 pub fn check(surveyed: &Surveyed, size: u64, history: &[ImageHistoryResponseItem]) -> Option<Finding> {
     let allowed = surveyed.image.max_size.filter(|allowed| size > *allowed)?;
@@ -34,7 +34,7 @@ pub fn check(surveyed: &Surveyed, size: u64, history: &[ImageHistoryResponseItem
     Some(finding)
 }
 
-/// An instruction as a layer's history tells it, without what the builders add.
+/// An instruction from a layer's history, without what the builders add.
 fn instruction(created_by: &str) -> String {
     let text = created_by.strip_suffix("# buildkit").unwrap_or(created_by).trim();
     let text = match text.strip_prefix("RUN ").unwrap_or(text).strip_prefix("/bin/sh -c ") {
@@ -52,7 +52,7 @@ fn instruction(created_by: &str) -> String {
     }
 }
 
-/// A size as people say it, in decimal units as Docker has them: `143 MB`, `1.2 GB`, `812 kB`.
+/// A size in decimal units, as Docker prints it: `143 MB`, `1.2 GB`, `812 kB`.
 #[must_use]
 pub fn bytes(count: u64) -> String {
     let units = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)];
@@ -69,7 +69,7 @@ pub fn bytes(count: u64) -> String {
     format!("{count} B")
 }
 
-/// The change from one size to another: `+1.2 MB`, `-3.0 kB`; `None` where there is none worth saying.
+/// The change from one size to another: `+1.2 MB`, `-3.0 kB`; `None` where it is negligible.
 #[must_use]
 pub fn change(from: u64, to: u64) -> Option<String> {
     let sign = if to > from { '+' } else { '-' };

@@ -1,7 +1,7 @@
 //! One build by BuildKit: a session, `POST /build`, and the messages until the image's id.
 //!
-//! Not bollard's `build_image`: that one uploads a tar each time, and fails builds whose last message comes in two pieces.
-//! Both connections end with the future that is returned here, and with them the build.
+//! Not bollard's `build_image`: that one uploads a tar each time, and fails builds whose last message comes in two
+//! pieces. Dropping the future that is returned here ends both connections, and with them the build.
 
 use crate::docker::dial::Call;
 use crate::docker::dial::Dialer;
@@ -62,7 +62,7 @@ pub struct BuildSpec {
     pub shared_key: String,
 }
 
-/// What a build made.
+/// The result of a build.
 #[derive(Debug)]
 pub struct BuildOutput {
     /// The image's id, `sha256:…`.
@@ -95,21 +95,21 @@ impl From<BuildError> for anyhow::Error {
 /// A build that failed.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct FailedBuild {
-    /// What the engine says about it.
+    /// The engine's message about it.
     pub message: String,
     /// The name of the step that failed, in the builder's words.
     pub step: Option<String>,
-    /// What that step says about it.
+    /// The message of that step.
     pub error: String,
-    /// What it printed last.
+    /// Its last output.
     pub output: Vec<String>,
     /// A file that changed while it was sent, and how.
     pub changed: Option<String>,
-    /// Secrets that the engine asked for, whether it needed them or not, and that nobody declared.
+    /// Secrets that the engine requested, whether it needed them or not, and that deploy.toml does not declare.
     pub undeclared: BTreeSet<String>,
 }
 
-/// Builds, telling its progress through `item`, and each line that a step prints where `verbose` is set.
+/// Builds, reporting its progress through `item`, and each line that a step prints where `verbose` is set.
 pub async fn build(
     dialer: &Dialer,
     spec: &BuildSpec,
@@ -190,7 +190,7 @@ pub async fn build(
     Ok(BuildOutput { id, sent: notes.sent() })
 }
 
-/// A build that waits for a registry which accepts the connection and says nothing.
+/// A build that waits for a registry which accepts the connection and sends nothing.
 fn silent(image: &str) -> FailedBuild {
     let step = format!("[internal] load metadata for {image}");
     let error = format!("{image}: no answer from the registry for {} s: i/o timeout", REGISTRY.as_secs());
@@ -291,7 +291,7 @@ impl BuildStream {
         Err(BuildError::Failed(FailedBuild { message, ..FailedBuild::default() }))
     }
 
-    /// The next message of an engine that does not fail; what it fails with is the error.
+    /// The next message of the engine; its failure is returned as the error.
     pub(crate) async fn next_good(&mut self) -> anyhow::Result<Option<Line>> {
         let line = self.next().await?;
         if let Some(

@@ -1,4 +1,4 @@
-//! The secrets of a build: read before it starts, handed out while it runs, blotted out of everything it prints.
+//! The secrets of a build: read before it starts, sent while it runs, redacted from everything it prints.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -19,7 +19,7 @@ use std::sync::PoisonError;
 use tonic::Response;
 use tonic::Status;
 
-/// The values of the image's build secrets, all of them or what is missing.
+/// The values of the image's build secrets: all of them, or findings about the missing ones.
 pub(crate) fn values(image: &Surveyed, world: &World) -> Result<SecretStore, Vec<Finding>> {
     let (mut values, mut missing) = (BTreeMap::new(), Vec::new());
     for (id, from) in &image.image.secrets {
@@ -73,7 +73,7 @@ impl SecretStore {
         self.missed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Keeps the values out of all that the run tells from now on, also in base64.
+    /// Redacts the values from all events from now on, also in base64.
     pub(crate) fn hide_from(&self, sink: &Sink) {
         self.values.values().for_each(|secret| sink.hide(secret.expose()));
     }

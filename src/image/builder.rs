@@ -1,4 +1,4 @@
-//! What is done about one image: looked up by its key, else built, named, measured and brought to the nodes.
+//! The steps for one image: looked up by its key, else built, named, measured and delivered to the nodes.
 
 mod bases;
 mod make;
@@ -47,7 +47,7 @@ use tokio::sync::OnceCell;
 use tokio::sync::Semaphore;
 use tracing::debug;
 
-/// Builds under way at once. BuildKit itself runs as many steps of each as the engine has processors.
+/// How many builds run at once. BuildKit itself runs as many steps of each as the engine has processors.
 const AT_ONCE: usize = 4;
 
 /// The engine with everything that the builds of one run share.
@@ -59,19 +59,19 @@ pub(crate) struct Builder<'a> {
     engine: Engine,
     elsewhere: RemoteStore,
     credentials: Credentials,
-    /// What the engine had when the run began: the bases, and the images by the keys that they had last time.
+    /// The images that the engine had when the run began: the bases, and those with the keys of the last run.
     there: There,
     remembered: Remembered,
-    /// What was pulled since; locked while a base is pulled, so that two images do not pull the same.
+    /// The bases that were pulled since; locked while a base is pulled, so that two images do not pull the same.
     pulled: Mutex<There>,
-    /// What an image is built for that neither says it nor starts from anything.
+    /// The platform of an image that neither sets one nor has a base.
     platform: OnceCell<String>,
     slots: Semaphore,
     classic: AtomicBool,
 }
 
 impl<'a> Builder<'a> {
-    /// Connects, and looks at every base of every image, and at what they were last time, all at once.
+    /// Connects, and inspects every base of every image, and the images with the last keys, all at once.
     pub(crate) async fn open(
         run: &'a Run,
         project: &'a ImageOwner,

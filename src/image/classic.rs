@@ -31,7 +31,7 @@ use tokio_stream::wrappers::ReceiverStream;
 /// The name of the Dockerfile in the tar. The engine reads it from there, so `COPY . .` sees it as well.
 const DOCKERFILE: &str = ".todo.Dockerfile";
 
-/// Builds, telling its progress through `item`.
+/// Builds, reporting its progress through `item`.
 pub async fn build(
     dialer: &Dialer,
     spec: &BuildSpec,

@@ -1,4 +1,4 @@
-//! Reading a build context from disk: the walk by the ignore rules, and what cannot be sent.
+//! Reading a build context from disk: the walk by the ignore rules, and the files that cannot be sent.
 
 mod confirm;
 mod found;
@@ -13,16 +13,16 @@ use std::io;
 /// Something in a context that cannot be sent as it is.
 #[derive(Debug)]
 pub struct Problem {
-    /// Relative to the root; what is not UTF-8 in it is replaced.
+    /// Relative to the root; parts of it that are not UTF-8 are replaced.
     pub path: String,
-    /// What it is.
+    /// The kind of problem.
     pub kind: ProblemKind,
 }
 
-/// What is wrong with something in a context.
+/// A problem with something in a context.
 #[derive(Debug)]
 pub enum ProblemKind {
-    /// Its name, or what the link says, is not UTF-8.
+    /// Its name, or the target of the link, is not UTF-8.
     NotUtf8,
     /// It cannot be read.
     Unreadable(io::Error),
@@ -32,12 +32,12 @@ pub enum ProblemKind {
     Special,
 }
 
-/// What a walk found.
+/// The result of a walk.
 #[derive(Debug)]
 pub struct Walked {
     /// The files.
     pub context: Context,
-    /// What cannot be sent, sorted by path.
+    /// The files that cannot be sent, sorted by path.
     pub problems: Vec<Problem>,
 }
 

@@ -1,4 +1,5 @@
-//! Who the user is at a registry: their own Docker configuration and its credential helpers, asked when the engine asks.
+//! The user's login at a registry: from their Docker configuration and its credential helpers, read when the engine
+//! requests it.
 
 use crate::exec;
 use crate::exec::Call;
@@ -55,7 +56,7 @@ impl std::fmt::Debug for AuthEntry {
     }
 }
 
-/// What a credential helper prints (`docker/docker-credential-helpers: credentials.Credentials`).
+/// The output of a credential helper (`docker/docker-credential-helpers: credentials.Credentials`).
 #[derive(Deserialize)]
 struct Helped {
     #[serde(rename = "Username")]
@@ -120,9 +121,10 @@ impl Credentials {
         let call = Call::new(program).args(["get"]).input(key).read_only();
         let output = match call.output(&self.run).await {
             Ok(output) => output,
-            // docker/docker-credential-helpers: credentials/error.go; the one way to say "no login here".
+            // docker/docker-credential-helpers: credentials/error.go; the only way to report "no login here".
             Err(error) if error.stdout.contains("credentials not found") => return Ok(None),
-            // Helpers tell on standard output why they fail; one that fails after it gave a login must not be quoted.
+            // Helpers print the cause of a failure on standard output; one that fails after it printed a login must
+            // not be quoted.
             Err(error) if error.stdout.contains("Secret") => anyhow::bail!("{error}"),
             Err(error) => anyhow::bail!("{error}: {}", error.stdout.trim()),
         };

@@ -1,4 +1,4 @@
-//! The engine in which images are built, as this room needs it: one pooled client, one dialer, and what they are asked.
+//! The engine in which images are built, as this module needs it: one pooled client, one dialer, and their requests.
 
 use crate::docker;
 use crate::docker::Address;
@@ -19,7 +19,7 @@ pub struct Engine {
     pub address: Address,
     /// Requests that are answered at once.
     pub client: Docker,
-    /// Requests that go on.
+    /// For upgraded, long-lived requests.
     pub dialer: Dialer,
 }
 
@@ -32,7 +32,7 @@ pub struct EngineImage {
     pub size: u64,
     /// Everything that it is called.
     pub tags: Vec<String>,
-    /// `repository@sha256:…` of every registry that it came from or went to.
+    /// `repository@sha256:…` of every registry that it was pulled from or pushed to.
     pub digests: Vec<String>,
     /// `os/arch[/variant]`.
     pub platform: String,
@@ -66,7 +66,7 @@ impl Engine {
         }))
     }
 
-    /// The platform that the engine builds for unless told otherwise.
+    /// The default platform of the engine.
     pub async fn platform(&self) -> Result<String, Error> {
         let version = self.client.version().await?;
         Ok(platform(&version.os.unwrap_or_default(), &version.arch.unwrap_or_default(), None))
@@ -84,13 +84,13 @@ impl Engine {
         self.client.image_history(image).await
     }
 
-    /// Bytes of the layers of all images; `None` where the engine does not say.
+    /// Bytes of the layers of all images; `None` if the engine does not report it.
     pub async fn layers(&self) -> Option<u64> {
         let request = Request::get("/system/df?type=image").header("Host", self.dialer.host());
         let (answer, _call) = self.dialer.send(request.body(Empty::<Bytes>::new()).ok()?).await.ok()?;
         let body = answer.into_body().collect().await.ok()?.to_bytes();
         let usage: serde_json::Value = serde_json::from_slice(&body).ok()?;
-        // moby: api/types/system/disk_usage.go; the second is what the first became in API 1.52.
+        // moby: api/types/system/disk_usage.go; the second field replaces the first since API 1.52.
         usage["LayersSize"].as_u64().or_else(|| usage["ImageUsage"]["TotalSize"].as_u64())
     }
 }

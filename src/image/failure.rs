@@ -1,7 +1,7 @@
 //! Why a build failed, where in the Dockerfile, and what to do.
 //!
-//! Pure. The engine offers text only, and a different one per version, so causes are read from it here and nowhere else.
-//! A cause that is not recognised is still shown with its line and its last output.
+//! Pure. The engine provides text only, and a different one per version, so causes are parsed from it here and
+//! nowhere else. A cause that is not recognised is still shown with its line and its last output.
 
 mod base;
 mod cause;
@@ -23,7 +23,7 @@ use dockerfile::Instruction;
 /// Lines of the Dockerfile shown before and after the ones that failed.
 const AROUND: usize = 2;
 
-/// What to tell about a build that failed.
+/// The finding about a build that failed.
 #[must_use]
 pub fn finding(image: &Surveyed, broken: &FailedBuild) -> Finding {
     let Cause { code, message, help, line, data } = diagnose::diagnose(image, broken);

@@ -1,8 +1,9 @@
 //! Files that the builder asks for: BuildKit's FileSync, the sending side (`fsutil: send.go`).
 //!
-//! We tell names, modes, sizes and times of everything; the engine compares with the copy it kept from the last build and
-//! asks for what differs. It compares sizes and times only, so the nanoseconds of a file's time are taken from its content:
-//! an edit that keeps size and time is still noticed, while the seconds stay real for the build tools that look at them.
+//! We send names, modes, sizes and times of everything; the engine compares them with the copy that it kept from the
+//! last build, and requests the files that differ. It compares sizes and times only, so the nanoseconds of a file's
+//! time are taken from its content: an edit that keeps size and time is still noticed, while the seconds stay real
+//! for the build tools that read them.
 
 use crate::image::stat;
 use bollard_buildkit_proto::fsutil::types::Packet;
@@ -39,18 +40,18 @@ const SYMLINK: u32 = 1 << 27;
 /// 1980-01-01, the oldest time that zip files (and so Python wheels made in a build) can hold.
 const FOLDER_SECONDS: i64 = 315_532_800;
 
-/// What one build may read.
+/// The files that one build may read.
 #[derive(Debug, Clone)]
 pub struct Files {
     /// The Dockerfile, as the builder shall see it.
     pub dockerfile: Arc<Vec<u8>>,
     /// The context.
     pub context: Arc<Context>,
-    /// What happens while files are sent.
+    /// Notes made while files are sent.
     pub notes: Arc<Notes>,
 }
 
-/// What happened while files were sent, for whoever started the build.
+/// Notes made while files were sent, for the caller of the build.
 #[derive(Debug, Default)]
 pub struct Notes {
     sent: AtomicU64,
@@ -63,7 +64,7 @@ impl Notes {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// The file that was not what it had been when the context was hashed, and how.
+    /// The file that has changed since the context was hashed, and how.
     pub fn changed(&self) -> Option<String> {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -109,7 +110,7 @@ impl FileSync for Files {
 }
 
 impl Files {
-    /// The Dockerfile, and an ignore file of its own beside it: it takes precedence over the context's (`buildkit:
+    /// The Dockerfile, and its own ignore file: it takes precedence over the context's (`buildkit:
     /// frontend/dockerui/config.go`), whose rules are applied already.
     fn dockerfile_entries(&self) -> Vec<(Stat, Source)> {
         let nothing = Arc::new(b"# what is ignored is not sent\n".to_vec());
@@ -120,7 +121,7 @@ impl Files {
                     path,
                     mode: 0o644,
                     size: signed(bytes.len() as u64),
-                    // Only told apart by it, never stored: all of it comes from the content.
+                    // Used only for comparison, never stored: it is derived from the content alone.
                     mod_time: i64::from(u32::from_le_bytes(first(blake3::hash(bytes).as_bytes())))
                         * 1_000_003,
                     ..Stat::default()
@@ -228,7 +229,7 @@ fn followed(metadata: &MetadataMap) -> Selection {
     if roots.is_empty() { Selection::All } else { Selection::Below(roots) }
 }
 
-/// One DiffCopy: everything is named, then what is asked for is sent, in the order of asking.
+/// One DiffCopy: all entries are sent, then the requested files, in the order of the requests.
 async fn converse(
     entries: Vec<(Stat, Source)>,
     mut asked: Streaming<Packet>,
@@ -306,7 +307,7 @@ fn send_files(
     }
 }
 
-/// Sends a file if it still is the one that was hashed, and no link to another. `Ok(false)`: nobody listens any more.
+/// Sends a file if it is unchanged since it was hashed, and not a link to another. `Ok(false)`: the receiver is gone.
 fn send_file(
     (root, path): (&Path, &str),
     size: u64,
@@ -348,7 +349,7 @@ fn modified_seconds(metadata: &std::fs::Metadata) -> i64 {
     }
 }
 
-/// A time of real seconds whose nanoseconds are told by the content.
+/// A time with the file's real seconds, and nanoseconds derived from the content.
 fn time(seconds: i64, hash: &[u8; 32]) -> i64 {
     let nanoseconds = u32::from_le_bytes(first(hash)) % 1_000_000_000;
     seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(nanoseconds))

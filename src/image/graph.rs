@@ -1,14 +1,14 @@
 //! Which image is built from which other one of the project, and so in which order.
 //!
-//! Not a scheduler: it says what may run at the same time; how much of it does is the builder's business.
+//! Not a scheduler: it determines what may run at the same time; the builder decides how much of it does.
 
 use crate::event::Code;
 use crate::event::Finding;
 use crate::image::surveyed::Surveyed;
 use crate::project::name::ImageName;
 
-/// The image of the project that a base reference names, whatever its tag; `own` is the image that asks, which a base of
-/// its own name cannot mean.
+/// The image of the project that a base reference names, whatever its tag; `own` is the referencing image, which a
+/// base of its own name cannot mean.
 #[must_use]
 pub fn needed<'a>(
     reference: &str,
@@ -34,8 +34,8 @@ pub fn untagged(reference: &str) -> &str {
     }
 }
 
-/// The images as indices, in levels: those of one level can be built at once when the levels before are done. Images of a
-/// [`cycle`], and what is built from them, are in none.
+/// The images as indices, in levels: those of one level can be built at once when the levels before are done. Images
+/// of a [`cycle`], and those based on them, are in none.
 pub fn levels(surveyed: &[Surveyed]) -> Vec<Vec<usize>> {
     let needs = needs(surveyed);
     let mut levels: Vec<Vec<usize>> = Vec::new();
@@ -60,7 +60,7 @@ fn needs(surveyed: &[Surveyed]) -> Vec<Vec<usize>> {
     surveyed.iter().map(|image| image.needs.iter().filter_map(index).collect()).collect()
 }
 
-/// A finding for each image of a cycle, with the line that names the next one; none where there is no cycle.
+/// A finding for each image of a cycle, with the line that names the next one; none without a cycle.
 pub fn cycle(surveyed: &[Surveyed]) -> Vec<Finding> {
     let (needs, levels) = (needs(surveyed), levels(surveyed));
     let is_done = |index: usize| levels.iter().flatten().any(|&done| done == index);

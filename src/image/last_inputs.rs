@@ -1,6 +1,7 @@
-//! What decided each image the last time, kept to say why it is built anew and how its size changed.
+//! The inputs of each image's last build, kept to explain why it is rebuilt and how its size changed.
 //!
-//! Never trusted for a decision: the engine knows what it has, and is only asked sooner for what was there last time. In the user's cache directory, safe to delete.
+//! Never trusted for a decision: the engine knows what it has, and is only queried earlier for the last keys. In the
+//! user's cache directory, safe to delete.
 
 use crate::file;
 use crate::project::Image;
@@ -16,10 +17,10 @@ use std::io::BufReader;
 use std::io::Read;
 use std::path::PathBuf;
 
-/// What is remembered of an image.
+/// The record of an image.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Last {
-    /// What decided it.
+    /// The inputs of its key.
     pub inputs: Inputs,
     /// Its id.
     pub id: String,
@@ -27,7 +28,7 @@ pub struct Last {
     pub size: u64,
 }
 
-/// What is remembered of this image as built by the engine at `engine`; `None` if nothing is, or nothing readable.
+/// The record of this image as built by the engine at `engine`; `None` if there is none, or it is unreadable.
 #[must_use]
 pub fn load(world: &World, engine: &str, project: &ImageOwner, image: &Image) -> Option<Last> {
     let text = file::read(&file(world, engine, project, image)?, file::INDEX).ok()?;
@@ -35,7 +36,7 @@ pub fn load(world: &World, engine: &str, project: &ImageOwner, image: &Image) ->
     serde_json::from_slice(&text[end..]).ok()
 }
 
-/// The key of what is remembered. Reads the first line alone: a big context has a long list of inputs.
+/// The key in the record. Reads the first line alone: a big context has a long list of inputs.
 #[must_use]
 pub fn key(world: &World, engine: &str, project: &ImageOwner, image: &Image) -> Option<String> {
     let mut line = String::new();
@@ -45,7 +46,7 @@ pub fn key(world: &World, engine: &str, project: &ImageOwner, image: &Image) -> 
     key.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| key.to_owned())
 }
 
-/// Remembers it. That it cannot be written is no reason to fail: only the next explanation suffers.
+/// Writes the record. A failure to write is ignored: only the next explanation is affected.
 pub fn write(world: &World, engine: &str, project: &ImageOwner, image: &Image, key: &str, last: &Last) {
     let Some(file) = file(world, engine, project, image) else { return };
     let Ok(inputs) = serde_json::to_string(last) else { return };
@@ -53,8 +54,8 @@ pub fn write(world: &World, engine: &str, project: &ImageOwner, image: &Image, k
     let _ = folder.and_then(|()| replace(&file, format!("{key}\n{inputs}").as_bytes(), None));
 }
 
-/// By where the image is built from, too: another directory's project may have the same name, and an engine that was made
-/// again has the same address. What was built there is nothing to compare with.
+/// The path also depends on where the image is built from: another directory's project may have the same name, and a
+/// recreated engine has the same address. Its records must not be compared with ours.
 fn file(world: &World, engine: &str, project: &ImageOwner, image: &Image) -> Option<PathBuf> {
     let engine = blake3::hash(engine.as_bytes()).to_hex();
     let mut place = blake3::Hasher::new();

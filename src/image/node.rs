@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::io;
 use tokio::sync::OnceCell;
 
-/// containerd's namespace of what the kubelet sees.
+/// containerd's namespace of the images that the kubelet sees.
 const NAMESPACE: &str = "k8s.io";
 
 /// A node's containerd.
@@ -23,7 +23,7 @@ pub(crate) struct Node {
     before: OnceCell<BTreeSet<String>>,
 }
 
-/// What `crictl images -o json` prints, as far as it matters (`cri-api: ListImagesResponse`).
+/// The relevant part of the output of `crictl images -o json` (`cri-api: ListImagesResponse`).
 #[derive(Debug, Deserialize)]
 struct Images {
     #[serde(default)]
@@ -91,12 +91,12 @@ impl Node {
         Ok(images.into_iter().map(|image| (image.id, image.repo_tags.unwrap_or_default())).collect())
     }
 
-    /// Takes a name away; containerd removes the image with its last one.
+    /// Removes a name; containerd removes the image with its last one.
     pub(crate) async fn forget(&self, reference: &str) -> anyhow::Result<()> {
         self.run(&["ctr", "-n", NAMESPACE, "images", "rm", reference]).await.map(drop)
     }
 
-    /// What its containers run, by image id or name: the second column, after a line of titles.
+    /// The images of its containers, by id or name: the second column, after a header line.
     pub(crate) async fn used(&self) -> anyhow::Result<BTreeSet<String>> {
         let listed = self.run(&["ctr", "-n", NAMESPACE, "containers", "ls"]).await?;
         let image = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
@@ -113,7 +113,7 @@ impl Node {
         self.feed(command, futures::stream::empty()).await
     }
 
-    /// Runs a command in the node with `input` as its standard input; what it printed, if it ended with 0.
+    /// Runs a command in the node with `input` as its standard input; returns its output, if it exited with 0.
     async fn feed(
         &self,
         command: &[&str],

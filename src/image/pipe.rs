@@ -6,10 +6,10 @@ use std::io::Read;
 use std::io::Write;
 use tokio::sync::mpsc;
 
-/// Bytes of one piece on its way.
+/// Bytes of one chunk.
 const PIECE: usize = 64 * 1024;
 
-/// Pieces under way at most.
+/// How many chunks are buffered at most.
 pub(crate) const UNDER_WAY: usize = 16;
 
 /// The writing end, for a thread that may block.
@@ -26,7 +26,7 @@ impl Writing {
         Writing { to, piece: Vec::with_capacity(PIECE), sent: 0 }
     }
 
-    /// Ends it with what went wrong, so that whoever reads does not take a part for the whole.
+    /// Ends it with an error, so that the reader does not take a part for the whole.
     pub(crate) fn fail(&self, error: &io::Error) {
         let _ = self.to.blocking_send(Err(io::Error::new(error.kind(), error.to_string())));
     }

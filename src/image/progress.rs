@@ -1,6 +1,7 @@
-//! What a build is doing, out of BuildKit's status messages.
+//! The progress of a build, from BuildKit's status messages.
 //!
-//! Pure: messages in, facts out. A vertex comes many times, keyed by its digest, and may be completed and then run again.
+//! Pure: messages in, updates out. A vertex is sent many times, keyed by its digest, and may be completed and then
+//! run again.
 
 use crate::event::Amount;
 use crate::event::Unit;
@@ -27,7 +28,7 @@ pub struct Vertex {
     pub name: String,
     /// Why it failed; empty if it did not.
     pub error: String,
-    /// What it printed last.
+    /// Its last output.
     pub output: Tail,
     started: bool,
     completed: bool,
@@ -35,7 +36,7 @@ pub struct Vertex {
     transfers: BTreeMap<String, (u64, u64)>,
 }
 
-/// An instruction as a vertex's name tells it.
+/// An instruction parsed from a vertex's name.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StepName<'a> {
     /// The stage, where there is more than one.
@@ -51,14 +52,14 @@ pub struct StepName<'a> {
 /// Something to show.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Update {
-    /// What is going on now.
+    /// The current activity.
     Doing(String, Option<Amount>),
     /// A line that a step printed.
     Line(String),
 }
 
 impl Progress {
-    /// Takes a message in and returns what is new.
+    /// Processes a message and returns the updates.
     pub fn apply(&mut self, status: StatusResponse) -> Vec<Update> {
         let mut updates = Vec::new();
         for vertex in status.vertexes {
@@ -100,8 +101,8 @@ impl Progress {
         failed().find(|vertex| !vertex.error.contains("context canceled")).or_else(|| failed().next())
     }
 
-    /// The image whose registry is all that the build waits for: its manifest is asked for, and nothing else is running.
-    /// (`buildkit: frontend/dockerfile/dockerfile2llb/convert.go` names the vertex.)
+    /// The image whose registry is the only thing that the build waits for: its manifest is requested, and nothing
+    /// else is running. (`buildkit: frontend/dockerfile/dockerfile2llb/convert.go` names the vertex.)
     #[must_use]
     pub fn awaits_manifest_of(&self) -> Option<&str> {
         let mut running = self.vertices.iter().filter(|vertex| vertex.started && !vertex.completed);
@@ -147,7 +148,7 @@ impl Progress {
 }
 
 impl Vertex {
-    /// Bytes of layers that came of those that are known.
+    /// Received bytes of the known layers.
     fn pulled(&self) -> Option<Amount> {
         let layers =
             || self.transfers.iter().filter(|(id, (_, total))| id.starts_with("sha256:") && *total > 0);
@@ -165,7 +166,7 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// Adds a piece and hands over the lines that it completes.
+    /// Adds a chunk and passes on the lines that it completes.
     pub fn push(&mut self, piece: &[u8], mut each: impl FnMut(&str)) {
         self.open.extend_from_slice(piece);
         while let Some(end) = self.open.iter().position(|byte| *byte == b'\n') {
@@ -197,7 +198,7 @@ impl Tail {
     }
 }
 
-/// A line as a terminal would leave it: what stands after the last carriage return, without escape sequences.
+/// A line as a terminal would show it: the text after the last carriage return, without escape sequences.
 fn shown(line: &[u8]) -> String {
     let line = String::from_utf8_lossy(line);
     let line = line.trim_end_matches(['\n', '\r']);

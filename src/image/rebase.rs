@@ -1,14 +1,14 @@
-//! A Dockerfile that starts from another image of the project, with what that image is called in the engine.
+//! A Dockerfile based on another image of the project, with the name of that image in the engine.
 //!
-//! Pure, and not a Dockerfile parser: lines stay lines, so that what BuildKit says about line 12 is about line 12.
+//! Pure, and not a Dockerfile parser: lines stay lines, so that BuildKit's messages about line 12 are about line 12.
 
 use crate::image::graph::needed;
 use crate::project::name::ImageName;
 use dockerfile::Dockerfile;
 use std::collections::BTreeMap;
 
-/// The Dockerfile of `own` with each of `images` (name → reference) named by its reference: in `FROM`, whatever `ARG` it
-/// came from, in `COPY --from=` and in `RUN --mount=…,from=`.
+/// The Dockerfile of `own` with each of `images` (name → reference) replaced by its reference: in `FROM`, whatever
+/// `ARG` it came from, in `COPY --from=` and in `RUN --mount=…,from=`.
 #[must_use]
 pub fn rebase(dockerfile: &Dockerfile, own: &ImageName, images: &BTreeMap<ImageName, String>) -> Vec<u8> {
     let reference = |base: &str| needed(base, own, images.keys()).and_then(|name| images.get(name));

@@ -1,8 +1,8 @@
 //! Registries: bases pulled from them, images pushed to the one that a cluster's nodes pull from.
 //!
-//! The engine does both, because it knows which registries it may reach and how; we hand it the user's login. Not by way of
-//! bollard, which encodes logins in an alphabet that engines do not read (`moby: api/types/registry/authconfig.go` wants
-//! base64's URL alphabet), so that some passwords would be refused.
+//! The engine does both, because it knows which registries it may reach and how; we send it the user's login. Not
+//! through bollard, which encodes logins in an alphabet that engines do not read (`moby:
+//! api/types/registry/authconfig.go` requires base64's URL alphabet), so that some passwords would be refused.
 
 mod advice;
 
@@ -26,7 +26,7 @@ use http_body_util::Empty;
 use hyper::body::Bytes;
 use std::collections::BTreeMap;
 
-/// Pulls a base, telling the bytes through `item`.
+/// Pulls a base, reporting the bytes through `item`.
 pub(crate) async fn pull(
     engine: &Engine,
     reference: &str,
@@ -40,10 +40,11 @@ pub(crate) async fn pull(
     follow(answer, &format!("pulling {reference}"), "Downloading", item).await.map(drop)
 }
 
-/// Brings an image that the engine has under `reference` to the registry of that name, unless the very same is there.
+/// Pushes an image that the engine has under `reference` to the registry of that name, unless the registry already
+/// has the same image.
 ///
 /// # Errors
-/// Why it is not there: the registry's own words, and what to do.
+/// Why it could not be pushed: the registry's own message, and what to do.
 pub(crate) async fn deliver(
     engine: &Engine,
     reference: &str,
@@ -91,7 +92,7 @@ async fn push(engine: &Engine, reference: &str, login: &str, item: &OpenItem) ->
     digest.context("the engine did not say what it pushed")
 }
 
-/// What the registry has under that name: a digest, or nothing.
+/// The digest under that name in the registry, if any.
 async fn digest(engine: &Engine, reference: &str, login: &str) -> anyhow::Result<Option<String>> {
     let request = Request::get(format!("/distribution/{reference}/json"))
         .header("Host", engine.dialer.host())
@@ -120,7 +121,7 @@ async fn send_request(
     Ok(BuildStream::from_response(engine.dialer.send(request).await?).await?)
 }
 
-/// Tells how the layers are doing until the end; the digest that the engine says last, if it does.
+/// Reports the progress of the layers until the end; returns the digest that the engine sends last, if it does.
 async fn follow(
     mut answer: BuildStream,
     doing: &str,

@@ -14,14 +14,14 @@ pub(crate) enum Sensitive {
     Environment,
     /// A private key or the like.
     Key,
-    /// What logs in somewhere.
+    /// Credentials for a login.
     Login,
     /// The whole history.
     Git,
 }
 
 impl Sensitive {
-    /// What such files are, for a sentence about several.
+    /// The name of such files in the plural.
     pub(crate) fn plural(self) -> &'static str {
         match self {
             Sensitive::Environment => "files with settings",

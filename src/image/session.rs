@@ -1,7 +1,8 @@
-//! A BuildKit session: the connection through which a running build asks us for files, secrets and credentials.
+//! A BuildKit session: the connection through which a running build requests files, secrets and credentials from us.
 //!
-//! Not bollard's, which serves neither files on demand nor secrets. The engine upgrades `POST /session` to HTTP/2 and then
-//! is the client of it (`moby: api/server/backend/build`, `buildkit: session/grpc.go`); dropping the [`Session`] closes it.
+//! Not bollard's, which serves neither files on demand nor secrets. The engine upgrades `POST /session` to HTTP/2 and
+//! then is its client (`moby: api/server/backend/build`, `buildkit: session/grpc.go`); dropping the [`Session`]
+//! closes it.
 
 use crate::docker::dial::Call;
 use crate::docker::dial::Dialer;
@@ -43,7 +44,7 @@ use tonic::Response;
 use tonic::Status;
 use tonic::codegen::Service;
 
-/// What the engine may call; it asks for nothing that is not announced.
+/// The methods that the engine may call; it calls only announced ones.
 const METHODS: [&str; 5] = [
     "/moby.filesync.v1.FileSync/DiffCopy",
     "/moby.buildkit.secrets.v1.Secrets/GetSecret",
@@ -52,14 +53,14 @@ const METHODS: [&str; 5] = [
     "/grpc.health.v1.Health/Check",
 ];
 
-/// What a session serves.
+/// The services of a session.
 #[derive(Debug, Clone)]
 pub struct Served {
     /// Dockerfile and context.
     pub files: Files,
     /// Build secrets by id.
     pub secrets: SecretStore,
-    /// Who the user is at registries.
+    /// The user's logins at registries.
     pub credentials: Credentials,
 }
 
@@ -75,7 +76,7 @@ pub enum Refused {
 /// An open session.
 #[derive(Debug)]
 pub struct Session {
-    /// What builds name to use it.
+    /// The id by which builds refer to it.
     pub id: String,
     serving: JoinHandle<()>,
     _connection: Call,
@@ -88,8 +89,8 @@ impl Drop for Session {
 }
 
 impl Session {
-    /// Opens a session. `shared_key` tells the engine which copy of earlier files to compare with: the same for each build
-    /// of one image, another for any other.
+    /// Opens a session. `shared_key` identifies the copy of earlier files to compare with: the same for each build of
+    /// one image, different for any other.
     pub async fn open(dialer: &Dialer, shared_key: &str, served: Served) -> Result<Session, Refused> {
         let id = fresh_id().map_err(Refused::Failed)?;
         let mut request = Request::post("/session")
@@ -123,7 +124,7 @@ impl Session {
                 let router = router.clone();
                 async move { Ok::<_, std::convert::Infallible>(router.handle(request).await) }
             });
-            // The build tells when its session is gone; the engine closes it when the build is done.
+            // The build reports when its session is lost; the engine closes it when the build is done.
             let _ = http2::Builder::new(TokioExecutor::new()).serve_connection(upgraded, service).await;
         });
         Ok(Session { id, serving, _connection: connection })
@@ -200,7 +201,7 @@ impl Auth for Credentials {
     }
 }
 
-/// The health that the engine asks for every few seconds, ending the session when nobody answers.
+/// The health service that the engine calls every few seconds; without an answer it ends the session.
 #[derive(Debug, Clone, Copy)]
 struct Serving;
 
@@ -230,8 +231,8 @@ impl Health for Serving {
     }
 }
 
-/// An id that no other session has, since engines refuse one that is in use; and that nobody guesses: a build that names it
-/// reads our files.
+/// An id that no other session has, since engines refuse one that is in use; and that cannot be guessed: a build that
+/// names it can read our files.
 fn fresh_id() -> anyhow::Result<String> {
     let mut bytes = [0; 16];
     random::fill(&mut bytes)?;

@@ -1,7 +1,8 @@
-//! To where the builder's images are not yet: other Docker engines, containerd, a registry.
+//! Delivers images from the builder to other Docker engines, containerd, or a registry.
 //!
-//! The builder saves, we leave out the layers that the node has, the node loads; nothing is kept on disk. What arrived is
-//! looked up again by id, because a loader's word is not enough (minikube's `image load` says yes to everything).
+//! The builder saves, we leave out the layers that the node has, the node loads; nothing is kept on disk. The loaded
+//! image is looked up again by id, because the result of a loader is not reliable (minikube's `image load` always
+//! reports success).
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -140,8 +141,8 @@ async fn load(
     Ok(())
 }
 
-/// The layers that the node has with everything below them: only such need not be in what it loads
-/// (`moby: image/tarexport/load.go` looks for the chain before it opens the layer).
+/// The layers that the node has with everything below them: only such layers may be missing in the archive (`moby:
+/// image/tarexport/load.go` looks for the chain before it opens the layer).
 async fn shared_prefix(node: &Engine, image: &EngineImage) -> anyhow::Result<BTreeSet<String>> {
     let options = ListImagesOptionsBuilder::default().build();
     let images = node.client.list_images(Some(options)).await?;
@@ -169,7 +170,7 @@ async fn to_containerd(
     image: &EngineImage,
     item: &OpenItem,
 ) -> anyhow::Result<()> {
-    // The reference says which image it is, so it is enough that the name is there.
+    // The reference contains the image's id, so the existence of the name is enough.
     if node.had(reference).await? {
         return Ok(());
     }
@@ -193,7 +194,7 @@ async fn to_containerd(
 
 /// The image as the builder saves it, without the layers whose digests are in `left_out`.
 ///
-/// Engines before 25 name layers in the archive by something else than their digest; from those everything comes.
+/// Engines before 25 name layers in the archive differently from their digest; their archives are sent whole.
 fn saved(builder: &Engine, reference: &str, left_out: BTreeSet<String>) -> ReceiverStream<io::Result<Bytes>> {
     let (whole, rest) = mpsc::channel(UNDER_WAY);
     let (pieces, stream) = mpsc::channel(UNDER_WAY);

@@ -1,7 +1,7 @@
-//! What a file system says about a file: the one place of this room that knows the platform.
+//! A file's stat: the only platform-specific code of this module.
 //!
-//! Windows has no inode number and no change time in the standard library; there the creation time stands in for the
-//! latter, and every file counts as executable, as moby has it (`go-archive: archive_windows.go`).
+//! Windows has no inode number and no change time in the standard library; there the creation time replaces the
+//! latter, and every file counts as executable, as in moby (`go-archive: archive_windows.go`).
 
 use crate::file;
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 
-/// What changes when a file's content may have changed. Times are nanoseconds since 1970.
+/// The fields that change when a file's content may have changed. Times are nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) size: u64,
@@ -60,7 +60,7 @@ pub(crate) fn executable(_metadata: &Metadata) -> bool {
     true
 }
 
-/// Opens a file for reading: neither what a link points to, nor waiting for a writer if it became a pipe meanwhile.
+/// Opens a file for reading: does not follow a link, and does not wait for a writer if it became a pipe meanwhile.
 #[cfg(unix)]
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     use rustix::fs::OFlags;
@@ -94,7 +94,7 @@ pub(crate) fn open_below(root: &Path, path: &str) -> io::Result<File> {
     file::open(&root.join(path))
 }
 
-/// A directory whose contents are asked for by their paths, where that can stand for listing them.
+/// A directory whose contents are read by their paths, where that can replace listing them.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(crate) struct Below {
     folder: File,
@@ -103,9 +103,9 @@ pub(crate) struct Below {
 
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 impl Below {
-    /// The directory at `root`; `None` on a file system of which it is not known that a directory's times change whenever
-    /// something in it comes, goes or is renamed. POSIX asks for that (`open`, `unlink`, `rename`: "shall mark for update");
-    /// network and FUSE file systems answer from caches.
+    /// The directory at `root`; `None` on a file system where a directory's times may not change whenever something
+    /// in it is created, deleted or renamed. POSIX requires that (`open`, `unlink`, `rename`: "shall mark for
+    /// update"); network and FUSE file systems answer from caches.
     pub(crate) fn open(root: &Path) -> Option<Below> {
         let folder = file::open_folder(root).ok()?;
         if !tells_by_its_times(&folder) {
@@ -115,7 +115,7 @@ impl Below {
         Some(Below { folder, device })
     }
 
-    /// What is at `path`, itself if it is a link; `None` if nothing is, or it is of another file system.
+    /// The stat of `path`, of a link itself; `None` if it does not exist, or is on another file system.
     pub(crate) fn stat(&self, path: &str) -> Option<Stat> {
         use rustix::fs::AtFlags;
         let path = if path.is_empty() { "." } else { path };
@@ -169,7 +169,7 @@ impl Below {
     }
 }
 
-/// Whether [`open`] failed because a link is there.
+/// Whether [`open`] failed because the path is a link.
 #[cfg(unix)]
 pub(crate) fn is_link(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())

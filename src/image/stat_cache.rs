@@ -1,9 +1,9 @@
-//! What was read last time, so that a file that looks the same is not read again, and a directory that looks the same is not
-//! listed again.
+//! The stats and hashes of the last run, so that a file with the same stat is not read again, and a directory with
+//! the same stat is not listed again.
 //!
-//! Not a source of truth: it may be deleted at any time, a file of it that is damaged counts as empty, and failing to write
-//! it is no failure. Something is remembered only if it was older than `RACY` when it was read (git's "racy clean" rule,
-//! `Documentation/technical/racy-git.txt`): within a clock tick a file can change without looking changed.
+//! Not a source of truth: it may be deleted at any time, a damaged file of it counts as empty, and failing to write
+//! it is not a failure. An entry is remembered only if it was older than `RACY` when it was read (git's "racy clean"
+//! rule, `Documentation/technical/racy-git.txt`): within a clock tick a file can change without changing its stat.
 
 mod known_files;
 
@@ -32,7 +32,7 @@ pub struct StatCache {
     known: KnownFiles,
 }
 
-/// What is remembered of one thing in a context.
+/// The record of one entry of a context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StatRecord<'a> {
     /// Relative to the context; empty for the context itself.
@@ -41,14 +41,14 @@ pub(crate) struct StatRecord<'a> {
     pub(crate) what: What<'a>,
 }
 
-/// What it was when it was read.
+/// The entry's type and content when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What<'a> {
     File {
         executable: bool,
         hash: [u8; 32],
     },
-    /// `sent` unless it is ignored and nothing in it is kept: then it is there only to be looked at.
+    /// `sent` unless it is ignored and nothing in it is kept: then only its stat is compared.
     Folder {
         sent: bool,
     },
@@ -58,7 +58,8 @@ pub(crate) enum What<'a> {
 }
 
 impl StatCache {
-    /// Reads what is known of `context` under these rules from `folder`; nothing, if there is none or it is damaged.
+    /// Reads the records of `context` under these rules from `folder`; nothing, if there are none or they are
+    /// damaged.
     #[must_use]
     pub fn open(folder: Option<&Path>, context: &Path, ignore: &Ignore) -> StatCache {
         let Some(folder) = folder else { return StatCache::default() };
@@ -81,14 +82,14 @@ impl StatCache {
         }
     }
 
-    /// The context as it was, in its order, if it is known whole: as long as everything in it looks the same, nothing
-    /// has come and nothing has gone.
+    /// The previous context, in its order, if it is recorded completely: as long as all stats are the same, nothing
+    /// was added or deleted.
     pub(crate) fn whole(&self) -> Option<&KnownFiles> {
         self.known.is_whole().then_some(&self.known)
     }
 
-    /// Writes what is known now, if that differs. `read` is everything in the context, in its order, read at `began` or
-    /// later; `whole` says that it is, and that every directory has its stat from before it was listed.
+    /// Writes the current records, if they differ. `read` is everything in the context, in its order, read at `began`
+    /// or later; `whole`: it is complete, and every directory has its stat from before it was listed.
     pub(crate) fn save<'a>(
         &self,
         read: impl Iterator<Item = StatRecord<'a>>,
@@ -119,7 +120,7 @@ fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(file, bytes, None)
 }
 
-/// Removes what contexts left behind that are gone, and what a killed run left half written.
+/// Removes the files of contexts that no longer exist, and half-written files of a killed run.
 fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let age = entry.metadata().and_then(|data| data.modified()).ok().and_then(|time| time.elapsed().ok());

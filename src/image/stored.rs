@@ -1,4 +1,4 @@
-//! What the builder has of a project's images, for `todo status`: the newest of each, as it would be deployed.
+//! The project's images in the builder, for `todo status`: the newest of each, as it would be deployed.
 
 use crate::event::Code;
 use crate::fault::FaultKind;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// The newest image of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// What pods name.
+    /// The reference in the pods.
     pub reference: String,
     /// Bytes, as the engine counts them.
     pub size: u64,

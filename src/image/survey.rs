@@ -1,7 +1,7 @@
-//! Every image of a project as it is written, before any engine is asked.
+//! Every image of a project from its files, before any engine is queried.
 //!
-//! Not a build and not a look at what is built already: Dockerfiles understood, contexts hashed, and everything that is
-//! wrong with any of them said at once. Blocking: it reads files, in threads of its own.
+//! Neither builds nor reads existing images: Dockerfiles are parsed, contexts hashed, and all problems with any of
+//! them are reported at once. Blocking: it reads files, in threads of its own.
 
 pub(in crate::image) mod findings;
 
@@ -33,18 +33,18 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::thread;
 
-/// What is read of one image, whether or not it can be read now.
+/// The files that are read for one image, whether or not they can be read now.
 #[derive(Debug)]
 pub struct ImageInputs {
     /// Its context.
     pub context: PathBuf,
-    /// What of the context is left out; nothing, where the rules cannot be read.
+    /// The ignore rules of the context; empty, if they cannot be read.
     pub ignore: Ignore,
     /// Files that decide, wherever they are: the Dockerfile, the ignore files, build secrets. Not all of them exist.
     pub files: Vec<PathBuf>,
 }
 
-/// What [`survey`] reads of an image.
+/// The files that [`survey`] reads for an image.
 #[must_use]
 pub fn inputs(image: &Image) -> ImageInputs {
     let (dockerfile, _) = find_dockerfile(image);
@@ -96,17 +96,17 @@ pub fn survey(run: &Run, project: &Project) -> Result<Vec<Surveyed>> {
         Some(only) if images.len() == 1 => format!("{only} has errors"),
         _ => format!("{} images have errors", images.len()),
     };
-    // Warnings would hide among what ends the run.
+    // Warnings would obscure the errors that end the run.
     Err(Code::ProjectInvalid.fault(FaultKind::Usage, message).findings(wrong))
 }
 
-/// What became of one image: either it is there, or there are findings.
+/// The result of one image: either it was read, or there are findings.
 struct ReadImage {
     image: Option<Surveyed>,
     findings: Vec<Finding>,
 }
 
-/// What is read of an image beside its context.
+/// The files of an image other than its context.
 struct Rules {
     path: PathBuf,
     dockerfile: Option<Dockerfile>,
@@ -117,7 +117,7 @@ struct Rules {
     wrong: Vec<Finding>,
 }
 
-/// What is wrong with the images, whatever their contexts hold: no file of a context is read.
+/// The problems with the images, whatever their contexts contain: no file of a context is read.
 #[must_use]
 pub fn misread(run: &Run, project: &Project) -> Vec<Finding> {
     let mut wrong = findings::same_names(&project.images);
@@ -140,7 +140,7 @@ fn rules(run: &Run, project: &Project, image: &Image) -> Rules {
     let (path, text) = find_dockerfile(image);
     let mut is_understood = true;
     let dockerfile = match text {
-        // The missing context says it all.
+        // The finding about the missing context is enough.
         Err(_) if !context_is_there && path.starts_with(&image.context) => None,
         Err(error) => {
             wrong.push(findings::no_dockerfile(image, &path, &shown(&path), &error));
@@ -168,7 +168,7 @@ fn read_image(run: &Run, project: &Project, image: &Image) -> ReadImage {
     let mut warned = Vec::new();
     let context = ignore.as_ref().filter(|_| context_is_there).map(|ignore| {
         let folder = run.world.cache_folder();
-        // Names and hashes of a context are nobody else's; without the directory nothing is remembered.
+        // Names and hashes of a context are private; without the directory nothing is remembered.
         let _ = folder.as_deref().map(private_folder);
         let cache = StatCache::open(folder.as_deref(), &image.context, ignore);
         let walked = walk(&image.context, ignore, &cache, &|| run.stopped().is_some());
@@ -238,7 +238,7 @@ fn ignore_beside(dockerfile: &Path) -> PathBuf {
     beside.into()
 }
 
-/// The rules beside the Dockerfile replace those of the context.
+/// The rules next to the Dockerfile replace those of the context.
 fn find_ignore(
     image: &Image,
     dockerfile: &Path,

@@ -1,4 +1,4 @@
-//! An image as its files say it: read once, and used by everything that builds, checks or explains it.
+//! An image read from its files: read once, and used by everything that builds, checks or explains it.
 
 use crate::event::Finding;
 use crate::event::Place;
@@ -13,26 +13,26 @@ use std::path::PathBuf;
 /// An image as it is written.
 #[derive(Debug, Clone)]
 pub struct Surveyed {
-    /// What deploy.toml says of it.
+    /// Its section in deploy.toml.
     pub image: Image,
-    /// What is sent to the builder.
+    /// The files that are sent to the builder.
     pub context: Context,
-    /// What is done with it.
+    /// Its instructions.
     pub dockerfile: Dockerfile,
     /// Images of the project that it is built from.
     pub needs: Vec<ImageName>,
-    /// The rules that its context was read by, for telling why a file is not in it.
+    /// The rules that its context was read by, for explaining why a file is not in it.
     pub ignore: Ignore,
     /// The file of those rules, or the one where they would be; relative to deploy.toml where it is below it.
     pub ignore_path: PathBuf,
     /// The Dockerfile as people know it: relative to deploy.toml where it is below it.
     pub dockerfile_path: PathBuf,
-    /// What is worth knowing.
+    /// Warnings about it.
     pub warnings: Vec<Finding>,
 }
 
 impl Surveyed {
-    /// What its key is made of.
+    /// The inputs of its key.
     pub(in crate::image) fn source(&self) -> Source<'_> {
         Source {
             target: self.image.target.as_deref(),
@@ -48,7 +48,7 @@ impl Surveyed {
         Place { line, ..Place::file(&self.dockerfile_path) }
     }
 
-    /// What its findings are about.
+    /// The subject of its findings.
     pub(crate) fn subject(&self) -> String {
         format!("image {}", self.image.name)
     }
@@ -59,7 +59,7 @@ impl Surveyed {
     }
 }
 
-/// What to do where a build wants an SSH agent.
+/// What to do if a build needs an SSH agent.
 pub(in crate::image) const WITHOUT_AGENT: &str =
     "clone what is private before the build and COPY it, or give the step a token as a build secret";
 

@@ -1,6 +1,8 @@
-//! Our old images, removed: what this project made, no revision names and no container uses, beyond the last two of each.
+//! Removes old images: those of this project that no revision references and no container uses, beyond the last two
+//! of each.
 //!
-//! By name, never by filter or force: a tag that somebody else gave the same image stays, and with it the image.
+//! By name, never by filter or force: if another user has tagged the same image, that tag stays, and with it the
+//! image.
 
 use crate::event::Code;
 use crate::fault::FaultKind;
@@ -21,18 +23,18 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 
-/// How many of the newest of each image stay, whoever uses them.
+/// How many of the newest of each image are kept in any case.
 const KEPT: usize = 2;
 
 /// How many names an image that stays may have: an edit that does not reach it makes another each time.
 const NAMES: usize = 8;
 
-/// What a sweep took away.
+/// The result of a sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Images.
     pub images: usize,
-    /// Bytes that the images of the engine have less since; 0 where the engine does not say.
+    /// Bytes by which the images of the engine have shrunk; 0 if the engine does not report it.
     pub bytes: u64,
 }
 
@@ -90,7 +92,7 @@ async fn everywhere(
     Ok(swept)
 }
 
-/// A containerd node keeps what the builder keeps: it does not say itself which of its images are the newest.
+/// A containerd node keeps the images that the builder keeps: it does not record which of its images are the newest.
 async fn follow(
     builder: &Engine,
     node: &Node,
@@ -156,7 +158,8 @@ async fn one(
             let options = RemoveImageOptionsBuilder::default().force(false).build();
             match engine.client.remove_image(name, Some(options), None).await {
                 Ok(_) | Err(Error::DockerResponseServerError { status_code: 404, .. }) => {}
-                // A container came in between: the names that are gone already are given back, for it pulls nothing.
+                // A container was started meanwhile: the names already removed are restored, because the container
+                // does not pull.
                 Err(Error::DockerResponseServerError { status_code: 409, .. }) => {
                     gone = false;
                     for name in names() {
@@ -176,7 +179,7 @@ async fn one(
     Ok(Swept { images: removed, bytes })
 }
 
-/// The images to remove: only such as carry a name of ours.
+/// The images to remove: only such as have a name of ours.
 fn doomed<'a>(
     project: &ImageOwner,
     images: &'a [ImageSummary],
@@ -209,8 +212,8 @@ fn is_ours(project: &ImageOwner, image: &ImageSummary, name: &str) -> bool {
     tags::ours(project, name).is_some() || image.labels.get(tags::IMAGE).is_some_and(pushed)
 }
 
-/// The keys of images that stay, where there are many of them: all but those that `keep` names. At worst the next edit
-/// of that sort asks the builder, which has every step in its cache.
+/// The surplus keys of images that are kept: all but those in `keep`. At worst the next edit of that kind starts a
+/// build, for which the builder has every step in its cache.
 fn surplus<'a>(
     project: &ImageOwner,
     images: &'a [ImageSummary],

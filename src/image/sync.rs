@@ -33,33 +33,33 @@ use std::collections::BTreeSet;
 use stop::Stop;
 use trace::Tracer;
 
-/// What is done about the changes of one image.
+/// The decision about the changes of one image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SyncDecision {
     /// No changed file is in the image.
     Unused,
-    /// These files equal what a rebuild would give.
+    /// These files equal the result of a rebuild.
     Sync(Plan),
     /// It is built again.
     Rebuild(Reason),
-    /// It depends on what is in the container or in the base image: answer these, then decide again.
+    /// It depends on the container's files or on the base image: answer these, then decide again.
     Ask(BTreeSet<Question>),
 }
 
-/// What is changed in each container of the image.
+/// The changes to make in each container of the image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Written in this order: a directory comes before what is in it.
+    /// Written in this order: a directory comes before its content.
     pub writes: Vec<FileWrite>,
-    /// Absolute paths to remove. A directory comes after what is in it.
+    /// Absolute paths to remove. A directory comes after its content.
     pub deletions: Vec<String>,
-    /// Paths of which deploy.toml says what makes the process notice them, if anything has to.
+    /// Paths for which deploy.toml defines how the process notices them, if necessary.
     pub ruled: BTreeSet<String>,
-    /// What is done in each container then, in this order.
+    /// The steps to take in each container afterwards, in this order.
     pub then: Vec<After>,
 }
 
-/// What is done in a container that has new files.
+/// A step to take in a container that has new files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum After {
     /// A shell runs this.
@@ -76,7 +76,7 @@ impl Plan {
         files.count() + self.deletions.len()
     }
 
-    /// A hash of it and of what came `before`.
+    /// A hash of it and of the digest `before`.
     #[must_use]
     pub fn digest(&self, before: &str) -> String {
         let mut hasher = blake3::Hasher::new();
@@ -91,7 +91,7 @@ impl Plan {
         hasher.finalize().to_hex()[..16].to_owned()
     }
 
-    /// Adds files and what is done then. `matched` is what the rules of deploy.toml say of them.
+    /// Adds files and the steps afterwards. `matched` are the matching rules of deploy.toml.
     fn add(&mut self, writes: Vec<FileWrite>, deletions: Vec<String>, matched: Option<Matched>) {
         if let Some(Matched { to, then }) = matched {
             let paths = writes.iter().map(|write| &write.destination).chain(&deletions);
@@ -129,11 +129,11 @@ pub struct FileWrite {
     pub gid: u32,
     /// The permission bits.
     pub mode: u32,
-    /// What it is.
+    /// The type.
     pub kind: WriteKind,
 }
 
-/// What is written.
+/// The type and content to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteKind {
     /// The content of the file in the context.
@@ -154,8 +154,8 @@ const MOST_FILES: usize = 2_000;
 /// More bytes than this are built.
 const MOST_BYTES: u64 = 20 << 20;
 
-/// Decides about each image: `before` is what the running containers were built from. An image that starts from another
-/// one of the project is built again whenever that one is affected, and so is the other.
+/// Decides about each image: `before` is what the running containers were built from. An image based on another one
+/// of the project is rebuilt whenever that one is affected, and so is the other.
 #[must_use]
 pub fn decide_all(
     before: &[Surveyed],
@@ -174,7 +174,7 @@ pub fn decide_all(
             (name, decision)
         })
         .collect();
-    // As often as there are images: what starts from what is a graph without a circle, in any order.
+    // Once per image: the dependencies form an acyclic graph, in any order.
     for image in now.iter().flat_map(|_| now) {
         for need in &image.needs {
             if decisions.get(need).is_none_or(|decision| *decision != SyncDecision::Unused) {
@@ -225,14 +225,14 @@ pub fn decide(before: &Surveyed, now: &Surveyed, facts: &SyncFacts) -> SyncDecis
     if files > MOST_FILES || bytes > MOST_BYTES {
         return SyncDecision::Rebuild(Reason::TooMuch { files, bytes });
     }
-    // What is in a directory is removed before it.
+    // The content of a directory is removed before it.
     plan.deletions.reverse();
-    // Commands before signals: a process that reads its files again finds what the commands have made.
+    // Commands before signals: a process that reads its files again then finds the results of the commands.
     plan.then.sort_by_key(|after| matches!(after, After::Signal(_)));
     if plan == Plan::default() { SyncDecision::Unused } else { SyncDecision::Sync(plan) }
 }
 
-/// Adds to the plan what one change does to a container.
+/// Adds to the plan the effect of one change on a container.
 fn planned(
     layout: &Result<Layout, Reason>,
     rules: &Rules<'_>,
@@ -270,7 +270,7 @@ fn planned(
     Ok(())
 }
 
-/// The first input other than files of the context that is not what it was.
+/// The first input other than files of the context that has changed.
 fn changed_input(before: &Surveyed, now: &Surveyed) -> Option<Input> {
     let (was, is) = (&before.image, &now.image);
     if before.dockerfile.text != now.dockerfile.text || was.dockerfile != is.dockerfile {

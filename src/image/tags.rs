@@ -1,8 +1,9 @@
-//! What our images are called.
+//! The names of our images.
 //!
-//! Two tags each: `k-` and the key finds an image without building it, `i-` and the image's id is what pods name. So an
-//! edit that does not reach the image (a comment, a README that is not copied) makes a new key and restarts nothing.
-//! The host `todo.local` exists nowhere: no engine can pull such a name from a stranger by mistake.
+//! Two tags each: `k-` and the key finds an image without building it, `i-` and the image's id is the reference in
+//! the pods. So an edit that does not affect the image (a comment, a README that is not copied) makes a new key and
+//! restarts nothing. The host `todo.local` does not exist: no engine can pull such a name from a foreign registry by
+//! mistake.
 
 use crate::project::name::ImageName;
 use crate::project::name::ImageOwner;
@@ -10,10 +11,10 @@ use std::collections::BTreeMap;
 
 const HOST: &str = "todo.local";
 
-/// The label that says which project an image is of.
+/// The label with the project of an image.
 pub const PROJECT: &str = "todo.project";
 
-/// The label that says which of the project's images it is.
+/// The label with the image's name in the project.
 pub const IMAGE: &str = "todo.image";
 
 /// `todo.local/PROJECT/IMAGE`.
@@ -22,7 +23,7 @@ pub fn repository(project: &ImageOwner, image: &ImageName) -> String {
     format!("{HOST}/{project}/{}", image.as_path())
 }
 
-/// The tag that finds an image by what decides it.
+/// The tag that finds an image by its key.
 #[must_use]
 pub fn by_key(repository: &str, key: &str) -> String {
     format!("{repository}:k-{key}")
@@ -52,7 +53,7 @@ pub fn is_pushed(image: &str, id: &str, reference: &str) -> bool {
     reference.ends_with(&by_id(&format!("/{}", image.replace(':', "--")), id))
 }
 
-/// The labels of every image of ours. Constant, because any other label would be another image.
+/// The labels of every image of ours. Constant, because any other label would change the image.
 #[must_use]
 pub fn labels(project: &ImageOwner, image: &ImageName) -> BTreeMap<String, String> {
     BTreeMap::from([(PROJECT.to_owned(), project.to_string()), (IMAGE.to_owned(), image.to_string())])

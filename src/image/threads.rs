@@ -1,11 +1,11 @@
-//! The same work on several threads at once, for what spends its time in system calls.
+//! The same work on several threads at once, for work that is mostly system calls.
 
 use std::thread;
 
 /// More than these wait for one another.
 const MOST: usize = 8;
 
-/// What `work` returns on each processor's thread, this one's first. A panic goes on in the caller.
+/// The result of `work` on each processor's thread, this one's first. A panic is propagated to the caller.
 pub(crate) fn on_each<T: Send>(work: impl Fn() -> T + Sync) -> Vec<T> {
     let count = thread::available_parallelism().map_or(2, |count| count.get().min(MOST));
     thread::scope(|scope| {

@@ -1,6 +1,7 @@
-//! What is worth knowing about an image before it is built.
+//! Warnings about an image before it is built.
 //!
-//! Not errors: each of these builds. Only what reaches the image counts: a `.env` that no `COPY` takes is nobody's news.
+//! Not errors: each of these builds. Only files that reach the image count: a `.env` that no `COPY` copies is not
+//! reported.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -21,7 +22,7 @@ use dockerfile::key::is_proxy;
 use nearest::nearest;
 use std::collections::BTreeMap;
 
-/// Bytes from which a context is worth a word.
+/// The size in bytes from which a context is reported.
 const HEAVY: u64 = 100_000_000;
 
 /// Everything worth knowing.
@@ -192,7 +193,7 @@ fn heaviest(entries: &[ContextEntry]) -> Vec<(String, u64)> {
         .collect()
 }
 
-/// People who write `src\build` mean a directory; to BuildKit it is `src` and a word's end.
+/// Users who write `src\build` mean a directory; BuildKit reads it as `src` and a word boundary (`\b`).
 fn backslashes(surveyed: &Surveyed) -> Vec<Finding> {
     let odd = |pattern: &str| {
         pattern.split('\\').skip(1).any(|rest| rest.starts_with(|char: char| char.is_ascii_alphanumeric()))

@@ -3,27 +3,27 @@
 use bollard::errors::Error;
 use std::fmt;
 
-/// What keeps files from being written into a container.
+/// Why files could not be written into a container.
 #[derive(Debug)]
 pub enum NotWritten {
     /// The file of the context is not the one that was decided about.
     Changed(String),
-    /// There is no such container any more.
+    /// The container no longer exists.
     Gone,
     /// The root file system is read-only.
     ReadOnly,
-    /// The path is under a mount, so the image's file is not what the container sees.
+    /// The path is under a mount, so the container does not see the image's file.
     Mounted {
         /// The file in the container.
         path: String,
         /// Where something is mounted.
         mount: String,
     },
-    /// The container's user may not give files to the owner that the Dockerfile says.
+    /// The container's user may not give files to the owner that the Dockerfile sets.
     Owner {
         /// The file in the container.
         path: String,
-        /// User and group as the Dockerfile says.
+        /// User and group from the Dockerfile.
         owner: (u32, u32),
         /// User and group of the container.
         user: (u32, u32),
@@ -45,24 +45,24 @@ pub enum NotWritten {
     NotUnpacked {
         /// The exit code.
         code: i32,
-        /// What it said.
+        /// Its output.
         output: Vec<String>,
     },
-    /// The container's user may not write where the files go.
+    /// The container's user may not write to the files' directory.
     NotWritable {
-        /// What `tar` said.
+        /// The output of `tar`.
         output: Vec<String>,
     },
-    /// What the engine says.
+    /// The engine's message.
     Engine(String),
-    /// What the API server, the kubelet or the container runtime says.
+    /// The message of the API server, the kubelet or the container runtime.
     Refused(String),
-    /// Nothing came back in time.
+    /// No response in time.
     Silent(&'static str),
 }
 
 impl NotWritten {
-    /// What a command in the container printed.
+    /// The output of a command in the container.
     #[must_use]
     pub fn output(&self) -> &[String] {
         match self {

@@ -1,4 +1,4 @@
-//! Archives of what goes into one directory of a container.
+//! Archives of the files for one directory of a container.
 
 use crate::image::archive::NotWritten;
 use crate::image::stat;
@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-/// The writes by their directory. A directory comes before what is in it, because it is written into its own parent.
+/// The writes by their directory. A directory comes before its content, because it is written into its own parent.
 pub(super) fn by_parent(writes: &[FileWrite]) -> Vec<(&str, Vec<&FileWrite>)> {
     let mut groups: Vec<(&str, Vec<&FileWrite>)> = Vec::new();
     for write in writes {
@@ -68,7 +68,7 @@ fn append(
     }
 }
 
-/// What a file is called in a directory that it is in.
+/// The name of a file relative to a directory that contains it.
 fn name<'w>(write: &'w FileWrite, directory: &str) -> &'w str {
     let path = write.destination.as_str();
     path.strip_prefix(directory).unwrap_or(path).trim_start_matches('/')

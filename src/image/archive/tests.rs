@@ -1,4 +1,4 @@
-//! Archives as they are made, and what is refused before any is.
+//! The created archives, and what is refused before any is created.
 
 use crate::image::archive::NotWritten;
 use crate::image::archive::Observed;

@@ -1,4 +1,4 @@
-//! What images start from: which of it the engine has, and what is pulled before a build.
+//! The base images: which of them the engine has, and which are pulled before a build.
 
 use crate::docker::Address;
 use crate::event::OpenItem;
@@ -16,13 +16,13 @@ use futures::TryStreamExt;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// What stands for a base that the engine does not have and cannot pull: BuildKit may still know it.
+/// Replaces a base that the engine does not have and cannot pull: BuildKit may still have it.
 const ABSENT: &str = "absent";
 
 /// Images by reference; `None` for one that the engine does not have.
 pub(super) type There = BTreeMap<String, Option<EngineImage>>;
 
-/// Questions at once. Over TLS one connection is shared: to shake hands once more takes longer than an answer.
+/// How many queries run at once. Over TLS one connection is shared: another handshake takes longer than a response.
 const AT_ONCE: usize = 8;
 
 /// Looks which of these the engine has.
@@ -59,8 +59,8 @@ impl Builder<'_> {
         Ok(Facts { platform, bases, labels })
     }
 
-    /// Pulls the bases that the engine does not have, so that it need not ask their registry again at every build.
-    /// One that cannot be pulled is left to the build, which may know it, or else says what is wrong with it.
+    /// Pulls the bases that the engine does not have, so that it need not query their registry again at every build.
+    /// One that cannot be pulled is left to the build, which may have it, or else reports why it failed.
     pub(super) async fn pull_absent(&self, image: &Surveyed, item: &OpenItem) -> There {
         let mut mine = There::new();
         for name in external(image).filter(|name| self.there.get(*name).is_none_or(Option::is_none)) {

@@ -1,4 +1,4 @@
-//! One build: what the engine is asked for, and by which of its two builders.
+//! One build: the request to the engine, and which of its two builders is used.
 
 use super::Builder;
 use crate::event::Code;

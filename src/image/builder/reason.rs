@@ -1,4 +1,4 @@
-//! What is told of an image: why it is built, and how large it came out.
+//! The details shown of an image: why it is built, and its resulting size.
 
 use crate::image::budget;
 use crate::image::engine::EngineImage;
@@ -14,7 +14,7 @@ pub(super) fn why(last: Option<&Last>, inputs: &Inputs) -> Vec<String> {
     if why.is_empty() { vec!["the engine no longer has it".to_owned()] } else { why }
 }
 
-/// What is worth showing beside a new image.
+/// The details shown with a new image.
 pub(super) fn describe(found: &EngineImage, last: Option<&Last>, sent: Option<u64>) -> String {
     let mut text = budget::bytes(found.size);
     match last {

@@ -1,7 +1,7 @@
-//! The keys that the images had last time: mostly they have them still, so the engine is asked for those images together
-//! with their bases, and the answer is there as soon as the key is.
+//! The keys that the images had last time: mostly they have not changed, so those images are requested together with
+//! their bases, and the answer has arrived when the key has been computed.
 //!
-//! Only what the engine said counts. A key that is another now was one question in vain.
+//! Only the engine's answer counts. For a changed key one request was in vain.
 
 use crate::image::last_inputs;
 use crate::image::surveyed::Surveyed;
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub(super) struct Remembered(BTreeMap<ImageName, String>);
 
 impl Remembered {
-    /// What is remembered of the images that the engine at `engine` built.
+    /// The recorded keys of the images that the engine at `engine` built.
     pub(super) fn load(
         world: &World,
         engine: &str,
@@ -37,7 +37,7 @@ impl Remembered {
         first.filter_map(tag).collect()
     }
 
-    /// Whether what is remembered of an image is of this key.
+    /// Whether the recorded key of an image is this one.
     pub(super) fn is_of(&self, image: &ImageName, key: &str) -> bool {
         self.0.get(image).is_some_and(|remembered| remembered == key)
     }

@@ -1,8 +1,8 @@
-//! Whether a context is as it was last time: each file, directory and link is asked for what it looks like, and no directory is
-//! listed.
+//! Whether a context is unchanged since last time: the stat of each file, directory and link is read, and no
+//! directory is listed.
 //!
-//! Listing is half of what a walk costs, and a directory that looks the same has the same things in it (see
-//! [`Below::open`] for where that holds). One thing that looks otherwise, and the walk decides.
+//! Listing is half of a walk's cost, and a directory with the same stat has the same entries (see [`Below::open`] for
+//! where that holds). After the first difference, a walk is made.
 
 use crate::image::context::file;
 use crate::image::stat::Below;
@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
-/// How many are asked for in one go.
+/// How many are read in one batch.
 const BATCH: usize = 256;
 
 /// From how many on a second thread is worth its start.
@@ -29,7 +29,7 @@ const MANY: usize = 1000;
 pub(super) fn confirm(root: &Path, cache: &StatCache, stop: &(dyn Fn() -> bool + Sync)) -> Option<Context> {
     let known = cache.whole()?;
     let (next, differs) = (AtomicUsize::new(0), AtomicBool::new(false));
-    // A directory that is open once a thread: they would wait for one another to count who uses it.
+    // A directory handle per thread: with a shared one they would contend for its reference count.
     let ask = || -> Vec<(usize, Vec<ContextEntry>)> {
         let mut confirmed = Vec::new();
         let Some(below) = Below::open(root) else {
@@ -60,7 +60,7 @@ pub(super) fn confirm(root: &Path, cache: &StatCache, stop: &(dyn Fn() -> bool +
     Some(Context::new(root, entries))
 }
 
-/// What is sent of the records from `first` on; `None` if one of them looks otherwise.
+/// The entries to send of the records from `first` on; `None` if one of them has changed.
 fn batch(below: &Below, known: &KnownFiles, first: usize) -> Option<Vec<ContextEntry>> {
     let mut entries = Vec::with_capacity(BATCH);
     for index in first..known.len().min(first + BATCH) {

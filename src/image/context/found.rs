@@ -1,4 +1,4 @@
-//! What one thread of a walk found, and what of it counts.
+//! What one thread of a walk found, and which of it counts.
 
 use crate::image::context::Problem;
 use crate::image::context::ProblemKind;
@@ -24,7 +24,7 @@ pub(super) struct FoundEntry {
 }
 
 impl FoundEntry {
-    /// What there is to remember.
+    /// The record for the stat cache.
     pub(super) fn record(&self) -> StatRecord<'_> {
         let what = match &self.entry.kind {
             EntryKind::File { executable, hash, .. } => What::File { executable: *executable, hash: *hash },
@@ -54,7 +54,7 @@ impl FoundContext {
         self.problems.push(Problem { path, kind });
     }
 
-    /// Tells of an error, except that something is not there any more: then the walk came a moment later.
+    /// Reports an error, except that a file no longer exists: then it was deleted during the walk.
     pub(super) fn fail(&mut self, path: String, error: io::Error) {
         if error.kind() != io::ErrorKind::NotFound {
             self.problem(path, ProblemKind::Unreadable(error));
@@ -62,7 +62,7 @@ impl FoundContext {
     }
 }
 
-/// `fsutil` tells of an ignored directory only if something in it is kept. The entries are in the context's order.
+/// `fsutil` sends an ignored directory only if something in it is kept. The entries are in the context's order.
 pub(super) fn send_folders_of_what_is_sent(found: &mut [FoundEntry]) {
     let mut next: Option<usize> = None;
     for index in (0..found.len()).rev() {

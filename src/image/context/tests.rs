@@ -139,7 +139,7 @@ mod unix {
         assert_eq!(walked.context.entries[1].kind, EntryKind::Link { target: "loop".to_owned() });
     }
 
-    /// A path that is too long cannot be opened by anybody, root included, to whom every mode is readable.
+    /// A path that is too long cannot be opened by any user, not even by root, who can read files of every mode.
     #[test]
     fn what_cannot_be_read_is_named_unless_it_is_ignored() {
         let root = files(&["a"]);
@@ -232,7 +232,7 @@ mod unix {
             walk(self.root.path(), &self.ignore, &self.cache(), &|| false)
         }
 
-        /// What the context is without asking the directories for what is in them; nothing if one thing looks otherwise.
+        /// The context without listing directories; nothing if something has changed.
         fn confirm(&self) -> Option<Context> {
             confirm(self.root.path(), &self.cache(), &|| false)
         }
@@ -246,7 +246,7 @@ mod unix {
     fn what_is_known_of_an_old_file_is_believed() {
         let all = Remembering::create(files(&["a", "b"]), "");
         let stat = |name: &str| Stat::from_metadata(&fs::metadata(all.at(name)).unwrap());
-        // Hashes that no file has show where a hash came from.
+        // Hashes that no file has show the origin of a hash.
         let what = || What::File { executable: false, hash: [7; 32] };
         let record = |path| StatRecord { path, stat: stat(path), what: what() };
         all.cache().save(
@@ -267,8 +267,8 @@ mod unix {
         assert!(other.hash("a", &stat("a")).is_none());
     }
 
-    /// A file, a program, a link, a directory with nothing in it, one that is ignored but for what is kept in it, and
-    /// one in which nothing is kept as yet.
+    /// A file, a program, a link, an empty directory, one that is ignored except for a kept file in it, and an
+    /// ignored one in which nothing is kept.
     fn varied() -> Remembering {
         let root = files(&["a", "src/b", "src/deep/c", "kept/x", "kept/y.md", "none/x", "gone/x"]);
         fs::create_dir(root.path().join("empty")).unwrap();
@@ -286,7 +286,7 @@ mod unix {
             ["a", "empty", "kept", "kept/y.md", "link", "src", "src/b", "src/deep", "src/deep/c"]
         );
         let confirmed = all.confirm();
-        // Where directories do not tell by their times, nothing is ever confirmed.
+        // Where a directory's times do not show changes of its content, nothing is ever confirmed.
         assert_eq!(confirmed.is_some(), Below::open(all.root.path()).is_some());
         if let Some(confirmed) = confirmed {
             assert_eq!(confirmed.entries, learnt.context.entries);
@@ -365,7 +365,7 @@ mod unix {
     fn a_whole_is_known_only_if_all_of_it_is_old() {
         let all = Remembering::create(files(&["a", "b/c"]), "");
         let young = Stat::from_metadata(&fs::metadata(all.at("b")).unwrap()).changed;
-        // As of this moment `a` is old enough, and what was changed last is not.
+        // As of this time `a` is old enough, and the file changed last is not.
         let began =
             SystemTime::UNIX_EPOCH + Duration::from_nanos(young.unsigned_abs()) + Duration::from_secs(4);
         let walked = walk_at(began, all.root.path(), &all.ignore, &all.cache(), &|| false);
@@ -388,7 +388,7 @@ mod unix {
         let ignore = Ignore::default();
         let open = || StatCache::open(Some(cache.path()), root.path(), &ignore);
         let first = walk(root.path(), &ignore, &open(), &|| false);
-        // Its change time is now, whatever its modification time says: nothing is remembered, nothing written.
+        // Its change time is now, whatever its modification time: nothing is remembered, nothing written.
         assert!(!cache.path().join("contexts").exists());
         let modified = fs::metadata(root.path().join("a")).unwrap().modified().unwrap();
         fs::write(root.path().join("a"), b"b").unwrap();

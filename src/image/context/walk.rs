@@ -35,8 +35,8 @@ const TRIES: usize = 4;
 /// How many files, and bytes, one thread reads before it looks for other work.
 const BATCH: (usize, u64) = (64, 4 << 20);
 
-/// Reads the context in `root`; contents that `cache` knows are not read again, and it learns the others.
-/// `stop` is asked often; once it says yes, what is returned is not complete.
+/// Reads the context in `root`; contents in `cache` are not read again, and the others are added to it. `stop` is
+/// called often; once it returns true, the result is not complete.
 pub fn walk(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() -> bool + Sync)) -> Walked {
     if let Some(context) = confirm(root, cache, stop) {
         return Walked { context, problems: Vec::new() };
@@ -44,7 +44,7 @@ pub fn walk(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() ->
     walk_at(SystemTime::now(), root, ignore, cache, stop)
 }
 
-/// Lists everything; what looks older than `began` is remembered.
+/// Lists everything; entries older than `began` are remembered.
 pub(super) fn walk_at(
     began: SystemTime,
     root: &Path,
@@ -156,7 +156,7 @@ impl Walker<'_> {
         let listed = match fs::read_dir(self.root.join(folder)) {
             Ok(listed) => listed,
             Err(error) => {
-                // What is ignored need not be readable.
+                // Ignored directories need not be readable.
                 if folder.is_empty() || self.ignore.ignored_by(folder).is_none() {
                     found.fail(folder.to_owned(), error);
                 }

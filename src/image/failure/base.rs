@@ -8,7 +8,7 @@ use crate::image::progress::step_name;
 use crate::image::surveyed::Surveyed;
 use dockerfile::reference;
 
-/// Words of Docker's and containerd's resolvers and of registries, each with what it means. The first that is said counts.
+/// Messages of Docker's and containerd's resolvers and of registries, each with its meaning. The first match counts.
 const MEANINGS: [(&[&str], Meaning); 7] = [
     (&["toomanyrequests", "429 Too Many Requests", "pull rate limit"], Meaning::Limited),
     (
@@ -16,7 +16,7 @@ const MEANINGS: [(&[&str], Meaning); 7] = [
         Meaning::Tls,
     ),
     (&["no match for platform", "no matching manifest for"], Meaning::Platform),
-    // Docker Hub says the same of what does not exist and of what is private.
+    // Docker Hub sends the same message for missing and for private repositories.
     (&["pull access denied", "repository does not exist", "insufficient_scope"], Meaning::HiddenOrMissing),
     (
         &["401", "unauthorized", "authorization failed", "authentication required", "403", "denied"],
@@ -77,7 +77,7 @@ pub(super) fn base(image: &Surveyed, broken: &FailedBuild, error: &str) -> Optio
     )
 }
 
-/// What it is called: the same as where a node pulls an image.
+/// The code: the same as where a node pulls an image.
 fn code(meaning: Option<Meaning>) -> Code {
     match meaning {
         Some(Meaning::Limited) => Code::RegistryRateLimited,

@@ -1,11 +1,11 @@
-//! What a failed build is put down to: the cause, and the text of the engine without its decoration.
+//! The cause of a failed build, and the text of the engine without its decoration.
 
 use crate::event::Code;
 use crate::event::Data;
 use regex::Regex;
 use serde_json::Value;
 
-/// What happened, what to do about it, and the line where that is better known than from the step.
+/// The problem, what to do about it, and the line where that is more exact than the step's.
 pub(super) struct Cause {
     pub(super) code: Code,
     pub(super) message: String,
@@ -41,7 +41,7 @@ impl Cause {
         self
     }
 
-    /// As [`Cause::with`], of what is known.
+    /// As [`Cause::with`], if the value is known.
     pub(super) fn some(mut self, key: &str, value: Option<impl Into<Value>>) -> Cause {
         self.data = self.data.some(key, value);
         self
@@ -53,7 +53,7 @@ impl Cause {
     }
 }
 
-/// What the engine says, without the words it puts before everything and the ids that differ each time.
+/// The engine's message, without its prefixes and the ids that differ each time.
 pub(super) fn plain(error: &str) -> String {
     let error = error.trim().trim_start_matches("failed to solve with frontend dockerfile.v0: ");
     let error =

@@ -1,4 +1,4 @@
-//! A COPY or ADD of what the builder does not have.
+//! A COPY or ADD of a file that the builder does not have.
 
 use crate::event::Code;
 use crate::image::build::FailedBuild;
@@ -6,7 +6,7 @@ use crate::image::failure::cause::Cause;
 use crate::image::progress::step_name;
 use crate::image::surveyed::Surveyed;
 
-/// A COPY or ADD of what the builder does not have.
+/// The cause of a failed COPY or ADD of a file that the builder does not have.
 pub(super) fn copied(image: &Surveyed, broken: &FailedBuild, error: &str) -> Option<Cause> {
     let step = broken.step.as_deref().and_then(step_name)?;
     if !(step.text.starts_with("COPY ") || step.text.starts_with("ADD ")) {

@@ -1,5 +1,5 @@
-//! The likely cause of a failed build, read from what the engine and the failing step say, and from nothing else: what
-//! another step or the engine asked for on the way is no evidence.
+//! The likely cause of a failed build, derived only from the messages of the engine and the failing step: requests of
+//! other steps or of the engine are no evidence.
 
 use crate::event::Code;
 use crate::image::build::FailedBuild;
@@ -13,7 +13,7 @@ use crate::image::surveyed::Surveyed;
 use crate::image::surveyed::WITHOUT_AGENT;
 use regex::Regex;
 
-/// The likely cause; what the engine says where nothing is known about it.
+/// The likely cause; the engine's message if the cause is unknown.
 pub(super) fn diagnose(image: &Surveyed, broken: &FailedBuild) -> Cause {
     let error = if broken.error.is_empty() { &broken.message } else { &broken.error };
     if let Some(changed) = &broken.changed {
@@ -44,8 +44,8 @@ fn is_full(line: &str) -> bool {
         && !["inotify", "watch", "/dev/shm"].iter().any(|other| line.contains(other))
 }
 
-/// A `RUN --mount=type=secret,required` without its secret (`buildkit: frontend/gateway/container: secret %s: not found`).
-/// What else BuildKit asks for (`GIT_AUTH_HEADER`, `HTTP_AUTH_HEADER_…`) it can do without.
+/// A `RUN --mount=type=secret,required` without its secret (`buildkit: frontend/gateway/container: secret %s: not
+/// found`). The other secrets that BuildKit requests (`GIT_AUTH_HEADER`, `HTTP_AUTH_HEADER_…`) are optional.
 fn secret(image: &Surveyed, error: &str) -> Option<Cause> {
     let found = Regex::new(r"secret ([^\s:]+):? not found").ok()?.captures(error)?;
     let id = &found[1];

@@ -1,7 +1,7 @@
-//! Which lines of a failed step's output are shown: those that say why, then the last others.
+//! Which lines of a failed step's output are shown: those with the cause, then the last others.
 //!
-//! Compilers and package managers print the cause in the middle, and stack frames, notices and advice after it. What is
-//! not known here is shown as it comes: a line is left out only for being noise, or for want of room.
+//! Compilers and package managers print the cause in the middle, and stack frames, notices and advice after it. Lines
+//! that are not recognised are shown unchanged: a line is left out only for being noise, or for lack of space.
 
 use regex::RegexSet;
 use std::collections::BTreeSet;
@@ -10,15 +10,15 @@ use std::sync::LazyLock;
 /// Lines shown in all.
 const SHOWN: usize = 20;
 
-/// Lines that say why, of which more are counted and not shown: the first, because compilers begin with the cause, and the
-/// last, because package managers end with it.
+/// How many lines with a cause are shown, others are counted: the first, because compilers begin with the cause, and
+/// the last, because package managers end with it.
 const FIRST: usize = 8;
 const LAST: usize = 4;
 
-/// What programs put before or into the line that says why.
+/// Patterns of lines with a cause.
 static WHY: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
     RegexSet::new([
-        // Anything that begins with the word, as most programs do.
+        // Lines that begin with the word, as most programs print them.
         r"^\W*(?i:fatal error|fatal|error|type error|syntax error)(\[\w+\]|\s+\w*\d+)?\W*[:\]!]\s*\S",
         // JavaScript: webpack, Next.js, Vite, esbuild, TypeScript, npm, yarn, pnpm.
         r"Module not found|Can't resolve|Cannot find (module|package)|Could not resolve (import |entry |)[`'\x22]",
@@ -40,7 +40,7 @@ static WHY: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
     .ok()
 });
 
-/// What says nothing: frames, notices, advice that is printed whatever has happened.
+/// Lines without information: frames, notices, advice that is printed in any case.
 static NOISE: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
     RegexSet::new([
         r"^\s*$",
@@ -60,7 +60,7 @@ fn is(set: &LazyLock<Option<RegexSet>>, line: &str) -> bool {
     set.as_ref().is_some_and(|set| set.is_match(line))
 }
 
-/// Whether a line says why a step failed.
+/// Whether a line names the cause of a step's failure.
 pub(super) fn says_why(line: &str) -> bool {
     is(&WHY, line) && !is(&NOISE, line)
 }

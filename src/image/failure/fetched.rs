@@ -1,4 +1,4 @@
-//! An ADD of what is elsewhere: a repository or a URL, which the engine fetches itself.
+//! An ADD of a remote source: a repository or a URL, which the engine fetches itself.
 
 use crate::event::Code;
 use crate::image::build::FailedBuild;

@@ -1,8 +1,8 @@
-//! What programs say when they cannot reach something, and what it was.
+//! Messages of programs that cannot reach a host, and the host's name.
 
 use regex::Regex;
 
-/// Words of resolvers, curl, wget, pip, npm, apt, apk, go and git.
+/// Messages of resolvers, curl, wget, pip, npm, apt, apk, go and git.
 const WORDS: [&str; 15] = [
     "Temporary failure in name resolution",
     "Temporary failure resolving",
@@ -21,15 +21,15 @@ const WORDS: [&str; 15] = [
     "bad address '",
 ];
 
-/// What to do: whether the name is wrong or the way is closed cannot be told from here.
+/// The help: whether the name is wrong or the connection is blocked cannot be determined here.
 pub(super) const HELP: &str = "check the name; builds reach the network through the engine: check its DNS, VPN and proxy (`HTTPS_PROXY` as a build argument)";
 
-/// Whether a line says that something cannot be reached.
+/// Whether a line is a message about an unreachable host.
 pub(super) fn is_told(line: &str) -> bool {
     WORDS.iter().any(|words| line.contains(words))
 }
 
-/// The host that was asked, where the line names it.
+/// The unreachable host, if the line names it.
 pub(super) fn host(line: &str) -> Option<String> {
     let patterns = [
         r"lookup ([\w.-]+) on ",

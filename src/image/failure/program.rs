@@ -1,11 +1,11 @@
-//! A program that a step cannot start: it is not there, not executable, for another processor, or a script whose first line
-//! names what is not there. Shells say nearly the same of all of them.
+//! A program that a step cannot start: it is missing, not executable, for another processor, or a script whose
+//! interpreter is missing. Shells print nearly the same for all of them.
 
 use crate::file;
 use crate::image::surveyed::Surveyed;
 use regex::Regex;
 
-/// Why the program could not be started, and what to do; `None` where nothing says that it could not.
+/// Why the program could not be started, and what to do; `None` without a message that it could not.
 pub(super) fn why(
     image: &Surveyed,
     command: &str,
@@ -64,7 +64,7 @@ pub(super) fn why(
     Some(("no such program in the image".to_owned(), help.to_owned()))
 }
 
-/// The file of which a shell says that it is not found.
+/// The file that a shell reports as not found.
 fn named(text: &str) -> Option<&str> {
     let pattern = Regex::new(r"(?:sh|exec|env)(?:: line \d+|: \d+)?: (\S+): (?:not found|No such file|Permission denied|cannot execute)").ok()?;
     let found = pattern.captures(text)?.get(1)?.as_str();

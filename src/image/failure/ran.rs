@@ -78,8 +78,8 @@ fn why(image: &Surveyed, broken: &FailedBuild, error: &str, command: &str, code:
     cause
 }
 
-/// Whether a step went on after it could not reach something, and failed over something else: a retry that helped is no
-/// cause. Package managers end with what they could not install for it.
+/// Whether a step went on after a failed connection, and failed for another reason: then the connection is not the
+/// cause. The last message of package managers is about what they could not install because of it.
 fn is_followed(after: &[String]) -> bool {
     const ENDS: [&str; 12] = [
         "Could not find a version",

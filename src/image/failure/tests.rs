@@ -1,4 +1,4 @@
-//! What is said of failed builds, by Dockerfile, vertex and log.
+//! The findings about failed builds, by Dockerfile, vertex and log.
 
 use super::finding as untested;
 use crate::event::Code;
@@ -28,7 +28,7 @@ fn broken(step: &str, error: &str, output: &[&str]) -> FailedBuild {
     }
 }
 
-/// What engines of 20.10 and 28.5 say, and what is made of it.
+/// Messages of engines 20.10 to 28.5, and the resulting findings.
 #[test]
 fn causes_are_recognised_with_their_line_and_help() {
     let run = "[deps 2/2] RUN --mount=type=cache,target=/c     pip install -r requirements.txt";
@@ -144,7 +144,7 @@ fn a_changed_file_comes_before_what_it_led_to() {
 const EXIT_1: &str = "process \"/bin/sh -c make\" did not complete successfully: exit code: 1";
 const MAKE: &str = "[2/2] RUN make";
 
-/// Each cause beside what looks like it and is none.
+/// Each cause, and similar output that does not have this cause.
 #[test]
 fn a_cause_is_named_on_evidence_of_the_step_alone() {
     let exit =
@@ -171,7 +171,7 @@ fn a_cause_is_named_on_evidence_of_the_step_alone() {
             vec!["Temporary failure resolving 'a.example', retrying", "src/a.ts(1,1): error TS1: no"],
             "ended with exit code 1",
         ),
-        // Killed for memory, as far as can be told, and ended by itself.
+        // Killed, most likely for memory, and exited by itself.
         (MAKE, &exit(137), vec![], "killed by signal 9"),
         (MAKE, &exit(2), vec!["Killed: 9 tests"], "ended with exit code 2"),
         (MAKE, &exit(127), vec!["/bin/sh: make: not found"], "no such program"),
@@ -208,7 +208,7 @@ fn a_cause_is_named_on_evidence_of_the_step_alone() {
         (MAKE, "secret token: not found", vec![], "requires the secret `token`"),
         (MAKE, EXIT_1, vec!["Error: secret token not found"], "ended with exit code 1"),
         (MAKE, "no SSH key \"default\" forwarded from the client", vec![], "SSH agent"),
-        // Bases: each word of a registry means something else.
+        // Bases: each message of a registry has its own meaning.
         ("[1/2] FROM a.example/b", "manifest unknown", vec![], "there is no base image"),
         (
             "[1/2] FROM a.example/b",
@@ -253,7 +253,7 @@ fn a_cause_is_named_on_evidence_of_the_step_alone() {
     }
 }
 
-/// Each code that looks like another, by what the step says.
+/// Each code that is similar to another, by the output of the step.
 #[test]
 fn what_fails_alike_has_a_code_of_its_own() {
     let exit =

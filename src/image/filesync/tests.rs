@@ -1,4 +1,4 @@
-//! What is sent when BuildKit asks for a context.
+//! The files sent when BuildKit requests a context.
 
 use super::Selection;
 use super::followed;

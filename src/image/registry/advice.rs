@@ -1,4 +1,4 @@
-//! What to do when a registry does not take an image, by what the engine says about it.
+//! What to do when a registry refuses an image, by the engine's message.
 
 /// The command or the setting that helps.
 pub(super) fn help(registry: &str, why: &str) -> String {

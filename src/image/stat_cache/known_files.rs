@@ -1,7 +1,8 @@
-//! A file of the stat cache as it lies on disk, searched where it is.
+//! A file of the stat cache in its on-disk format, searched without parsing it all.
 //!
-//! A mark, a checksum, whether the records are the whole context, and the records in the context's order: a letter for what
-//! it is, the path with its length, four numbers of the stat, and what is left to say of it. Numbers are little-endian.
+//! A magic number, a checksum, whether the records are the whole context, and the records in the context's order: a
+//! letter for the type, the path with its length, four numbers of the stat, and the remaining data. Numbers are
+//! little-endian.
 
 use super::StatRecord;
 use super::What;
@@ -10,13 +11,13 @@ use dockerfile::context::compare;
 
 const MAGIC: &[u8; 16] = b"todo-stat-cache3";
 
-/// Where the first record is: after the mark, the checksum and the letter that says whether it is whole.
+/// The offset of the first record: after the magic number, the checksum and the letter for completeness.
 const FIRST: usize = 16 + 32 + 1;
 
 const WHOLE: u8 = b'w';
 const PART: u8 = b'p';
 
-/// What a directory, a file, and a file that can be executed are marked with.
+/// The letters of a directory, a file, and an executable file.
 const FOLDER: u8 = b'd';
 const FILE: u8 = b'f';
 const PROGRAM: u8 = b'x';

@@ -1,4 +1,4 @@
-//! What can be wrong with an image as it is written, in words: where, what, and what to do.
+//! Findings about an image's files: the problem, its place, and what to do.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -160,7 +160,7 @@ pub(super) fn ignore(shown: &Path, bad: BadIgnore) -> Vec<Finding> {
     }
 }
 
-/// What a walk could not take, one finding for each sort.
+/// The files that a walk could not read, one finding for each kind of problem.
 pub(super) fn problems(image: &Image, ignore_file: &Path, problems: &[Problem]) -> Vec<Finding> {
     let paths = |is: fn(&ProblemKind) -> bool| -> Vec<&str> {
         problems.iter().filter(|problem| is(&problem.kind)).map(|problem| problem.path.as_str()).collect()
@@ -220,7 +220,7 @@ pub(super) fn problems(image: &Image, ignore_file: &Path, problems: &[Problem]) 
     found
 }
 
-/// A `COPY` of something that is not in the context ends the build, minutes later and with less to say.
+/// A `COPY` of a source that is not in the context fails the build, minutes later and with less detail.
 pub(super) fn missing_sources(surveyed: &Surveyed, root: &Path) -> Vec<Finding> {
     let mut found = Vec::new();
     for copy in &surveyed.dockerfile.copies {
@@ -234,8 +234,8 @@ pub(super) fn missing_sources(surveyed: &Surveyed, root: &Path) -> Vec<Finding> 
     found
 }
 
-/// What of a source has to be there: of a pattern the directory in front of it. BuildKit copies nothing where a pattern fits
-/// nothing, and fails where its directory is missing (moby/buildkit: issue 2933).
+/// The part of a source that must exist: of a pattern the directory in front of it. BuildKit copies nothing if a
+/// pattern matches nothing, and fails if its directory is missing (moby/buildkit: issue 2933).
 fn named(source: &str) -> &str {
     match source.find(['*', '?', '[', '\\']) {
         Some(pattern) => source[..pattern].rfind('/').map_or("", |end| &source[..end]),
@@ -243,7 +243,7 @@ fn named(source: &str) -> &str {
     }
 }
 
-/// Whether the builder could find it: it follows links, and where those lead is its business.
+/// Whether the builder could find it: it follows links, whose targets are not resolved here.
 fn may_be_there(surveyed: &Surveyed, source: &str) -> bool {
     let context = &surveyed.context;
     let is_link = |path: &str| {

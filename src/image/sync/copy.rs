@@ -16,7 +16,7 @@ pub(super) struct Copy {
     pub(super) origin: Origin,
     /// Cleaned, relative to the origin; empty for all of it.
     pub(super) sources: Vec<String>,
-    /// Whether it also copies what comes from neither a context nor an image: a URL, a here-document.
+    /// Whether it also copies from neither a context nor an image: a URL, a here-document.
     pub(super) adds_others: bool,
     /// Absolute, cleaned.
     pub(super) destination: String,
@@ -46,14 +46,14 @@ pub(super) enum Origin {
 /// How a source takes a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Taken<'a> {
-    /// It is what the source names.
+    /// It is the source itself.
     Itself,
     /// It is in a directory that the source names, at this path.
     Below(&'a str),
 }
 
-/// How a source takes a path, if it does. A directory's contents are copied, not the directory itself (`buildkit:
-/// CopyDirContentsOnly`); a wildcard takes the first match on the way down (`fsutil: resolveWildcards`).
+/// How a source selects a path, if it does. A directory's contents are copied, not the directory itself (`buildkit:
+/// CopyDirContentsOnly`); a wildcard selects the first match from the top (`fsutil: resolveWildcards`).
 pub(super) fn taken<'a>(source: &str, path: &'a str) -> Option<Taken<'a>> {
     let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
     let is_wild = is_wild(source);
@@ -86,14 +86,14 @@ pub(super) fn is_in(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// What an instruction puts at a path.
+/// Whether an instruction writes a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writes {
     /// Nothing.
     No,
     /// A file.
     Yes,
-    /// It cannot be told.
+    /// Unknown.
     Maybe,
 }
 
@@ -130,7 +130,7 @@ impl Copy {
         }
     }
 
-    /// Whether a source names a link, or goes through one, behind which `path` may be.
+    /// Whether a source names a link, or is below one, whose target may contain `path`.
     pub(super) fn may_take_through_link(&self, path: &str, context: &Context) -> bool {
         let links = context.entries.iter().filter_map(|entry| match &entry.kind {
             EntryKind::Link { target } => Some((entry.path.as_str(), target.as_str())),
@@ -149,7 +149,7 @@ impl Copy {
     }
 }
 
-/// Whether a path is a link, or leads through one.
+/// Whether a path is a link, or is below one.
 fn through_link(path: &str, context: &Context) -> bool {
     let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
     ends.into_iter().any(|end| {
@@ -157,7 +157,8 @@ fn through_link(path: &str, context: &Context) -> bool {
     })
 }
 
-/// Where a link of the context leads in it; the context is the root of absolute ones, and nothing is above it.
+/// The path in the context that a link points to; absolute targets start at the context's root, and nothing is above
+/// it.
 fn inside(link: &str, target: &str) -> String {
     let folder = link.rfind('/').map_or("", |end| &link[..end]);
     let path = if target.starts_with('/') { target.to_owned() } else { format!("/{folder}/{target}") };

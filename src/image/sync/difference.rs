@@ -13,7 +13,7 @@ pub(super) struct FileChange<'a> {
     pub(super) difference: ContextDifference<'a>,
 }
 
-/// How it differs.
+/// The kind of difference.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ContextDifference<'a> {
     /// It is new, or has other content or other permissions.
@@ -24,7 +24,7 @@ pub(super) enum ContextDifference<'a> {
     OfKind,
 }
 
-/// The differences in the order of the contexts, in which a directory comes before what is in it. Times do not count.
+/// The differences in the order of the contexts, in which a directory comes before its content. Times do not count.
 pub(super) fn between<'a>(before: &'a Context, now: &'a Context) -> Vec<FileChange<'a>> {
     let (mut was, mut is) = (before.entries.iter().peekable(), now.entries.iter().peekable());
     let mut changes = Vec::new();

@@ -1,13 +1,13 @@
-//! What has to be known about the container and the base images before files can be synced.
+//! The facts about the container and the base images that are needed before files can be synced.
 
 use std::collections::BTreeMap;
 
-/// What is known so far. What is absent was not asked yet; see [`Question`].
+/// The known facts. Missing ones were not requested yet; see [`Question`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SyncFacts {
     /// The configuration of each base image, by its reference.
     pub bases: BTreeMap<String, BaseConfig>,
-    /// What a container of the image has at a path, itself if it is a link.
+    /// The types of paths in a container of the image, of links themselves.
     pub paths: BTreeMap<String, PathKind>,
     /// Whether the base image of the last stage has something at a path.
     pub below: BTreeMap<String, bool>,
@@ -20,7 +20,7 @@ pub struct SyncFacts {
 pub enum Question {
     /// The configuration of a base image: [`SyncFacts::bases`].
     Base(String),
-    /// What a container of the image has at a path: [`SyncFacts::paths`].
+    /// The type of a path in a container of the image: [`SyncFacts::paths`].
     Path(String),
     /// Whether the base image has something at a path: [`SyncFacts::below`].
     Below {
@@ -33,7 +33,7 @@ pub enum Question {
     Accounts,
 }
 
-/// What the configuration of an image decides about images that start from it.
+/// The parts of an image's configuration that affect images based on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BaseConfig {
     /// `WORKDIR`; empty for `/`.
@@ -46,7 +46,7 @@ pub struct BaseConfig {
     pub has_triggers: bool,
 }
 
-/// What is at a path.
+/// The type of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathKind {
     /// Nothing.
@@ -110,7 +110,7 @@ impl Accounts {
     }
 }
 
-/// Whether an owner can be told without [`Accounts`].
+/// Whether an owner can be determined without [`Accounts`].
 pub(super) fn is_numeric(spec: &str) -> bool {
     spec.split(':').all(|part| part.parse::<u32>().is_ok())
 }

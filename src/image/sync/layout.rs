@@ -1,4 +1,4 @@
-//! A Dockerfile as what its stages do to their file systems, in order.
+//! A Dockerfile as the effects of its stages on their file systems, in order.
 
 use crate::image::sync::copy::Copy;
 use crate::image::sync::copy::Origin;
@@ -22,7 +22,7 @@ pub(super) struct Layout {
     pub(super) target: usize,
 }
 
-/// What happens in a stage, that of the stages that it starts from included.
+/// The steps of a stage, including those of the stages that it is based on.
 #[derive(Clone)]
 pub(super) struct Stage {
     pub(super) steps: Vec<Step>,
@@ -36,18 +36,18 @@ pub(super) struct Stage {
     args: BTreeMap<String, String>,
     /// Variables whose value is not known.
     unknown: BTreeSet<String>,
-    /// What it has in store for stages that start from it.
+    /// Whether it has `ONBUILD` triggers for stages based on it.
     triggers: bool,
 }
 
-/// What changes a file system, or may.
+/// A step that changes a file system, or may.
 #[derive(Clone)]
 pub(super) enum Step {
     /// `COPY` and `ADD`.
     Copy(Copy),
-    /// `RUN`, with what it mounts.
+    /// `RUN`, with its mounts.
     Run { at: InstructionLine, binds: Vec<Bind> },
-    /// A directory that is there from here on.
+    /// A directory that exists from here on.
     Directory(String),
 }
 
@@ -55,12 +55,12 @@ pub(super) enum Step {
 #[derive(Clone)]
 pub(super) struct Bind {
     pub(super) origin: Origin,
-    /// What is mounted, relative to its origin; empty for all of it.
+    /// The mounted path, relative to its origin; empty for all of it.
     pub(super) source: String,
 }
 
 impl Layout {
-    /// The volumes of what is built.
+    /// The volumes of the target stage.
     pub(super) fn volumes(&self) -> &[String] {
         self.stages.get(self.target).and_then(Option::as_ref).map_or(&[], |stage| &stage.volumes)
     }
@@ -99,7 +99,7 @@ impl Layout {
     }
 }
 
-/// The frontends whose instructions are those that are understood here.
+/// Whether a frontend's instructions are those that are understood here.
 fn is_known(reference: &str) -> bool {
     let name = reference.strip_prefix("docker.io/").unwrap_or(reference);
     let name = name.split(['@', ':']).next().unwrap_or_default();
@@ -220,8 +220,8 @@ impl LayoutReader<'_> {
         }
     }
 
-    /// A word without its variables, if all of them have a value that is known. That of `ENV` comes before that of an
-    /// `ARG` of the same name.
+    /// A word with its variables replaced, if all of them have a known value. That of `ENV` takes precedence over
+    /// that of an `ARG` of the same name.
     fn expand(&self, word: &str) -> Option<String> {
         let Stage { env, args, unknown, .. } = &self.stage;
         let names =

@@ -8,7 +8,7 @@ mod reloader;
 
 use std::collections::BTreeMap;
 
-/// What is known of the process that a container runs.
+/// The known properties of the process that a container runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Process {
     /// `ENTRYPOINT` of the image, or `command` of the container.
@@ -24,8 +24,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// With what a container in a manifest says. `command` replaces the entrypoint, and then the image's `CMD` does not
-    /// count; `args` replaces `CMD` (kubernetes.io/docs: Define a Command and Arguments for a Container).
+    /// With the container's settings in a manifest. `command` replaces the entrypoint, and then the image's `CMD`
+    /// does not count; `args` replaces `CMD` (kubernetes.io/docs: Define a Command and Arguments for a Container).
     #[must_use]
     pub fn with_container(mut self, command: Option<Vec<String>>, args: Option<Vec<String>>) -> Process {
         if let Some(command) = command {
@@ -42,20 +42,20 @@ impl Process {
 /// How a process notices a changed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noticed {
-    /// It reads the file anew for each request.
+    /// It reads the file again for each request.
     Served,
     /// It watches the file, and takes it in without a restart, or after a build of its own.
     Reloaded,
     /// It watches the file, and replaces the process that has read it.
     Restarted,
-    /// It does not, as far as is known.
+    /// It is not known to notice.
     Not(NotNoticed),
 }
 
 /// Why it is not expected to notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotNoticed {
-    /// What it runs is not known to reload.
+    /// Its command is not known to reload.
     Command,
     /// It reloads, but not for files such as this one.
     File,

@@ -37,7 +37,7 @@ pub enum Input {
 pub enum Reason {
     /// Something other than a file of the context changed.
     Changed(Input),
-    /// deploy.toml says `sync = false`.
+    /// deploy.toml has `sync = false`.
     Off,
     /// Another image of the project, which has to be built again, starts from this one.
     Needed(String),
@@ -56,23 +56,23 @@ pub enum Reason {
     Mounted(InstructionLine),
     /// A `RUN` comes after the file was copied, and may have used it.
     RunFollows {
-        /// What copies the file.
+        /// The instruction that copies the file.
         copy: InstructionLine,
         /// The first `RUN` after it.
         run: InstructionLine,
     },
-    /// What is copied out of another stage may hold the file under another name.
+    /// A copy from another stage may contain the file under another name.
     ThroughStage(InstructionLine),
     /// A later instruction may put another file at the same place.
     Overwritten {
-        /// What copies the file.
+        /// The instruction that copies the file.
         copy: InstructionLine,
-        /// What comes after it.
+        /// The later instruction.
         by: InstructionLine,
     },
-    /// Where the file is copied to is not known for certain: several sources, or a symbolic link on the way.
+    /// The destination of the file is not known for certain: several sources, or a symbolic link in its path.
     Destination(InstructionLine),
-    /// A source leads through a symbolic link.
+    /// A source is below a symbolic link.
     SourceLink(InstructionLine),
     /// `ADD` unpacks a file that is an archive.
     Add(InstructionLine),

@@ -1,4 +1,4 @@
-//! `sync` of an image in deploy.toml: where files are copied to, and what is done then, as somebody has decided.
+//! `sync` of an image in deploy.toml: the user's rules for where files are copied to, and the steps afterwards.
 
 use crate::image::surveyed::Surveyed;
 use crate::image::sync::After;
@@ -8,12 +8,12 @@ use dockerfile::glob::Glob;
 /// The rules of an image.
 pub(super) struct Rules<'a>(Vec<(Glob, &'a SyncRule)>);
 
-/// What the rules say about one path of the context.
+/// The rules for one path of the context.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Matched {
     /// Where it is copied to; as the Dockerfile has it if not given.
     pub(super) to: Option<String>,
-    /// What is done then, in the order of the rules.
+    /// The steps afterwards, in the order of the rules.
     pub(super) then: Vec<After>,
 }
 
@@ -30,8 +30,8 @@ impl<'a> Rules<'a> {
         Rules(compiled.collect())
     }
 
-    /// What they say about `path`; `None` if no rule is about it. Of several destinations the first counts. A directory on
-    /// the way to files that may match goes where they go.
+    /// The rules for `path`; `None` if no rule matches. Of several destinations the first counts. A parent directory
+    /// of files that may match is copied to their destination.
     pub(super) fn matched(&self, path: &str, is_folder: bool) -> Option<Matched> {
         let is_about = |glob: &Glob, rule: &SyncRule| {
             glob.matches_or_parent(path)
@@ -48,7 +48,7 @@ impl<'a> Rules<'a> {
         });
         let to =
             about.iter().find_map(|rule| rule.to.as_deref().and_then(|to| destination(to, &rule.from, path)));
-        // A directory alone is no change that a process would have to notice.
+        // A process need not notice a directory alone.
         let then = if is_folder { Vec::new() } else { then.collect() };
         Some(Matched { to, then })
     }
@@ -65,7 +65,7 @@ pub fn unused(image: &Surveyed) -> Vec<&str> {
     rules.filter(is_unused).map(|rule| rule.from.as_str()).collect()
 }
 
-/// Where a path goes: what of it comes after the part of `from` without wildcards, below `to`.
+/// The destination of a path: its part after the prefix of `from` without wildcards, below `to`.
 fn destination(to: &str, from: &str, path: &str) -> Option<String> {
     let start = prefix(from);
     let rest = match path.strip_prefix(start)? {

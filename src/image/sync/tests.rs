@@ -1,4 +1,4 @@
-//! Each rule with a change that breaks it, beside one that looks alike and does not.
+//! Each rule with a change that violates it, and a similar one that does not.
 
 use crate::image::survey::tests::file;
 use crate::image::survey::tests::surveyed;
@@ -101,7 +101,7 @@ const BEFORE: &[(&str, &str)] = &[
     ("link -> one.txt", ""),
 ];
 
-/// What becomes of a change of `path` in the context, in short words.
+/// The decision on a change of `path` in the context, in short.
 fn decided(dockerfile: &str, changed: &str) -> String {
     let before = image("web", dockerfile, BEFORE, &[]);
     let (path, gone) = changed.strip_prefix('-').map_or((changed, false), |path| (path, true));
@@ -144,7 +144,7 @@ fn what_is_proved_is_synced_and_nothing_else() {
         ("FROM base\nCOPY . /app\n", "a/x", "/app/a/x 0:0 644"),
         ("FROM base\nCOPY a /app\n", "b/x", "unused"),
         ("FROM base\nCOPY a /app\n", "new.txt", "unused"),
-        // A RUN may read anything that is there.
+        // A RUN may read any existing file.
         ("FROM base\nCOPY a /app\nRUN make\n", "a/x", "RunFollows"),
         ("FROM base\nCOPY a /app\nRUN make\n", "b/x", "unused"),
         ("FROM base\nRUN make\nCOPY a /app\n", "a/x", "/app/x 0:0 644"),
@@ -171,7 +171,7 @@ fn what_is_proved_is_synced_and_nothing_else() {
         ),
         ("FROM base AS s\nCOPY a /s\nCOPY b /t\nFROM base\nCOPY --from=s /s /app\n", "a/x", "Overwritten"),
         ("FROM base AS s\nCOPY a /s\nCOPY b /t\nRUN x\nFROM base\nCOPY --from=s /s /\n", "a/x", "RunFollows"),
-        // What a later instruction hides.
+        // Files that a later instruction overwrites.
         ("FROM base\nCOPY a /app\nCOPY b /app\n", "a/x", "unused"),
         ("FROM base\nCOPY a /app\nCOPY b /app\n", "a/y", "/app/y 0:0 644"),
         ("FROM base\nCOPY a /app\nCOPY --from=other /x /app\n", "a/x", "Overwritten"),
@@ -240,7 +240,7 @@ fn owners_deletions_and_what_cannot_be_written() {
         ("FROM base\nCOPY b /app/a\nCOPY . /app\n", "-a/x", "Below"),
         ("FROM base\nCOPY two.txt /app/\n", "-two.txt", "SourceGone"),
         ("FROM base\nCOPY a /app\n", "-b/x", "unused"),
-        // What is no file any more.
+        // Entries that are no longer files.
         ("FROM base\nCOPY . /app\n", "one.txt -> two.txt", "Kind"),
         ("FROM base\nCOPY . /app\n", "fresh -> two.txt", "/app/fresh 0:0 777"),
         // Volumes.
@@ -296,7 +296,7 @@ fn inputs_other_than_files_mean_a_build() {
     let rules = |text: &[u8]| dockerfile::ignore::Ignore::parse(text).unwrap();
     assert_eq!(inputs(&|now| now.ignore = rules(b"b\n")), changed(Input::IgnoreRules));
     assert_eq!(inputs(&|now| now.ignore = rules(b"# b\n")), SyncDecision::Unused);
-    // A time is no content.
+    // A time is not content.
     let touched = inputs(&|now| {
         for entry in &mut now.context.entries {
             if let EntryKind::File { modified_secs, .. } = &mut entry.kind {
@@ -364,7 +364,7 @@ fn rules_of_deploy_toml_decide_before_the_dockerfile_does() {
     let (made, sent) = (After::Run("make".to_owned()), After::Signal(Signal::Hup));
     let later = "FROM base\nWORKDIR /app\nCOPY . .\nRUN make";
     let plain = "FROM base\nWORKDIR /app\nCOPY . .";
-    // the rules, the Dockerfile, a changed file (`-`: removed), what is decided, what is done then
+    // the rules, the Dockerfile, a changed file (`-`: removed), the decision, the steps afterwards
     for (rules, dockerfile, changed, expected, then) in [
         (vec![], later, "a/x", "RunFollows", vec![]),
         (vec![to.clone()], later, "a/x", "/srv/x 0:0 644", vec![]),

@@ -24,7 +24,7 @@ use crate::image::sync::stop::Stop;
 use dockerfile::context::Context;
 use dockerfile::context::EntryKind;
 
-/// What files are followed through.
+/// The inputs of following files through the stages.
 pub(super) struct Tracer<'a> {
     pub(super) layout: &'a Layout,
     /// The context as it is now.
@@ -42,7 +42,7 @@ struct Placed {
     owner: (u32, u32),
     /// Of `--chmod`.
     mode: Option<u32>,
-    /// Whether it came straight from the context, as part of a directory.
+    /// Whether it was copied straight from the context, as part of a directory.
     direct: bool,
 }
 
@@ -53,11 +53,11 @@ struct Here<'a> {
     stage: &'a Stage,
     /// The stage's.
     index: usize,
-    /// What comes before it in the stage.
+    /// The steps before it in the stage.
     before: &'a [Step],
 }
 
-/// What container runtimes put over a container's own files.
+/// Directories that container runtimes mount over a container's own files.
 const RUNTIME: [&str; 7] = [
     "/proc",
     "/sys",
@@ -69,7 +69,8 @@ const RUNTIME: [&str; 7] = [
 ];
 
 impl Tracer<'_> {
-    /// What a new or changed entry of the context becomes; nothing if no instruction leaves it in the image.
+    /// The files that result from a new or changed entry of the context; none if no instruction leaves it in the
+    /// image.
     pub(super) fn written(&self, path: &str, entry: &EntryKind) -> Result<Vec<FileWrite>, Stop> {
         let is_folder = matches!(entry, EntryKind::Folder);
         let placed = self.places(self.layout.target, path, is_folder)?;
@@ -81,7 +82,7 @@ impl Tracer<'_> {
         Ok(writes)
     }
 
-    /// What has to be removed because an entry of the context is gone.
+    /// The paths to remove because an entry of the context was deleted.
     pub(super) fn removed(&self, path: &str) -> Result<Vec<String>, Stop> {
         let placed = self.places(self.layout.target, path, false)?;
         let Some(stage) = self.stage(self.layout.target) else { return Ok(Vec::new()) };
@@ -126,7 +127,7 @@ impl Tracer<'_> {
     /// Where a path of the context is in a stage, after its last instruction.
     fn places(&self, index: usize, path: &str, is_folder: bool) -> Result<Vec<Placed>, Stop> {
         let Some(stage) = self.stage(index) else { return Ok(Vec::new()) };
-        // In the stage that is built, and on nothing, the names of paths tell which of them are the same.
+        // In the target stage, and in stages without a base, equal names are equal paths.
         let exact = index == self.layout.target || stage.base.is_none();
         let mut live: Vec<Placed> = Vec::new();
         for (number, step) in stage.steps.iter().enumerate() {
@@ -224,7 +225,7 @@ impl Tracer<'_> {
             check_flags(copy, source)?;
             let (destination, direct) = match taken {
                 Taken::Below(rest) => (below(&copy.destination, rest), true),
-                // The contents of the directory are copied, into what is there already.
+                // The contents of the directory are copied, into an existing directory.
                 Taken::Itself if is_folder => continue,
                 Taken::Itself if copy.add => return Err(Reason::Add(copy.at.clone()).into()),
                 Taken::Itself => (self.of_file(here, path)?, false),
@@ -255,7 +256,7 @@ impl Tracer<'_> {
                 };
                 landed.push(self.placed(here, destination, false, Some(&inner))?);
             }
-            // Without links there is no other way to it.
+            // Without links no other path refers to it.
             if taken_by_none && !exact {
                 return Err(Reason::ThroughStage(copy.at.clone()).into());
             }
@@ -339,7 +340,7 @@ impl Tracer<'_> {
         self.facts.accounts.as_ref().unwrap_or(&none).owner(spec).ok_or_else(not_known)
     }
 
-    /// A link on the way would make two names of one path.
+    /// With a link in its path, two names may refer to one path.
     fn check_links(&self, copy: &Copy, path: &str) -> Result<(), Stop> {
         let parents = path.match_indices('/').skip(1).map(|(end, _)| &path[..end]);
         let known = |parent: &&str| self.facts.paths.get(*parent).copied();
@@ -383,7 +384,7 @@ pub(super) fn write(
     FileWrite { source: source.to_owned(), destination, uid, gid, mode, kind }
 }
 
-/// Whether the instruction is understood, as far as its flags go.
+/// Whether the instruction's flags are understood.
 fn check_flags(copy: &Copy, source: &str) -> Result<(), Reason> {
     if copy.unknown_flag || source.contains('\\') {
         return Err(Reason::NotUnderstood(copy.at.clone()));

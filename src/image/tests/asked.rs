@@ -1,4 +1,4 @@
-//! What a builder gets that asks for more than it was offered.
+//! The responses to a builder that requests more than it was offered.
 
 use crate::docker::Address;
 use crate::docker::dial::Dialer;
@@ -58,7 +58,7 @@ impl Service<Request<Body>> for Builder {
 }
 
 impl Builder {
-    /// Asks for a directory, and for the entry of that number in it; what is named, and what comes of the entry.
+    /// Requests a directory, and the entry of that number in it; returns the listing, and the response for the entry.
     async fn fetch(
         &self,
         folder: Option<&str>,
@@ -82,7 +82,7 @@ impl Builder {
         Ok((named, packet.message().await?.unwrap()))
     }
 
-    /// Calls a method that takes and gives nothing; how it ended.
+    /// Calls a method without parameters and results; returns how it ended.
     async fn call(&self, method: &str) -> String {
         let request = Request::post(format!("http://session{method}"))
             .header("content-type", "application/grpc")
@@ -131,7 +131,7 @@ async fn a_builder_gets_no_file_that_is_not_of_the_context() {
         let mine = |path: &String| [".dockerignore", "Dockerfile", "a"].contains(&path.as_str());
         assert!(named.iter().all(mine), "{follow}: {named:?}");
     }
-    // Numbers of no entry, and of one that is no file.
+    // Numbers of a missing entry, and of one that is not a file.
     for entry in [3, 4, u32::MAX] {
         let (_, packet) = builder.fetch(Some("context"), "..", entry).await.unwrap();
         assert_eq!(packet.r#type(), PacketType::PacketErr, "{packet:?}");

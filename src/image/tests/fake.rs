@@ -1,4 +1,4 @@
-//! An engine at the wire: a Unix socket that speaks HTTP, answers by a table and remembers what it was asked.
+//! An engine at the wire: a Unix socket that speaks HTTP, answers by a table and records its requests.
 
 use http::Method;
 use http::Request;
@@ -18,7 +18,7 @@ use tokio::net::UnixListener;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::unbounded_channel;
 
-/// What a request was: method, path with query, the login at a registry that came with it, body.
+/// A request: method, path with query, its registry login, body.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) line: String,
@@ -55,7 +55,7 @@ impl Fake {
                         let login = login.map_or(String::new(), |login| login.to_str().unwrap().to_owned());
                         let (status, text) = answer(&line);
                         if status == 101 {
-                            // The session: we are its server, and this engine asks nothing by itself.
+                            // The session: we are its server, and this engine makes no requests by itself.
                             let upgrade = hyper::upgrade::on(request);
                             tokio::spawn(async move { upgrade.await.map(|session| opened.send(session)) });
                         } else if method == Method::POST {
@@ -84,7 +84,7 @@ impl Fake {
         self.sessions.recv().await.unwrap()
     }
 
-    /// The lines of what it was asked, without queries.
+    /// The request lines, without queries.
     pub(super) fn lines(&self) -> Vec<String> {
         self.asked().iter().map(|asked| asked.line.split('?').next().unwrap().to_owned()).collect()
     }

@@ -197,7 +197,7 @@ async fn builds_leave_no_connection_open() {
     image::remove_all(&sample.project, &to).await.unwrap();
 }
 
-/// Beside the engine, TODO_TEST_SECOND: the address of another node's engine with the same certificates.
+/// In addition to the engine, TODO_TEST_SECOND: the address of another node's engine with the same certificates.
 #[tokio::test]
 #[ignore = "needs two Docker engines"]
 async fn every_node_gets_the_same_image() {
@@ -218,8 +218,8 @@ async fn every_node_gets_the_same_image() {
     assert_eq!(image::remove_all(&sample.project, &to).await.unwrap().images, 4);
 }
 
-/// Beside the engine, TODO_TEST_REGISTRY: a private registry, `HOST[:PORT][/PATH]`, at which the user of DOCKER_CONFIG is
-/// logged in, by the file or by a helper.
+/// In addition to the engine, TODO_TEST_REGISTRY: a private registry, `HOST[:PORT][/PATH]`, with the user's login in
+/// DOCKER_CONFIG, in the file or from a helper.
 #[tokio::test]
 #[ignore = "needs a private registry"]
 async fn a_private_registry_gets_images_once_and_gives_them_to_builds() {
@@ -246,7 +246,7 @@ async fn a_private_registry_gets_images_once_and_gives_them_to_builds() {
     assert_eq!((again[0].outcome, &again[0].reference), (Outcome::Unchanged, &reference));
     assert!(!pushes(sample.events()), "it was there already");
 
-    // Only the registry has it now, and only for those who are logged in.
+    // Only the registry has it now, and only for logged-in users.
     image::remove_all(&sample.project, &to).await.unwrap();
     assert!(docker::connect(&to.builder).unwrap().inspect_image(&reference).await.is_err());
     sample.write("api", &[("Dockerfile", &format!("FROM {reference}\nRUN test \"$(cat /a)\" = {content}"))]);
@@ -263,7 +263,7 @@ async fn a_private_registry_gets_images_once_and_gives_them_to_builds() {
     assert!(help.contains("docker login"), "{fault:?}");
 }
 
-/// Beside the engine, TODO_TEST_NODE: a container of the host's engine whose containerd is a node's.
+/// In addition to the engine, TODO_TEST_NODE: a container of the host's engine whose containerd is a node's.
 #[tokio::test]
 #[ignore = "needs a node with containerd"]
 async fn a_containerd_node_gets_only_the_layers_that_it_lacks() {

@@ -1,4 +1,4 @@
-//! What is asked of an engine when nodes pull: the user's login goes with it, and what arrived is compared.
+//! The requests to an engine when nodes pull: they contain the user's login, and the result of the push is compared.
 
 use crate::docker::Address;
 use crate::event::Outcome;

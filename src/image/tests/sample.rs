@@ -82,7 +82,7 @@ impl Sample {
         Project { images, ..sample(self.folder.path(), &text) }
     }
 
-    /// Everything that was told so far.
+    /// All events so far.
     pub(super) fn events(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.events.try_recv().ok()).collect()
     }

@@ -1,4 +1,4 @@
-//! What was proved equals what a build gives: against a real engine, named as in `real`.
+//! Synced files equal the result of a build: against a real engine, named as in `real`.
 
 use crate::image;
 use crate::image::archive::Container;
@@ -17,7 +17,7 @@ use bollard::models::ContainerCreateBody;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-/// Decides, answering what is asked.
+/// Decides, answering the questions.
 async fn decided(
     engine: &Engine,
     container: Container<'_>,

@@ -1,4 +1,4 @@
-//! What is asked of an engine, and what is made of its answers.
+//! The requests to an engine, and the use of its responses.
 
 use crate::docker::Address;
 use crate::event::Code;
@@ -58,7 +58,7 @@ async fn an_image_that_is_there_costs_two_requests() {
     let lookup = format!("GET /images/todo.local/shop/web:k-{key}/json");
     let base = "GET /images/debian:12/json".to_owned();
     assert_eq!(fake.lines(), [base.clone(), lookup.clone()]);
-    // Both are asked at once where the key is remembered, and no more than both.
+    // Both are requested at once where the key is remembered, and nothing else.
     let again =
         image::make(&sample.run, &sample.project, &to(&fake), &sample.survey(&["web"])).await.unwrap();
     assert_eq!(again, built);
@@ -201,7 +201,7 @@ async fn an_engine_without_buildkit_gets_a_tar_and_it_is_said_once() {
     );
 }
 
-/// A tar tells no more of what was there than the name.
+/// The tar contains at most the name of such an entry, never the content that the link points to.
 #[tokio::test]
 async fn a_file_or_folder_that_became_a_link_goes_into_no_tar() {
     let sample = sample();

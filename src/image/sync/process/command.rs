@@ -17,7 +17,7 @@ pub(super) fn words(process: &Process) -> Option<Vec<String>> {
     None
 }
 
-/// What a program starts instead of itself: `Some(None)` if it does not start another one.
+/// The command that a program starts instead of itself: `Some(None)` if it does not start another one.
 #[expect(clippy::option_option, reason = "not understood, and nothing to unwrap, are two answers")]
 fn inner(words: &[String], process: &Process) -> Option<Option<Vec<String>>> {
     let (program, rest) = words.split_first()?;
@@ -33,7 +33,7 @@ fn inner(words: &[String], process: &Process) -> Option<Option<Vec<String>>> {
         }
         "env" => after(rest.iter().take_while(|word| word.contains('=')).count()),
         "exec" => after(0),
-        // The entrypoints of official images prepare a few files and start what follows.
+        // The entrypoints of official images prepare a few files and start the command that follows.
         "docker-entrypoint.sh" | "docker-php-entrypoint" if !rest.is_empty() => after(0),
         "npm" | "pnpm" | "yarn" | "bun" => match rest {
             [run, script, more @ ..] if run == "run" || run == "run-script" => {
@@ -77,7 +77,7 @@ pub(super) fn name(program: &str) -> &str {
     program.rsplit('/').next().unwrap_or(program)
 }
 
-/// The script of that name, with what follows it on the command line.
+/// The script of that name, with the arguments that follow it on the command line.
 fn script_of(process: &Process, name: &str, more: &[String]) -> Option<Vec<String>> {
     let mut words = simple(process.scripts.get(name)?)?;
     words.extend(more.iter().filter(|word| *word != "--").cloned());

@@ -9,7 +9,7 @@ use crate::image::sync::process::command::name;
 pub(super) fn noticed(words: &[String], process: &Process, path: &str) -> Noticed {
     let Some((program, rest)) = words.split_first() else { return Noticed::Not(NotNoticed::Command) };
     let has = |flag: &str| rest.iter().any(|word| word == flag);
-    // What comes after an option may be its value.
+    // A word after an option may be its value.
     let first = rest.first().filter(|word| !word.starts_with('-')).map_or("", String::as_str);
     let in_working_dir = is_in(path, &process.working_dir);
     let python = ends(path, &[".py"]) && in_working_dir;
@@ -58,12 +58,12 @@ fn when(noticed: Noticed, holds: bool) -> Noticed {
     if holds { noticed } else { Noticed::Not(NotNoticed::File) }
 }
 
-/// A development server that follows the imports of what it serves: sources, not its own settings.
+/// A development server that follows the imports of the served files: sources, not its own settings.
 fn bundled(path: &str, in_working_dir: bool) -> Noticed {
     when(Noticed::Reloaded, in_working_dir && !is_node_setup(path) && !path.contains("/node_modules/"))
 }
 
-/// What is read once, when a program of Node.js starts.
+/// Files that are read once, when a program of Node.js starts.
 fn is_node_setup(path: &str) -> bool {
     let name = name(path);
     let known = ["package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "nodemon.json"];
@@ -90,7 +90,7 @@ fn option<'a>(rest: &'a [String], names: &[&str]) -> Option<&'a str> {
     })
 }
 
-/// Where web servers keep what they serve. Their configuration is elsewhere, and is read once.
+/// The directories of web servers with served files. Their configuration is elsewhere, and is read once.
 const PAGES: [&str; 7] = [
     "/usr/share/nginx/html",
     "/usr/share/nginx",
@@ -107,7 +107,7 @@ fn is_page(path: &str) -> bool {
     PAGES.iter().any(|directory| is_in(path, directory)) && !is_program(path)
 }
 
-/// What a server runs or reads as its own settings, instead of sending it.
+/// Files that a server runs or reads as its own settings, instead of sending them.
 fn is_program(path: &str) -> bool {
     let endings = [".php", ".conf", ".py", ".rb", ".pl", ".cgi", ".lua", ".njs", "/serve.json", "/.htpasswd"];
     ends(path, &endings)
