@@ -1,10 +1,10 @@
-//! Service → URL, the request that proves it, the forward that holds it.
+//! Service → URL, the request that verifies it, the forward that keeps it open.
 //!
-//! No URL is guessed from what the cluster says: one is told only after it answered a GET through the very address it
-//! names. Which way leads there is found by trying, because whether a node's address can be reached depends on the
+//! No URL is guessed from the state of the cluster: one is reported only after it answered a GET through the very
+//! address it names. The route is found by trying, because whether a node's address can be reached depends on the
 //! driver, the platform, rootless engines and VPNs, and no table of those was ever complete (minikube's own is in
-//! `pkg/minikube/driver/driver.go`: `NeedsPortForward`). A way is left for the next one only with evidence that it cannot
-//! lead there (`detour`): a Service whose pods are being replaced refuses and loses connections for a second, too.
+//! `pkg/minikube/driver/driver.go`: `NeedsPortForward`). A route is left for the next one only with evidence that it
+//! cannot work (`detour`): a Service whose pods are being replaced refuses and loses connections for a second, too.
 
 mod backend;
 mod blame;
@@ -76,7 +76,7 @@ pub struct NodeNetwork {
     pub server: Option<SocketAddr>,
     /// Why its address is not expected to be reached from this machine, where that is known.
     pub unrouted: Option<&'static str>,
-    /// Whose forwards outlive the run; `None` where they end with it, as in a rehearsal.
+    /// The owner of forwards that outlive the run; `None` if they end with it, as in a rehearsal.
     pub owner: Option<ForwardOwner>,
 }
 
@@ -91,17 +91,17 @@ pub struct VerifiedUrl {
     pub status: u16,
     /// How long the answer took.
     pub took: Duration,
-    /// The URL on localhost that answered too, where one was asked for and `url` is not that.
+    /// The URL on localhost that answered too, if one was requested and `url` is not that.
     pub local: Option<String>,
-    /// What holds `local`, or `url` if there is no `local`, open: for as long as this lives.
+    /// Keeps `local`, or `url` if there is no `local`, open: for as long as this lives.
     pub forward: Option<Opened>,
-    /// What to know about the URL.
+    /// Notes about the URL.
     pub notes: Vec<Finding>,
     /// The host in `url`, where this machine does not find it at the address that answered.
     pub unknown: Option<hosts::HostsEntry>,
 }
 
-/// What one question said, for `status`.
+/// The result of one request, for `status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceAnswer {
     /// The Service.
@@ -125,10 +125,10 @@ struct TimeLimits {
     limit: Duration,
     /// The longest pause between two tries.
     pause: Duration,
-    /// How long the same wrong answer, or the answer of another way only, must last to be believed.
+    /// How long the same wrong answer, or an answer by another route only, must last to be believed.
     settle: Duration,
-    /// How long an address must take no connections, with a ready pod behind it all the while, until something else than
-    /// kube-proxy's delay explains it: several times what that takes on a busy machine.
+    /// How long an address must accept no connections, with a ready pod behind it all the while, until the delay of
+    /// kube-proxy can no longer explain it: several times that delay on a busy machine.
     detour: Duration,
     /// How long a controller may take to read an Ingress: until then its 404 is its own and not the application's.
     read: Duration,
@@ -145,11 +145,12 @@ const PACE: TimeLimits = TimeLimits {
 /// How long the API server may take to come to itself.
 const LISTING: Duration = Duration::from_secs(10);
 
-/// Asks every service that people open until it answers as expected, all at once, and tells the URLs that did.
+/// Requests every service that is to be opened until it answers as expected, all at once, and reports the URLs that
+/// did.
 ///
-/// Without `declared` services the one that is made to be opened is found among `objects`; none at all is fine.
-/// Events go to [`crate::event::Step::Service`], one item a service. Fails with [`FaultKind::Service`] and a finding for each service that
-/// gave a wrong answer or none before `deadline`.
+/// Without `declared` services the one that is meant to be opened is found among `objects`; none at all is fine.
+/// Events are emitted for [`crate::event::Step::Service`], one item per service. Fails with [`FaultKind::Service`]
+/// and a finding for each service that gave a wrong answer or none before `deadline`.
 pub async fn verify(
     run: &Run,
     client: &Client,
@@ -175,7 +176,8 @@ pub async fn verify(
     Ok(answered)
 }
 
-/// Ends the forwards of earlier runs that are not wanted any more: another port was declared, another way leads there now.
+/// Ends the forwards of earlier runs that are no longer needed: another port was declared, or another route works
+/// now.
 async fn end_unwanted(run: &Run, reach: &NodeNetwork, wanted: impl Fn(&ForwardRecord) -> bool) {
     let (Some(owner), Some(store)) = (&reach.owner, Store::open(&run.world)) else { return };
     let note = |message: String, help: &str| {
@@ -197,8 +199,8 @@ async fn end_unwanted(run: &Run, reach: &NodeNetwork, wanted: impl Fn(&ForwardRe
     }
 }
 
-/// Asks every service that people open once, all at once; through one of `forwards`, which run, where nothing else leads
-/// there.
+/// Requests every service that is to be opened once, all at once; through one of the running `forwards`, where no
+/// other route works.
 pub async fn check_all(
     client: &Client,
     namespace: &Namespace,
@@ -231,7 +233,7 @@ async fn find(
 ) -> Result<Vec<Candidate>> {
     let services = listed(client, namespace, "Services").await?;
     let mut live = Live { services, ingresses: Vec::new() };
-    // Who does not know what was applied takes what is there.
+    // A caller that does not know the applied objects uses the existing ones.
     if objects.is_empty() || objects.iter().any(|object| object.kind() == "Ingress") {
         live.ingresses = listed(client, namespace, "Ingresses").await?;
     }
@@ -240,7 +242,7 @@ async fn find(
     })
 }
 
-/// All objects of a kind. A server that is busy or comes up again is asked again, for a while.
+/// All objects of a kind. If the server is busy or restarting, the request is retried for a while.
 async fn listed<K>(client: &Client, namespace: &Namespace, what: &str) -> Result<Vec<K>>
 where
     K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -270,7 +272,7 @@ where
     }
 }
 
-/// What one try said.
+/// The result of one attempt.
 enum Attempt {
     Right(HttpAnswer),
     NotYet(Unreachable),
@@ -278,14 +280,15 @@ enum Attempt {
     Unreachable(String),
 }
 
-/// Asks once; returns what came of it, and the question that it came of: over TLS where the port speaks that.
+/// Requests once; returns the result, and the request that led to it: over TLS if the port speaks that.
 async fn request(candidate: &Candidate, question: &Question, pace: TimeLimits) -> (Question, Attempt) {
     let (question, answer) = tls::request(question, &candidate.expect, pace.limit).await;
     let result = match answer {
         Ok(answer) => match wrong(&answer, &candidate.expect) {
             None => Attempt::Right(answer),
             Some(why) => {
-                // What proxies, kube-proxy and an ingress controller say of an application that is still coming up.
+                // Statuses that proxies, kube-proxy and an ingress controller return for an application that is still
+                // starting.
                 let not_yet =
                     matches!(answer.status, 502..=504) || answer.status == 404 && candidate.ingress.is_some();
                 let trouble = Unreachable::Wrong(answer, why);

@@ -1,4 +1,4 @@
-//! What stands behind a Service: its endpoints, as the cluster sees them.
+//! The backend of a Service: its endpoints, as the cluster reports them.
 
 use crate::limit;
 use crate::project::name::Namespace;
@@ -20,7 +20,7 @@ pub(super) struct Backends {
 }
 
 impl Backends {
-    /// Why there is no pod to ask.
+    /// Why there is no pod to connect to.
     pub(super) fn why_none(&self) -> String {
         match (self.ready, self.unready) {
             (0, 0) => "it has no endpoints".to_owned(),

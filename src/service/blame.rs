@@ -1,7 +1,7 @@
 //! Why a Service does not answer as expected, and what to do: pure.
 //!
-//! The workloads are healthy when this is asked, so what is wrong is between them and the URL: a selector, a port, a
-//! path, or what the application says.
+//! The workloads are healthy at that time, so the fault is between them and the URL: a selector, a port, a path, or
+//! the application's own answer.
 
 use super::backend::Backends;
 use super::candidate::Candidate;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// What came, and why that is not what was expected.
+/// The result, and why it is not the expected one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unreachable {
     /// An answer, but not the expected one.
@@ -26,20 +26,20 @@ pub(super) enum Unreachable {
     None(NoAnswer),
 }
 
-/// What the cluster knows about it.
+/// The cluster's state of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ServiceContext {
     /// The endpoints; `None` if the cluster could not be asked.
     pub(super) backends: Option<Backends>,
     /// The pods of the namespace.
     pub(super) pods: Vec<Pod>,
-    /// What the forward was told.
+    /// The failure reported by the forward.
     pub(super) forward: Option<String>,
-    /// The ways that did not lead there, as text.
+    /// The routes that did not work, as text.
     pub(super) detours: Vec<String>,
 }
 
-/// The command that shows what the pods behind a Service have said.
+/// The command that shows the logs of the pods behind a Service.
 fn logs(candidate: &Candidate, inputs: &ServiceContext) -> String {
     let namespace = inputs.pods.iter().find_map(|pod| pod.metadata.namespace.as_deref());
     let namespace = namespace.map(|name| format!(" --namespace {name}")).unwrap_or_default();
@@ -47,7 +47,7 @@ fn logs(candidate: &Candidate, inputs: &ServiceContext) -> String {
 }
 
 impl Unreachable {
-    /// Whether it is the same as `before`, whatever else the answers say.
+    /// Whether it is the same problem as `before`, whatever else differs in the answers.
     pub(super) fn is_like(&self, before: &Unreachable) -> bool {
         match (self, before) {
             (Unreachable::Wrong(answer, _), Unreachable::Wrong(before, _)) => answer.status == before.status,
@@ -56,7 +56,7 @@ impl Unreachable {
         }
     }
 
-    /// What happened, as the end of a sentence that begins with the URL.
+    /// The problem, as the end of a sentence that begins with the URL.
     pub(super) fn words(&self) -> String {
         match self {
             Unreachable::Wrong(_, why) => why.clone(),
@@ -104,7 +104,7 @@ pub(super) fn finding(
     finding.help(help)
 }
 
-/// What the finding is called, what to do, and the field of the Service that it is about.
+/// The code of the finding, what to do, and the field of the Service that it is about.
 fn cause(
     candidate: &Candidate,
     question: &Question,
@@ -141,7 +141,7 @@ fn cause(
     }
 }
 
-/// The workload whose pods the Service selects, where it has none just now: the selector is not to blame.
+/// The workload that the Service selects, if it has no pods just now: then the selector is not the cause.
 fn pods_of_none<'a>(
     service: Option<&Object>,
     inputs: &ServiceContext,
@@ -169,14 +169,14 @@ fn workload_of<'a>(service: &Object, objects: &'a [Object]) -> Option<&'a Object
         .map(|(object, _)| object)
 }
 
-/// Whether the pods behind the Service say themselves when they are ready, so that what refuses connections then does so for
-/// good.
+/// Whether the pods behind the Service have readiness probes, so that a refused connection is permanent once they are
+/// ready.
 pub(super) fn has_readiness_probes(candidate: &Candidate, objects: &[Object]) -> bool {
     containers(candidate, objects)
         .is_some_and(|main| main.iter().all(|container| !container["readinessProbe"].is_null()))
 }
 
-/// Whether nothing in the manifests asks the pods behind the Service whether they are ready.
+/// Whether the pods behind the Service have no readiness probe in the manifests.
 pub(super) fn lacks_readiness_probes(candidate: &Candidate, objects: &[Object]) -> bool {
     containers(candidate, objects)
         .is_some_and(|main| main.iter().all(|container| container["readinessProbe"].is_null()))
@@ -203,12 +203,12 @@ pub(super) fn ports_beside(candidate: &Candidate, objects: &[Object], port: u16)
     if declared.contains(&port) { Vec::new() } else { declared }
 }
 
-/// That a workload asks for no pods, if it does.
+/// The reason if a workload requests no pods.
 fn asks_for_none(workload: &Object) -> Option<String> {
     (workload.value["spec"]["replicas"] == 0).then(|| format!("{} has `replicas: 0`", workload.id()))
 }
 
-/// Whether nothing can be behind the Service, because the workload that it selects asks for no pods.
+/// Whether the Service cannot have endpoints, because the workload that it selects requests no pods.
 pub(super) fn leads_nowhere(candidate: &Candidate, objects: &[Object]) -> bool {
     let service = service_of(candidate, objects);
     service.and_then(|service| workload_of(service, objects)).and_then(asks_for_none).is_some()
@@ -310,7 +310,7 @@ fn by_trouble(
     }
 }
 
-/// Whether the kubelet said that nothing listens on the pod's port.
+/// Whether the kubelet reported that nothing listens on the pod's port.
 fn is_refused(inputs: &ServiceContext) -> bool {
     inputs.forward.as_ref().is_some_and(|trouble| trouble.contains("refused"))
 }
@@ -321,7 +321,7 @@ fn is_forwarded(question: &Question) -> bool {
     question.host().parse::<IpAddr>().is_ok_and(|at| at.is_loopback())
 }
 
-/// Why a Service has no endpoints: what that is called, what its selector selects, and what to do.
+/// Why a Service has no endpoints: the code, what its selector selects, and what to do.
 fn selected(selector: &BTreeMap<String, String>, pods: &[Pod]) -> (Code, String, String) {
     let text = |labels: &BTreeMap<String, String>| {
         labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
@@ -371,7 +371,7 @@ fn labels(value: &serde_json::Value) -> BTreeMap<String, String> {
     pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
-/// The first line of a body that says something, cut to what one reads.
+/// The first non-empty line of a body, shortened for reading.
 pub(super) fn first_line(body: &str) -> Option<String> {
     const SHOWN: usize = 200;
     let line = body.lines().map(str::trim).find(|line| !line.is_empty())?;

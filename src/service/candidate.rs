@@ -1,7 +1,7 @@
-//! Which Services people open, and the ways to each: pure.
+//! Which Services are to be opened, and the routes to each: pure.
 //!
-//! Nothing is tried here. What the cluster decided later than the manifests (a NodePort, a load balancer's address)
-//! comes in as the live objects; before anything is applied there are none, and the same function finds the mistakes.
+//! Nothing is tried here. Values that the cluster assigns (a NodePort, a load balancer's address) are read from the
+//! live objects; before anything is applied there are none, and the same function finds the mistakes.
 
 mod ingress_route;
 mod port;
@@ -29,7 +29,7 @@ use serde::de::DeserializeOwned;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 
-/// What the cluster has of the project's Services and Ingresses.
+/// The project's Services and Ingresses in the cluster.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
     /// Its Services.
@@ -43,11 +43,11 @@ pub struct Live {
 pub struct Candidate {
     /// The Service that answers.
     pub service: ObjectName,
-    /// Where it was asked for, else where the Service is written.
+    /// The place of its declaration, else of the Service's manifest.
     pub place: Option<Place>,
     /// The path of the URL.
     pub path: String,
-    /// What the answer must be.
+    /// The expected answer.
     pub expect: Expect,
     /// Also on this port of localhost.
     pub local_port: Option<u16>,
@@ -57,7 +57,7 @@ pub struct Candidate {
     pub ingress: Option<IngressRoute>,
 }
 
-/// One way to a candidate.
+/// One route to a candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
     /// A NodePort that the node's container publishes on this machine.
@@ -73,7 +73,7 @@ pub(super) enum Route {
 }
 
 impl Route {
-    /// What is asked this way; `None` for a forward, whose port is not known before it is there.
+    /// The request for this route; `None` for a forward, whose port is not known before it is open.
     pub(super) fn question(&self) -> Option<&Question> {
         match self {
             Route::Published(question) | Route::Front(question) | Route::Node(question) => Some(question),
@@ -82,8 +82,9 @@ impl Route {
     }
 }
 
-/// What people open: what the project declares, else the one Service that is made to be opened (an Ingress before a
-/// load balancer before a NodePort). Every declared Service that does not exist or has no port is found at once.
+/// The Services to open: those that the project declares, else the one Service that is meant to be opened (an Ingress
+/// before a load balancer before a NodePort). Every declared Service that does not exist or has no port is reported
+/// at once.
 pub fn candidates(
     declared: &[project::Service],
     objects: &[Object],
@@ -105,7 +106,7 @@ pub fn candidates(
     if findings.is_empty() { Ok(found) } else { Err(findings) }
 }
 
-/// The NodePorts, as the manifests have them, of what people open.
+/// The NodePorts, from the manifests, of the Services to open.
 pub fn node_ports(declared: &[project::Service], objects: &[Object]) -> Vec<Publish> {
     let opened = candidates(declared, objects, &Live::default()).unwrap_or_default();
     let ports = opened
@@ -175,7 +176,7 @@ fn guess(services: &[(Service, Option<Place>)], ingresses: &[(Ingress, Option<Pl
         })
     });
     let exposed = |kind: &str| {
-        // Only what the project wrote: others may live in its namespace.
+        // Only Services of the project: its namespace may contain others.
         let of_kind = services.iter().filter(|(service, place)| {
             place.is_some() && service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some(kind)
         });
@@ -218,7 +219,7 @@ fn named(service: &Service, name: &str) -> bool {
 }
 
 impl Candidate {
-    /// The ways to it, the one that lasts longest and needs least first. The last one is always a forward.
+    /// The routes to it, the one that lasts longest and needs least first. The last one is always a forward.
     pub(super) fn routes(&self, reach: &NodeNetwork) -> Vec<Route> {
         let mut routes = Vec::new();
         if let Some(front) = &self.ingress {
@@ -265,7 +266,7 @@ impl Candidate {
         through && status == 404 && self.expect.status.is_none() && self.expect.contains.is_none()
     }
 
-    /// What to say of a port that speaks TLS, as `question` does, though nothing in its Service says so.
+    /// The note about a port that speaks TLS, as in `question`, though its Service does not declare that.
     pub(super) fn unsaid_tls(&self, question: &Question) -> Option<String> {
         let unsaid = question.tls && !self.port.tls && self.ingress.is_none();
         unsaid.then(|| {
@@ -273,7 +274,7 @@ impl Candidate {
         })
     }
 
-    /// The question at a port of this machine that leads to the controller of the Ingress.
+    /// The request to a local port that is forwarded to the controller of the Ingress.
     pub(super) fn through(&self, front: &IngressRoute, at: SocketAddr) -> Question {
         let host = front.host.clone().unwrap_or_else(|| at.ip().to_string());
         let (connect, authority) = (at.to_string(), authority(&host, at.port(), front.tls));
@@ -309,7 +310,7 @@ fn bracketed(address: &str) -> String {
     }
 }
 
-/// A port that is published on every address is there on this one too.
+/// A port that is published on every address is available on this one too.
 fn here(published: SocketAddr) -> SocketAddr {
     if published.ip().is_unspecified() {
         SocketAddr::new(IpAddr::from([127, 0, 0, 1]), published.port())

@@ -1,4 +1,4 @@
-//! TLS without a look at whose certificate it is: a development cluster signs its own, and nothing secret is sent.
+//! TLS without certificate verification: a development cluster signs its own, and nothing secret is sent.
 
 use std::sync::Arc;
 

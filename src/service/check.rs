@@ -1,7 +1,8 @@
 //! The project's own checks: a database before the rollout, a page after it.
 //!
-//! One that fails is asked again: until the same problem has lasted a while where the rollout has yet to begin, until time
-//! is up where the application may still be coming up. Not a load test, and not a client with a password: it connects, or GETs.
+//! A failed check is repeated: before the rollout until the same problem has lasted a while, after it until the
+//! deadline, because the application may still be starting. Not a load test, and not a client with a password: it
+//! connects, or GETs.
 
 mod address;
 mod inside;
@@ -39,7 +40,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-/// How long one try may take. What is asked may be on the other side of the world.
+/// Time limit for one attempt. The server may be on the other side of the world.
 const LIMIT: Duration = Duration::from_secs(8);
 
 /// How often, and until when.
@@ -48,7 +49,7 @@ const PACE: TimeLimits = TimeLimits { limit: LIMIT, ..super::PACE };
 /// How long an application that is healthy may take to pass.
 const AFTER: Duration = Duration::from_secs(30);
 
-/// The cluster, as far as checks need it.
+/// The parts of the cluster that checks need.
 pub struct CheckTarget<'a> {
     /// Its API server.
     pub client: &'a Client,
@@ -61,52 +62,52 @@ pub struct CheckTarget<'a> {
 /// Runs a script in bash on the node and returns what it printed, or why it could not.
 pub type Inside<'a> = dyn Fn(String) -> BoxFuture<'a, Result<String, String>> + Sync + 'a;
 
-/// What checking needs.
+/// The inputs of checks.
 pub struct CheckRunner<'a, 'i> {
     /// The run.
     pub run: &'a Run,
     /// The cluster; `None` before it runs.
     pub cluster: Option<CheckTarget<'a>>,
-    /// How the node is asked to ask; `None` before it runs.
+    /// Runs a script on the node; `None` before it runs.
     pub inside: Option<&'a Inside<'i>>,
     /// The project's objects.
     pub objects: &'a [Object],
     /// The values of the project's Secrets.
     pub secret: &'a (dyn Fn(&ObjectName, &DataKey) -> Option<Secret> + Sync),
-    /// Whether a check that fails is asked again.
+    /// Whether a failed check is repeated.
     pub patient: bool,
 }
 
 /// How one check went.
 #[derive(Debug, Clone)]
 pub struct CheckResult {
-    /// What people call it.
+    /// Its name for the user.
     pub name: String,
-    /// What was asked; of a Secret only its key.
+    /// What is checked; for a Secret only its key.
     pub what: String,
-    /// Who asked.
+    /// Which side makes the request.
     pub from: From,
-    /// When it is asked.
+    /// When the check is made.
     pub when: When,
     /// Whether the run depends on it.
     pub required: bool,
     /// [`Outcome::Done`], [`Outcome::Failed`] or [`Outcome::Skipped`].
     pub outcome: Outcome,
-    /// What came of it, in words.
+    /// The result as text.
     pub answer: String,
     /// How long the answer, or giving up, took.
     pub took: Duration,
-    /// What is wrong; an error only if it is required.
+    /// The problem; an error only if the check is required.
     pub finding: Option<Finding>,
 }
 
-/// What one try said.
+/// The result of one attempt.
 enum Tried {
     /// It is as expected.
     Passed(String),
     /// There is nothing to ask.
     Nothing(&'static str),
-    /// It is not; and what shows it.
+    /// The check failed; and the evidence.
     Failed(CheckProblem),
 }
 
@@ -124,7 +125,7 @@ enum CheckProblem {
 }
 
 impl CheckRunner<'_, '_> {
-    /// Asks all of `checks` at once. Each is an item of [`Step::Check`].
+    /// Runs all of `checks` at once. Each is an item of [`Step::Check`].
     pub async fn all(&self, checks: &[&Check]) -> Vec<CheckResult> {
         join_all(checks.iter().map(|check| self.one(check))).await
     }
@@ -166,7 +167,7 @@ impl CheckRunner<'_, '_> {
 
     async fn until(&self, item: &OpenItem, check: &Check) -> Tried {
         let deadline = Instant::now() + if check.when == When::Before { LIMIT } else { AFTER };
-        // What the project can do without holds nobody up before the rollout.
+        // An optional check does not delay the rollout.
         let patient = self.patient && (check.required || check.when != When::Before);
         let mut pause = PACE.pause / 4;
         let mut same: Option<(CheckProblem, Instant)> = None;
@@ -250,7 +251,7 @@ impl CheckRunner<'_, '_> {
         }
     }
 
-    /// Asks as [`from_here`] does, but through the node, so that both follow the same redirects.
+    /// Requests as [`from_here`] does, but from the node, so that both follow the same redirects.
     async fn node_answer(&self, url: &str, expect: &Expect) -> Result<HttpAnswer, NoAnswer> {
         let mut question = question(url)?;
         let mut answer = self.by_node(inside::get(&question.url(), LIMIT)).await?;
@@ -274,7 +275,7 @@ impl CheckRunner<'_, '_> {
 }
 
 impl CheckProblem {
-    /// Whether an application that is coming up may say so, too.
+    /// Whether an application that is starting may have the same problem.
     fn may_pass(&self) -> bool {
         match self {
             CheckProblem::None(NoAnswer::Garbled(_) | NoAnswer::Tls(_)) | CheckProblem::Unasked(_) => false,
@@ -312,7 +313,7 @@ fn follows(expect: &Expect) -> bool {
     expect.contains.is_some() || expect.status.is_none_or(|status| !(300..400).contains(&status))
 }
 
-/// A check that names no status wants a page, not an error page: unlike a service, whose root may well be missing.
+/// A check without a status expects a page, not an error page: unlike a service, whose root may well be missing.
 fn is_fine(status: u16, expect: &Expect) -> bool {
     expect.status.map_or((100..400).contains(&status), |wanted| wanted == status)
 }

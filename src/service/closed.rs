@@ -1,4 +1,4 @@
-//! When nothing is going to answer behind a Service, so that there is nothing to wait for.
+//! When nothing will ever answer behind a Service, so that waiting is useless.
 
 use super::blame;
 use super::blame::Unreachable;
@@ -9,15 +9,15 @@ use super::verifier::Prover;
 use tokio::time::Instant;
 
 impl Prover<'_> {
-    /// Whether the workload behind it asks for no pods, and has none.
+    /// Whether the workload behind it requests no pods, and has none.
     pub(super) async fn has_no_pods(&self, candidate: &Candidate) -> bool {
         blame::leads_nowhere(candidate, self.objects)
             && self.backends(candidate).await.is_some_and(|backends| backends.ready + backends.unready == 0)
     }
 
-    /// What the kubelet says of the port, where nothing is going to listen on it: it has refused connections for a while, and
-    /// either the pods are ready by their own probes, or the program listens on a port that it declares and this one is
-    /// none of those. Any other program may still start. `since` is when it began to refuse.
+    /// The kubelet's message about the port, if nothing will ever listen on it: it has refused connections for a
+    /// while, and either the pods are ready by their own probes, or the program listens on a declared port and this
+    /// one is not declared. Any other program may still start. `since` is when it began to refuse.
     pub(super) async fn is_closed(
         &self,
         candidate: &Candidate,
@@ -50,7 +50,8 @@ impl Prover<'_> {
         None
     }
 
-    /// Whether nothing says that the program has started: connections are refused, and no readiness probe asks it.
+    /// Whether there is no evidence that the program has started: connections are refused, and it has no readiness
+    /// probe.
     pub(super) fn may_still_start(&self, candidate: &Candidate, trouble: &Unreachable) -> bool {
         matches!(trouble, Unreachable::None(NoAnswer::Refused | NoAnswer::Closed))
             && blame::lacks_readiness_probes(candidate, self.objects)

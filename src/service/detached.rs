@@ -1,9 +1,9 @@
 //! Port-forwards that outlive the run that made them: each a process of its own, which `status` lists and `down` ends.
 //!
-//! That one lives is shown by the lock on a file that its process holds (`flock(2)`, `LockFileEx`): the system releases it
-//! however the process ends. Process ids are only shown, because a number may belong to another process by now. What is
-//! known about a forward is in a record beside the lock; removing the record asks its process to end, on every platform.
-//! Read `record` (what is kept), `store` (the directory), `start` (this side), `process` (the other side), `watch` (its end).
+//! A live process is recognized by its lock on a file (`flock(2)`, `LockFileEx`): the system releases it however the
+//! process ends. Process ids are only shown, because a number may belong to another process by now. The data about a
+//! forward is in a record next to the lock; removing the record tells its process to end, on every platform. Read
+//! `record` (the data), `store` (the directory), `start` (the parent), `process` (the child), `watch` (its end).
 
 pub mod process;
 pub mod record;

@@ -1,12 +1,14 @@
-//! Whether a way that takes no connections can be left for the next one, and the reason that is told.
+//! Whether a route that accepts no connections can be left for the next one, and the reason that is reported.
 //!
-//! While the pods of a Service are replaced, the node's address refuses connections or loses them for a second or two, which
-//! looks exactly like an address that cannot be reached. So a failed attempt is no evidence. These are:
-//! - the node's address is silent on the port of its API server, too, which listens on the node itself, without kube-proxy:
-//!   this machine has no route to it (the docker driver on macOS, Windows and in WSL, a remote or rootless engine, a VPN);
+//! While the pods of a Service are replaced, the node's address refuses connections or loses them for a second or
+//! two, which looks exactly like an address that cannot be reached. So a failed attempt is no evidence. These are:
+//! - the node's address is silent on the port of its API server, too, which listens on the node itself, without
+//!   kube-proxy: this machine has no route to it (the docker driver on macOS, Windows and in WSL, a remote or
+//!   rootless engine, a VPN);
 //! - another address of the same Service answers all the while, and kube-proxy writes the rules of all at once;
-//! - the application answers through the API server, and the address has taken no connection for several times what
-//!   kube-proxy needs, with a pod ready all the while: a firewall, or a program that listens on its pod's 127.0.0.1 only.
+//! - the application answers through the API server, and the address has accepted no connection for several times
+//!   what kube-proxy needs, with a pod ready all the while: a firewall, or a program that listens on its pod's
+//!   127.0.0.1 only.
 
 use super::Attempt;
 use super::blame::Unreachable;
@@ -23,7 +25,7 @@ use tokio::time::Instant;
 /// How often in a row the node must be silent: one lost packet is none.
 const SILENT: u32 = 3;
 
-/// What is known against a way.
+/// The evidence against a route.
 pub(super) struct Detour<'a> {
     verify: &'a Prover<'a>,
     candidate: &'a Candidate,
@@ -31,16 +33,16 @@ pub(super) struct Detour<'a> {
     rest: &'a [Route],
     /// How often in a row the node's API server was silent at the same address.
     silent: u32,
-    /// Since when another way answers.
+    /// Since when another route answers.
     other: Option<Instant>,
     /// Since when no connection was taken although a pod was ready.
     shut: Option<Instant>,
-    /// A way through the API server, to compare with.
+    /// A forward through the API server, for comparison.
     forward: Option<Forward>,
 }
 
 impl<'a> Detour<'a> {
-    /// Nothing is known yet. `rest` are the ways that are left.
+    /// Without evidence yet. `rest` are the remaining routes.
     pub(super) fn new(
         verify: &'a Prover<'a>,
         candidate: &'a Candidate,
@@ -50,8 +52,8 @@ impl<'a> Detour<'a> {
         Detour { verify, candidate, question, rest, silent: 0, other: None, shut: None, forward: None }
     }
 
-    /// Why to go on with the next way after this trouble, as the end of a sentence that begins with the URL; `None` where
-    /// this one may still lead there.
+    /// Why to try the next route after this problem, as the end of a sentence that begins with the URL; `None` if
+    /// this one may still work.
     pub(super) async fn needed(&mut self, trouble: &Unreachable) -> Option<String> {
         let none = match trouble {
             Unreachable::None(none) if none.is_like_a_rollout() && !self.rest.is_empty() => none,
@@ -87,17 +89,17 @@ impl<'a> Detour<'a> {
         })
     }
 
-    /// The way through the API server, where it was tried.
+    /// The forward through the API server, if it was tried.
     pub(super) fn tried(self) -> Option<Forward> {
         self.forward
     }
 
-    /// Something was heard, or there is nothing yet that could be: what counts begins anew.
+    /// The address answered, or there is no ready pod yet: the evidence is discarded.
     fn reset(&mut self) {
         (self.silent, self.other, self.shut) = (0, None, None);
     }
 
-    /// Why this machine has no way to the node's address, where that is shown.
+    /// Why this machine has no route to the node's address, if that is proven.
     async fn unrouted(&mut self, none: &NoAnswer) -> Option<String> {
         let (reach, limit) = (self.verify.reach, self.verify.pace.limit / 2);
         let server = reach.server.filter(|server| self.question.host() == server.ip().to_string())?;
@@ -112,7 +114,7 @@ impl<'a> Detour<'a> {
         })
     }
 
-    /// Whether another address leads to the application now.
+    /// Whether the application answers at another address now.
     async fn other_answers(&self) -> bool {
         for question in self.rest.iter().filter_map(Route::question) {
             if let (_, Attempt::Right(_)) = request(self.candidate, question, self.verify.pace).await {
@@ -122,7 +124,7 @@ impl<'a> Detour<'a> {
         false
     }
 
-    /// Whether anything answers that the pods say themselves.
+    /// Whether the application answers through a forward.
     async fn application_answers(&mut self) -> bool {
         if self.forward.is_none() {
             let Prover { client, namespace, .. } = self.verify;
@@ -141,6 +143,6 @@ impl<'a> Detour<'a> {
     }
 }
 
-// Only Linux loses connections in a way that a test can rely on.
+// Only on Linux are connections lost in a way that a test can rely on.
 #[cfg(all(test, target_os = "linux"))]
 mod tests;

@@ -11,13 +11,13 @@ use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-/// What a server does with a request.
+/// How a server answers a request.
 pub(super) enum Reply {
     /// Writes this and closes.
     Raw(String),
-    /// Closes without a word.
+    /// Closes without an answer.
     Close,
-    /// Says nothing, for ever.
+    /// Never answers.
     Hang,
 }
 
@@ -68,7 +68,7 @@ pub(super) fn serve(listener: TcpListener, reply: impl Fn(usize, &str) -> Reply 
     });
 }
 
-/// Answers one request; whoever connects after it is refused.
+/// Answers one request; later connections are refused.
 pub(super) async fn serve_one(listener: TcpListener, reply: Reply) {
     let (mut stream, _) = listener.accept().await.unwrap();
     drop(listener);
@@ -87,8 +87,8 @@ async fn write(stream: &mut (impl AsyncWrite + Unpin), reply: Reply) {
     }
 }
 
-/// A server that answers `plain` to what does not begin with a TLS handshake, `reply` over TLS; and `shake`, if it is one, to
-/// a handshake.
+/// A server that answers `plain` to anything but a TLS handshake, `reply` over TLS; and `shake`, if it is one, to a
+/// handshake.
 pub(super) async fn tls_server(
     plain: impl Fn() -> Reply + Send + Sync + 'static,
     shake: impl Fn() -> Option<Reply> + Send + Sync + 'static,
@@ -138,8 +138,8 @@ fn acceptor() -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// A port at which connections are neither taken nor refused, for as long as both live: Linux drops what comes to a full
-/// queue.
+/// A port at which connections are neither accepted nor refused, for as long as both live: Linux drops connections to
+/// a full queue.
 pub(super) async fn lost() -> (SocketAddr, TcpListener, TcpStream) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
@@ -162,7 +162,7 @@ pub(super) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> (String, Stri
     (head, path)
 }
 
-/// A port on which nobody listens.
+/// A port on which nothing listens.
 pub(super) async fn closed_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }

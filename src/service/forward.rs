@@ -1,9 +1,9 @@
-//! A port of this machine that leads to a pod, for nodes whose address cannot be reached: held by this process, which may
-//! be one that is there for nothing else (`detached`).
+//! A port of this machine that is forwarded to a pod, for nodes whose address cannot be reached: held by this
+//! process, which may exist only for that (`detached`).
 //!
-//! Not `kubectl port-forward`, which dies with the pod it chose: every connection looks for a ready pod of its own, and
-//! one that arrives while the pods are being replaced waits for the next. The price is one request to the API server a
-//! connection, because a WebSocket of the API server carries one connection only.
+//! Not `kubectl port-forward`, which ends with the pod it chose: every connection chooses a ready pod of its own, and
+//! one that arrives while the pods are being replaced waits for the next. The price is one request to the API server
+//! per connection, because a WebSocket of the API server carries one connection only.
 
 use super::backend;
 use crate::limit;
@@ -35,8 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait between two looks for a pod.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How long an answer may still take after the asker has said its last word. kube closes both directions at the first
-/// end, so we do not pass that end on.
+/// How long an answer may still take after the client has closed its direction. kube closes both directions at the
+/// first end, so we do not pass that end on.
 const LAST_WORD: Duration = Duration::from_secs(30);
 
 /// How many ports above the wanted one are tried.
@@ -51,7 +51,7 @@ pub struct Forward {
     task: JoinHandle<()>,
 }
 
-/// What connections share, and tell.
+/// The state that connections share.
 struct ForwardState {
     client: Mutex<Client>,
     trouble: Mutex<Option<String>>,
@@ -65,8 +65,8 @@ impl fmt::Debug for ForwardState {
 }
 
 impl Forward {
-    /// Listens on 127.0.0.1 at `wanted`, else on the next free port, else on any, and leads what connects to a ready pod
-    /// behind the port of `service` that EndpointSlices call `port`.
+    /// Listens on 127.0.0.1 at `wanted`, else on the next free port, else on any, and forwards connections to a ready
+    /// pod behind the port of `service` that EndpointSlices name `port`.
     pub async fn open(
         client: &Client,
         namespace: &Namespace,
@@ -112,7 +112,7 @@ impl Forward {
         self.wanted.filter(|wanted| *wanted != self.address.port())
     }
 
-    /// What last went wrong on the way to the pod, as the API server or the kubelet put it.
+    /// The last error of a connection to the pod, as the API server or the kubelet reported it.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         self.state.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -129,7 +129,7 @@ impl Forward {
         *self.state.client.lock().unwrap_or_else(PoisonError::into_inner) = client;
     }
 
-    /// Waits until a connection finds no way to a pod.
+    /// Waits until a connection cannot reach a pod.
     pub async fn failed(&self) {
         self.state.failed.notified().await;
     }
@@ -158,7 +158,7 @@ impl ForwardState {
     }
 }
 
-/// What every connection needs.
+/// The data that every connection needs.
 #[derive(Clone)]
 struct Lane {
     state: Arc<ForwardState>,

@@ -1,7 +1,8 @@
-//! Any port of a Service on localhost because somebody asked for it, held by this process or by one of its own: a database as well as a page.
+//! Any port of a Service on localhost at the user's request, held by this process or by one of its own: a database as
+//! well as a page.
 //!
-//! Nothing is asked through it: what speaks no HTTP has no answer that could be judged. Whether pods are behind it is
-//! looked up instead, and where there are none yet, a connection waits for one.
+//! No request is made through it: without HTTP there is no answer that could be judged. Whether it has pods is looked
+//! up instead, and if there are none yet, a connection waits for one.
 
 use super::FaultKind;
 use super::Namespace;
@@ -98,7 +99,7 @@ pub struct Lead {
 }
 
 impl Lead {
-    /// What to open where it listens at `at`: a URL, or the address where the port speaks no HTTP.
+    /// The address to open if it listens at `at`: a URL, or the plain address if the port does not speak HTTP.
     #[must_use]
     pub fn address(&self, at: SocketAddr) -> String {
         match (self.port.web, self.port.tls) {
@@ -130,7 +131,7 @@ pub async fn find(
     Ok(Lead { service, port, local, path })
 }
 
-/// Holds it in this process; returns what to know about it, too.
+/// Holds it in this process; returns the notes about it, too.
 pub async fn hold(client: &Client, namespace: &Namespace, lead: &Lead) -> Result<(Opened, Vec<Finding>)> {
     let name = lead.port.name.as_deref();
     let forward = Forward::open(client, namespace, &lead.service, name, Some(lead.local)).await;
@@ -167,7 +168,7 @@ pub async fn detach(
     with_notes(client, &namespace, lead, Opened::Detached(Box::new(detached))).await
 }
 
-/// Says beside a forward what to know about it.
+/// Adds the notes about a forward.
 async fn with_notes(
     client: &Client,
     namespace: &Namespace,
@@ -191,7 +192,7 @@ async fn with_notes(
     Ok((forward, notes))
 }
 
-/// What people open.
+/// The Services to open.
 async fn opened(
     client: &Client,
     namespace: &Namespace,
@@ -295,7 +296,7 @@ mod tests {
         client(at)
     }
 
-    /// What is held: the port of the Service, the address that is told, and the forward.
+    /// The parts of a forward: the port of the Service, the address that is shown, and the forward.
     async fn held(
         cluster: &Client,
         wanted: Option<ForwardSpec>,

@@ -1,6 +1,7 @@
-//! Lines of a hosts file: ours told from everybody else's by the comment that they end in. Pure.
+//! Lines of a hosts file: ours are identified by the comment at their end. Pure.
 //!
-//! Only `todo up --hosts` has them written, after asking, and `todo down --hosts` removes them; no other line is touched.
+//! Only `todo up --hosts` writes them, after a confirmation, and `todo down --hosts` removes them; no other line is
+//! touched.
 
 use std::fmt;
 use std::fmt::Write;
@@ -16,8 +17,8 @@ pub struct HostsEntry {
 }
 
 impl HostsEntry {
-    /// The entry of a host, if that is a name as DNS has them: it goes into a file of the system, and into commands that
-    /// are shown to be copied.
+    /// The entry of a host, if that is a valid DNS name: it is written into a system file, and into commands that are
+    /// shown for copying.
     #[must_use]
     pub fn new(address: IpAddr, host: &str) -> Option<HostsEntry> {
         let is_name = !host.is_empty()
@@ -33,7 +34,7 @@ impl fmt::Display for HostsEntry {
     }
 }
 
-/// What a line of `project` ends in.
+/// The comment at the end of the lines of `project`.
 #[must_use]
 pub fn mark(project: &str) -> String {
     format!("# todo up: {project}")

@@ -1,8 +1,8 @@
-//! One HTTP GET over a connection of its own, and what became of it.
+//! One HTTP GET over a connection of its own, and its result.
 //!
-//! Not a client for the internet: no pool, no cookies, no proxy. The proxy variables are ignored on purpose: what is
-//! asked here is a node of this machine or this machine itself, and a proxy in front of it would answer in its place.
-//! For the same reason certificates are not checked: a development cluster signs its own, and nothing secret is sent.
+//! Not a client for the internet: no pool, no cookies, no proxy. The proxy variables are ignored on purpose: the
+//! server is a node of this machine or this machine itself, and a proxy in front of it would answer in its place. For
+//! the same reason certificates are not checked: a development cluster signs its own, and nothing secret is sent.
 
 use super::certificate::unchecked;
 use http::Request;
@@ -29,7 +29,7 @@ pub(crate) const BODY: usize = 1 << 20;
 /// How many redirects on one host are followed.
 pub(crate) const REDIRECTS: usize = 5;
 
-/// What is asked, and through which address.
+/// A request, and the address that it is sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Question {
     /// Where to connect to, `host:port`; an IPv6 address in brackets.
@@ -42,12 +42,12 @@ pub(crate) struct Question {
     pub(crate) path: String,
 }
 
-/// What came back.
+/// The response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpAnswer {
     /// The status.
     pub(crate) status: u16,
-    /// The first MiB of the body; what is not UTF-8 is replaced.
+    /// The first MiB of the body; parts of it that are not UTF-8 are replaced.
     pub(crate) body: String,
     /// The Location header of a redirect.
     pub(crate) location: Option<String>,
@@ -55,23 +55,23 @@ pub(crate) struct HttpAnswer {
     pub(crate) took: Duration,
 }
 
-/// Why nothing came back.
+/// Why there is no response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NoAnswer {
-    /// There is no way to the address from here, and the operating system knows it at once.
+    /// There is no route to the address, and the operating system reports that at once.
     Unreachable(String),
-    /// The attempt to connect was not answered, or a router on the way gave it up: a packet that was lost, a pod that is
-    /// gone, a firewall, or an address that leads nowhere.
+    /// The attempt to connect was not answered, or a router reported the address as unreachable: a lost packet, a pod
+    /// that was deleted, a firewall, or an unused address.
     NoConnection(String),
-    /// The address is there, nobody listens.
+    /// The host answers, but nothing listens.
     Refused,
     /// The connection was made and cut off before an answer.
     Closed,
-    /// The connection was made and nothing came in time.
+    /// The connection was made and nothing was received in time.
     Silent(Duration),
-    /// Something came that is not HTTP, or not TLS where TLS was spoken.
+    /// The data received is not HTTP, or not TLS where TLS was spoken.
     Garbled(String),
-    /// The port speaks TLS, but does not finish the handshake: why.
+    /// The port speaks TLS, but the handshake fails: why.
     Tls(String),
 }
 
@@ -92,15 +92,15 @@ impl fmt::Display for NoAnswer {
 }
 
 impl NoAnswer {
-    /// Whether a Service whose pods are being replaced looks like this for a moment. kube-proxy writes its rules at most
-    /// once a second (`minSyncPeriod`): until then they lead to a pod that has closed its port (refused, reset) or is gone
-    /// (no answer, or "no route to host" from the node); while no pod is ready they reject.
+    /// Whether a Service whose pods are being replaced looks like this for a moment. kube-proxy writes its rules at
+    /// most once a second (`minSyncPeriod`): until then they point to a pod that has closed its port (refused, reset)
+    /// or was deleted (no answer, or "no route to host" from the node); while no pod is ready they reject.
     pub(crate) fn is_like_a_rollout(&self) -> bool {
         matches!(self, NoAnswer::NoConnection(_) | NoAnswer::Refused | NoAnswer::Closed)
     }
 }
 
-/// What went wrong, and whether the port had shown by then that it speaks TLS.
+/// The error, and whether the port had shown by then that it speaks TLS.
 #[derive(Debug)]
 pub(super) struct Failed {
     pub(super) why: NoAnswer,
@@ -157,7 +157,7 @@ impl Question {
 }
 
 impl Question {
-    /// A Location as an absolute URL (RFC 9110, 10.2.2: it may be relative to what was asked).
+    /// A Location as an absolute URL (RFC 9110, 10.2.2: it may be relative to the request's).
     fn resolved(&self, location: &str) -> String {
         let location = location.split('#').next().unwrap_or_default();
         let scheme = if self.tls { "https" } else { "http" };
@@ -179,18 +179,18 @@ impl Question {
     }
 }
 
-/// Asks once and gives up after `limit`. Half of that is for the connection: a lost SYN is sent again only after 1 s
-/// (RFC 6298), and a new attempt has a port of its own, for which kube-proxy chooses a pod anew.
+/// Sends one request and gives up after `limit`. Half of that is for the connection: a lost SYN is sent again only
+/// after 1 s (RFC 6298), and a new attempt has a port of its own, for which kube-proxy chooses a pod again.
 pub(crate) async fn get(question: &Question, limit: Duration) -> Result<HttpAnswer, NoAnswer> {
     try_get(question, limit).await.map_err(|failed| failed.why)
 }
 
-/// Asks, and asks again where the answer sends us, as long as that is the same host.
+/// Sends a request, and follows redirects as long as they point to the same host.
 pub(crate) async fn get_following(question: &Question, limit: Duration) -> Result<HttpAnswer, NoAnswer> {
     try_get_following(question, limit).await.map_err(|failed| failed.why)
 }
 
-/// [`get`], and how far it came.
+/// [`get`], and how far it got.
 pub(super) async fn try_get(question: &Question, limit: Duration) -> Result<HttpAnswer, Failed> {
     let stream = connect(&question.connect, limit / 2).await?;
     let _ = stream.set_nodelay(true);
@@ -204,7 +204,7 @@ pub(super) async fn try_get(question: &Question, limit: Duration) -> Result<Http
     Ok(answer.unwrap_or_else(|_| Err(silent()))?)
 }
 
-/// [`get_following`], and how far it came.
+/// [`get_following`], and how far it got.
 pub(super) async fn try_get_following(question: &Question, limit: Duration) -> Result<HttpAnswer, Failed> {
     let mut question = question.clone();
     let mut answer = try_get(&question, limit).await?;
@@ -279,7 +279,7 @@ pub(crate) fn unconnected(error: &io::Error) -> NoAnswer {
     match error.kind() {
         ErrorKind::ConnectionRefused => NoAnswer::Refused,
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => NoAnswer::Closed,
-        // Also what a node says of the address of a pod that is gone.
+        // A node also reports this for the address of a deleted pod.
         ErrorKind::TimedOut | ErrorKind::HostUnreachable => NoAnswer::NoConnection(error.to_string()),
         _ => NoAnswer::Unreachable(error.to_string()),
     }

@@ -1,8 +1,8 @@
-//! Who serves the project's Ingresses: an IngressClass that is there, minikube's addon, or nobody.
+//! Which controller serves the project's Ingresses: that of an existing IngressClass, minikube's addon, or none.
 //!
-//! A controller that people brought is left alone: where the class is there, somebody serves it, and only the addon's own
-//! pods (which an interrupted start may have left half-way) are looked at more closely. Whether it really serves is not
-//! believed but tried, when the URL is verified.
+//! A controller that the user has installed is left alone: if the class exists, it counts as served, and only the
+//! addon's own pods (which an interrupted start may have left half-way) are examined more closely. Whether it really
+//! serves is tested when the URL is verified.
 
 use super::backend;
 use crate::event::Code;
@@ -47,7 +47,7 @@ const REFUSED: Duration = Duration::from_secs(5);
 /// How long a controller that was pulled may take until it admits.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// An Ingress and the class that it asks for.
+/// An Ingress and the class that it requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Asking {
     name: String,
@@ -55,22 +55,22 @@ struct Asking {
     place: Place,
 }
 
-/// What the cluster has to do before Ingresses are applied.
+/// What the cluster must provide before Ingresses are applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Need {
     /// minikube's addon has to be enabled.
     pub addon: bool,
-    /// The addon's controller is there and does not run yet.
+    /// The addon's controller exists and does not run yet.
     pub coming: bool,
-    /// Ingresses that nobody will serve: by name, each with what to do.
+    /// Ingresses without a controller: by name, each with what to do.
     pub unserved: Vec<(String, Finding)>,
 }
 
-/// Looks who serves the Ingresses among `objects`, and the addon if it is `wanted` anyhow. Asks nothing where there is no
-/// Ingress, and waits without end: whoever calls has a limit.
+/// Determines the controllers of the Ingresses among `objects`, and the addon's if it is `wanted` anyhow. Makes no
+/// request if there is no Ingress, and waits without end: the caller has a time limit.
 ///
 /// # Errors
-/// The API server's, when it does not tell its IngressClasses or the addon's pods.
+/// The API server's, when its IngressClasses or the addon's pods cannot be read.
 pub async fn inspect(client: &Client, objects: &[Object], wanted: bool) -> kube::Result<Need> {
     let asking = asking(objects);
     if asking.is_empty() && !wanted {
@@ -164,7 +164,7 @@ async fn controllers(client: &Client) -> kube::Result<Vec<Pod>> {
     Ok(limit::with_timeout(pods.list(&controller)).await?.items)
 }
 
-/// Waits until the addon's controller runs and its webhook admits Ingresses. `tell` hears what is waited for.
+/// Waits until the addon's controller runs and its webhook admits Ingresses. `tell` receives what is waited for.
 pub async fn admits(client: &Client, tell: impl Fn(String)) -> Result<()> {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -225,7 +225,7 @@ async fn refused_for(client: &Client, profile: &str, pause: Duration, lasting: D
     }
 }
 
-/// The image of a pod that is not to be had, in the words of whoever tried.
+/// The finding about a pod's image that cannot be pulled, with the runtime's message.
 fn refused(pod: &Pod, profile: &str) -> Option<Finding> {
     let status = pod.status.as_ref()?;
     let containers = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
@@ -301,7 +301,7 @@ mod tests {
             (Some("nginx"), &other[..], Some(&addon)),
             (Some("traefik"), &other[..], Some(&nothing)),
             (None, &other_default[..], Some(&nothing)),
-            // Nobody serves these.
+            // No controller serves these.
             (None, &other[..], None),
             (Some("alb"), &none[..], None),
             (Some("alb"), &own[..], None),

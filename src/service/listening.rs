@@ -1,8 +1,9 @@
-//! Whether anything listens where the Services of a project lead, also those that nobody opens from outside.
+//! Whether anything listens on the target ports of a project's Services, also of those that are not opened from
+//! outside.
 //!
-//! Not a readiness probe, which the manifests may lack: without one Kubernetes calls a pod ready as soon as its process
-//! runs, and a Service that leads to a port nobody listens on looks as healthy as any. The kubelet is asked for the port
-//! as `kubectl port-forward` asks, because it alone says "connection refused" of a port inside a pod.
+//! Not a readiness probe, which the manifests may lack: without one Kubernetes reports a pod as ready as soon as its
+//! process runs, and a Service whose target port is closed looks as healthy as any. The kubelet is asked to forward
+//! the port as for `kubectl port-forward`, because only it reports "connection refused" for a port inside a pod.
 
 use super::backend;
 use crate::event::Code;
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long between two attempts.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How long the kubelet may take to say that it was refused; a port on which something listens says nothing.
+/// How long the kubelet may take to report a refusal; for an open port it reports nothing.
 const SAYS: Duration = Duration::from_millis(500);
 
 /// A TCP port of a Service, by its place in the manifest.
@@ -36,8 +37,8 @@ struct Door<'a> {
     index: usize,
 }
 
-/// A warning for each port of a Service among `objects` behind which nothing listens within a few seconds. `asked` are
-/// the Services that have answered already. Whoever may not forward to pods is told nothing.
+/// A warning for each port of a Service among `objects` behind which nothing listens within a few seconds. `asked`
+/// are the Services that have answered already. A user who may not forward to pods gets no warning.
 pub async fn unheard(
     client: &Client,
     home: &Namespace,
@@ -71,7 +72,7 @@ fn doors<'a>(object: &'a Object, home: &Namespace) -> Vec<Door<'a>> {
     .collect()
 }
 
-/// Asks until something listens; what to say if nothing does.
+/// Repeats until something listens; returns the warning if nothing does.
 async fn check_port(client: &Client, door: Door<'_>) -> Option<Finding> {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -83,7 +84,7 @@ async fn check_port(client: &Client, door: Door<'_>) -> Option<Finding> {
     }
 }
 
-/// The pod that refuses connections, and its port; nothing where it takes them, or nobody knows.
+/// The pod that refuses connections, and its port; nothing if it accepts them, or if that is unknown.
 async fn refused(client: &Client, door: &Door<'_>) -> Option<(String, u16)> {
     let backends =
         backend::inspect(client, &door.namespace, &door.service, door.name.as_deref()).await.ok()?;
@@ -91,7 +92,7 @@ async fn refused(client: &Client, door: &Door<'_>) -> Option<(String, u16)> {
     refusal(client, &door.namespace, pod, *port).await.map(|_| (pod.clone(), *port))
 }
 
-/// What the kubelet says where a port of a pod refuses connections; nothing where it takes them, or nobody knows.
+/// The kubelet's message if a port of a pod refuses connections; nothing if it accepts them, or if that is unknown.
 pub(super) async fn refusal(client: &Client, namespace: &Namespace, pod: &str, port: u16) -> Option<String> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace.as_str());
     let mut forwarder = limit::with_timeout(pods.portforward(pod, &[port])).await.ok()?;
@@ -102,7 +103,7 @@ pub(super) async fn refusal(client: &Client, namespace: &Namespace, pod: &str, p
     why.ok().flatten().filter(|why| why.contains("refused"))
 }
 
-/// Whether something in the pod listens on the port: the kubelet connects, and says nothing against it for a while.
+/// Whether something in the pod listens on the port: the kubelet connects, and reports no error for a while.
 pub(super) async fn accepts(client: &Client, namespace: &Namespace, pod: &str, port: u16) -> bool {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace.as_str());
     let Ok(mut forwarder) = limit::with_timeout(pods.portforward(pod, &[port])).await else { return false };
@@ -155,7 +156,7 @@ mod tests {
         let udp =
             json!({"selector": {"app": "web"}, "ports": [{"name": "http", "port": 53, "protocol": "UDP"}]});
         let web = ObjectName::parse("web").unwrap();
-        // what the Service says, what listens in the pod, the Services that have answered: whether something is told
+        // the Service's port, what listens in the pod, the Services that have answered: whether there is a warning
         let table = [
             (&tcp, None, vec![], true),
             (&tcp, Some(app), vec![], false),

@@ -17,7 +17,7 @@ use crate::project::name::Namespace;
 use kube::Client;
 use tokio::time::Instant;
 
-/// Tries each way once, until one leads to an answer.
+/// Tries each route once, until one answers.
 pub(super) async fn once(
     client: &Client,
     namespace: &Namespace,
@@ -37,7 +37,7 @@ pub(super) async fn once(
     };
     for route in candidate.routes(reach) {
         let forward = match route {
-            // `status` says that only a forward leads there; which one is for `up`.
+            // `status` reports only that a forward is needed; `up` determines which one.
             Route::Controller => continue,
             Route::Forward if held.is_some() => None,
             Route::Forward => {
@@ -78,7 +78,7 @@ pub(super) async fn once(
             Attempt::Unreachable(why) => (None, Some(NoAnswer::Unreachable(why).to_string())),
         };
         let reached = answer.is_some();
-        // An address that leads to an answer is the URL; else the first that should have.
+        // An address that answers is the URL; else the first that should have.
         if reached || asked.why.is_none() {
             asked.url = if reached { url } else { asked.url.or(url) };
             asked.status = answer.as_ref().map(|(answer, _)| answer.status);
@@ -100,8 +100,8 @@ pub(super) async fn once(
     asked
 }
 
-/// Asks one address, and for a moment again while it takes no connections although a pod is ready: its pods may just have
-/// been replaced.
+/// Requests one address, and repeats for a moment while it accepts no connections although a pod is ready: its pods
+/// may just have been replaced.
 async fn asked_for_a_moment(
     client: &Client,
     namespace: &Namespace,

@@ -1,4 +1,5 @@
-//! A forward that a run opens on the way to a URL: a process of its own where it must outlive the run, else in this one.
+//! A forward that a run opens as the route to a URL: a process of its own if it must outlive the run, else in this
+//! one.
 
 use super::candidate::Candidate;
 use super::detached;
@@ -32,11 +33,11 @@ pub enum Opened {
     Detached(Box<Detached>),
 }
 
-/// Which Service a forward leads to, and for what.
+/// The target Service of a forward, and its purpose.
 pub(super) struct Wish<'a> {
     pub(super) run: &'a Run,
     pub(super) client: &'a Client,
-    /// Whose it is; `None` where it is not to outlive the run.
+    /// The owner; `None` if it is not to outlive the run.
     pub(super) owner: Option<&'a ForwardOwner>,
     pub(super) candidate: &'a Candidate,
     pub(super) namespace: &'a Namespace,
@@ -84,7 +85,7 @@ impl Opened {
         }
     }
 
-    /// What last went wrong on the way to the pod, as the API server or the kubelet put it.
+    /// The last error of a connection to the pod, as the API server or the kubelet reported it.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         match self {
@@ -111,14 +112,14 @@ impl Opened {
         }
     }
 
-    /// Gives it up: what this run has started ends.
+    /// Discards it: a forward that this run has started ends.
     pub(super) async fn give_up(self) {
         if let Opened::Detached(detached) = self {
             detached.end_if_new().await;
         }
     }
 
-    /// Tells of one that stays, and remembers which URL has answered through it.
+    /// Reports one that stays, and records the URL that has answered through it.
     pub fn report(&self, run: &Run, (service, port): (&ObjectName, u16), url: &str) {
         let (pid, detached, reused) = match self {
             Opened::Here(_) => (std::process::id(), false, false),
@@ -133,7 +134,8 @@ impl Opened {
     }
 }
 
-/// An owner whose cluster is known by its UID, where this user may read that. A server that is busy is asked again.
+/// An owner whose cluster is identified by its UID, if this user may read that. If the server is busy, the request is
+/// retried.
 pub(super) async fn with_cluster(client: &Client, owner: &ForwardOwner) -> io::Result<ForwardOwner> {
     let end = Instant::now() + ASKING;
     loop {

@@ -232,7 +232,7 @@ async fn a_404_behind_an_ingress_that_lasts_is_the_answer() {
     assert_eq!(verified.notes.len(), 1);
     assert!(verified.notes[0].message.contains("`expect = 404` under [service.web]"), "{:?}", verified.notes);
 
-    // Whoever expects it is told at once.
+    // If it is expected, it is reported at once.
     let mut expected = candidate;
     expected.expect.status = Some(404);
     let began = Instant::now();
@@ -262,7 +262,7 @@ async fn a_door_that_stays_shut_is_passed_by_when_the_application_is_there() {
     let (result, _) = verified(&candidate, &published(shut), &cluster(true).await, LONG).await;
     assert_eq!(result.unwrap().url, format!("http://{open}/"));
 
-    // While no pod is ready, a shut door says nothing, and the first way stays the right one.
+    // While no pod is ready, a closed port is no evidence, and the first route stays the right one.
     let within = Duration::from_millis(600);
     let (result, _) = verified(&candidate, &published(shut), &cluster(false).await, within).await;
     assert_eq!(result.unwrap_err().findings[0].message, format!("`http://{shut}/` refuses connections"));

@@ -1,8 +1,9 @@
-//! Plain HTTP asked of a port that speaks TLS: recognised, and asked again over TLS.
+//! Plain HTTP sent to a port that speaks TLS: recognised, and repeated over TLS.
 //!
-//! A Service need not say that its port speaks TLS, and such servers refuse plain HTTP each in its way: nginx, Apache, Go and
-//! Tomcat answer 400 in plain text; OpenSSL, Java and Netty send a TLS alert record; Node, Python and Envoy close the
-//! connection. An application may answer 400 itself, or close, so only a port that does speak TLS when it is asked counts.
+//! A Service need not declare that its port speaks TLS, and such servers refuse plain HTTP in different ways: nginx,
+//! Apache, Go and Tomcat answer 400 in plain text; OpenSSL, Java and Netty send a TLS alert record; Node, Python and
+//! Envoy close the connection. An application may answer 400 itself, or close, so only a port that does speak TLS
+//! when it is tried counts.
 
 use super::http::Failed;
 use super::http::HttpAnswer;
@@ -13,7 +14,7 @@ use super::http::try_get_following;
 use crate::project::Expect;
 use std::time::Duration;
 
-/// What servers answer, with status 400, when plain HTTP is asked of their TLS port; in lower case.
+/// The messages of servers, with status 400, to plain HTTP on their TLS port; in lower case.
 ///
 /// nginx: `src/http/ngx_http_special_response.c` (497 is sent as 400); Go: `net/http/server.go`; Apache: `server/protocol.c`;
 /// Tomcat: `TLSClientHelloExtractor.java`.
@@ -24,14 +25,14 @@ const SAYINGS: [&str; 4] = [
     "combination of host and port requires tls",
 ];
 
-/// Whether an answer over plain HTTP says that the port speaks TLS.
+/// Whether an answer over plain HTTP states that the port speaks TLS.
 pub(super) fn says_so(answer: &HttpAnswer) -> bool {
     let body = answer.body.to_ascii_lowercase();
     answer.status == 400 && SAYINGS.iter().any(|saying| body.contains(saying))
 }
 
-/// Asks as `expect` needs it: over TLS, too, where plain HTTP seems to be the wrong question. Returns what came, and the
-/// question that it came of.
+/// Sends the request as `expect` needs it: over TLS, too, if plain HTTP seems to be wrong. Returns the result, and
+/// the request that led to it.
 pub(super) async fn request(
     question: &Question,
     expect: &Expect,
@@ -49,19 +50,20 @@ pub(super) async fn request(
     }
     let over = question.over_tls();
     match once(&over, expect, limit).await {
-        // Who answers 400 both ways has said it of the request, unless in so many words of the missing TLS.
+        // A server that answers 400 both ways refuses the request itself, unless its message is about the missing
+        // TLS.
         Ok(answer) if answer.status == 400 && plain.is_ok() && !demands_tls => (question.clone(), plain),
         Ok(answer) => (over, Ok(answer)),
         Err(failed) if failed.tls => (over, Err(failed.why)),
-        // An HTTP server that answers a TLS handshake in plain text, or waits for the end of the request that it takes it for,
-        // passes on what another server has said.
+        // An HTTP server that answers a TLS handshake in plain text, or waits for the end of what it takes for a
+        // request, has passed on the message of another server.
         Err(Failed { why: NoAnswer::Garbled(_) | NoAnswer::Silent(_), .. }) => (question.clone(), plain),
         Err(failed) if demands_tls => (question.clone(), Err(NoAnswer::Tls(failed.why.to_string()))),
         Err(_) => (question.clone(), plain),
     }
 }
 
-/// Redirects are followed only where something is expected of the page that they lead to.
+/// Redirects are followed only if something is expected of the page that they point to.
 async fn once(question: &Question, expect: &Expect, limit: Duration) -> Result<HttpAnswer, Failed> {
     let as_it_is =
         expect.contains.is_none() && expect.status.is_none_or(|status| (300..400).contains(&status));

@@ -1,4 +1,4 @@
-//! What every question of a run has in common: whom it asks through, what was deployed, and how long it may take.
+//! The common inputs of all requests of a run: the client, the deployed objects, and the time limits.
 
 use super::NodeNetwork;
 use super::TimeLimits;
@@ -11,7 +11,7 @@ use crate::run::Run;
 use kube::Client;
 use tokio::time::Instant;
 
-/// What proving needs.
+/// The inputs of a verification.
 pub(super) struct Prover<'a> {
     pub(super) run: &'a Run,
     pub(super) client: &'a Client,

@@ -1,4 +1,4 @@
-//! Asking one service until it answers: way after way, each until it is known to lead there or not.
+//! Requests one service until it answers: route after route, each until it is known to work or not.
 
 use super::Attempt;
 use super::VerifiedUrl;
@@ -38,16 +38,17 @@ use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How many connections are made after an answer. With two pods, of which one is gone, they miss it once in 32 times.
+/// How many connections are made after an answer. With two pods, of which one was deleted, they miss it once in 32
+/// times.
 const CONNECTIONS: u32 = 5;
 
-/// Where asking one way ends, with the question that this came of.
+/// The result of trying one route, with the request that led to it.
 enum RouteResult {
     Answered(HttpAnswer, Question),
     NextWay(String),
-    /// With the forward that was tried beside it.
+    /// With the forward that was tried for comparison.
     Failed(Unreachable, Question, Option<Forward>),
-    /// With what the kubelet says of the port that refuses connections.
+    /// With the kubelet's message about the port that refuses connections.
     Closed(Unreachable, Question, String),
 }
 
@@ -129,8 +130,8 @@ impl Prover<'_> {
             .about(format!("Service/{}", candidate.service)))
     }
 
-    /// Asks one way until it answers as expected, is known to lead nowhere, gives a wrong answer for good, or time is up.
-    /// `rest` are the ways after it.
+    /// Tries one route until it answers as expected, is known not to work, gives a permanently wrong answer, or the
+    /// deadline passes. `rest` are the routes after it.
     async fn until(
         &self,
         item: &OpenItem,
@@ -139,7 +140,7 @@ impl Prover<'_> {
         question: &Question,
         rest: &[Route],
     ) -> RouteResult {
-        // Ways before this one may have taken all the time.
+        // Earlier routes may have used up all the time.
         let deadline = self.deadline.max(Instant::now() + self.pace.settle);
         let mut pause = self.pace.pause / 16;
         let mut same: Option<(Unreachable, Instant)> = None;
@@ -212,10 +213,10 @@ impl Prover<'_> {
         }
     }
 
-    /// Whether one of the next connections finds nobody, although an answer came. For up to a second after a rollout the
-    /// rules of kube-proxy lead some connections to pods that are gone (`kubernetes: pkg/proxy/iptables`:
-    /// `minSyncPeriod`), and whoever takes the URL from here would be refused. Nothing is sent over them. Where TLS is
-    /// spoken none is made: many servers log a connection without a handshake as an error.
+    /// Whether one of the next connections fails, although an answer was received. For up to a second after a rollout
+    /// the rules of kube-proxy send some connections to deleted pods (`kubernetes: pkg/proxy/iptables`:
+    /// `minSyncPeriod`), and a user of the URL would be refused. Nothing is sent over them. No such connection is
+    /// made if TLS is spoken: many servers log a connection without a handshake as an error.
     async fn next_fails(&self, route: &Route, question: &Question) -> Option<Unreachable> {
         if !matches!(route, Route::Node(_)) || question.tls {
             return None;
@@ -228,7 +229,7 @@ impl Prover<'_> {
         None
     }
 
-    /// Adds the address on localhost that was asked for, verified as well.
+    /// Adds the requested address on localhost, verified as well.
     async fn local(
         &self,
         item: &OpenItem,
@@ -334,8 +335,8 @@ impl Prover<'_> {
         })
     }
 
-    /// A forward to the addon's controller, if one runs: where the node's address leads nowhere, the rules of the Ingress
-    /// (hosts, paths, rewrites) hold all the same.
+    /// A forward to the addon's controller, if one runs: if the node's address does not work, the rules of the
+    /// Ingress (hosts, paths, rewrites) apply all the same.
     async fn controller(&self, candidate: &Candidate) -> Option<Opened> {
         let tls = candidate.ingress.as_ref()?.tls;
         let namespace = Namespace::parse(ingress::NAMESPACE).ok()?;
@@ -382,7 +383,7 @@ fn note(candidate: &Candidate, code: Code, message: String) -> Finding {
     code.note(message).about(format!("Service/{}", candidate.service))
 }
 
-/// The host of an Ingress that leads nobody but us to the address that answered.
+/// The host of an Ingress, if this machine does not resolve it to the address that answered.
 async fn unknown(candidate: &Candidate, question: &Question) -> Option<HostsEntry> {
     let host = candidate.ingress.as_ref()?.host.as_ref()?;
     if question.authority.split(':').next() != Some(host) {

@@ -1,4 +1,4 @@
-//! Tables: what happened, what the cluster knows → what to do.
+//! Tables: the problem, the state of the cluster → what to do.
 
 use super::ServiceContext;
 use super::Unreachable;
@@ -121,7 +121,7 @@ fn what_is_not_http_is_said() {
     insta::assert_snapshot!(render(&trouble, &backends(1, 0)));
 }
 
-/// What is told to do, of a Service whose port is asked at an address.
+/// The help, for a Service whose port is requested at an address.
 fn advised(none: NoAnswer, address: &str, tls: bool, forward: Option<&str>) -> String {
     let at = format!("{address}:30080");
     let question = Question { connect: at.clone(), authority: at, tls, path: "/".to_owned() };
@@ -135,7 +135,7 @@ fn nothing_listens_only_where_somebody_was_refused() {
     let node = "192.168.49.2";
     assert!(nothing(&advised(NoAnswer::Refused, node, false, None)));
     assert!(nothing(&advised(NoAnswer::Closed, "127.0.0.1", false, Some("connect: connection refused"))));
-    // Who ends a connection has taken it.
+    // A server that closes a connection has accepted it.
     assert!(!advised(NoAnswer::Closed, node, false, None).contains("nothing in the pod listens"));
     // A proxy of this machine takes it before it knows.
     let either = advised(NoAnswer::Closed, "127.0.0.1", false, None);
@@ -150,7 +150,7 @@ fn a_port_that_speaks_tls_is_told_with_the_line_for_its_service() {
     }
 }
 
-/// Each code that looks like another, by what came and what the cluster knows.
+/// Each code that is similar to another, by the result and the cluster's state.
 #[test]
 fn what_does_not_answer_alike_has_a_code_of_its_own() {
     let pod = |labels: serde_json::Value| {

@@ -12,11 +12,11 @@ pub struct IngressRoute {
     pub host: Option<String>,
     /// Whether it speaks TLS.
     pub tls: bool,
-    /// Where it says that it listens.
+    /// The addresses in its status.
     pub addresses: Vec<String>,
 }
 
-/// How an Ingress leads to a Service: itself and the path of its rule.
+/// The route from an Ingress to a Service: the Ingress and the path of its rule.
 pub(super) fn front(ingress: &Ingress, service: &str) -> Option<(IngressRoute, String)> {
     let spec = ingress.spec.as_ref()?;
     let is =
@@ -43,7 +43,7 @@ pub(super) fn front(ingress: &Ingress, service: &str) -> Option<(IngressRoute, S
     Some((IngressRoute { name, host, tls, addresses }, literal(&path)))
 }
 
-/// The part of a path that is no pattern: nginx's `/api(/|$)(.*)` is asked as `/api/`.
+/// The literal prefix of a path: nginx's `/api(/|$)(.*)` is requested as `/api/`.
 pub(super) fn literal(path: &str) -> String {
     let end = path.find(['(', '[', '*', '?', '$', '^', '\\']).unwrap_or(path.len());
     let path = &path[..end];

@@ -9,19 +9,19 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 pub struct Port {
     /// Its number.
     pub number: u16,
-    /// Its name, where it has one: what EndpointSlices call it.
+    /// Its name, if it has one, as in EndpointSlices.
     pub name: Option<String>,
-    /// What it leads to in the pod, as written.
+    /// Its target in the pod, as written.
     pub target: String,
     /// Its position in the Service.
     pub index: usize,
-    /// The port of each node that leads to it.
+    /// The port of each node that it is exposed on.
     pub node_port: Option<u16>,
     /// Whether TLS is spoken behind it.
     pub tls: bool,
     /// Whether a browser might open it.
     pub web: bool,
-    /// The addresses of load balancers that lead to it.
+    /// The addresses of its load balancers.
     pub balancers: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ pub(in crate::service) fn ports(service: &Service) -> impl DoubleEndedIterator<I
         .filter(|(_, port)| port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP"))
 }
 
-/// How much a port looks as if a browser could open it: 0 not at all, 1 who knows, 2 by its number, 3 by its name.
+/// How likely a browser can open a port: 0 not at all, 1 unknown, 2 by its number, 3 by its name.
 pub(super) fn likely(port: &ServicePort) -> u8 {
     const WEB: [i32; 12] = [80, 443, 3000, 4200, 5000, 5173, 8000, 8080, 8081, 8443, 8501, 8888];
     const NOT: [i32; 9] = [22, 53, 3306, 5432, 5672, 6379, 9042, 9092, 27017];

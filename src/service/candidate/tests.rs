@@ -1,4 +1,4 @@
-//! Tables: what is opened, and by which ways.
+//! Tables: which Service is opened, and by which routes.
 
 use super::Candidate;
 use super::Live;
@@ -61,7 +61,7 @@ fn reach() -> NodeNetwork {
     }
 }
 
-/// The URLs of a candidate's ways; a forward is `forward`.
+/// The URLs of a candidate's routes; a forward is `forward`.
 fn urls(candidate: &Candidate, reach: &NodeNetwork) -> Vec<String> {
     let held = |route: &Route| if *route == Route::Controller { "controller" } else { "forward" }.to_owned();
     let url = |route: &Route| route.question().map_or_else(|| held(route), super::Question::url);

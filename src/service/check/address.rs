@@ -1,9 +1,9 @@
-//! The host and port in the URL of a database: pure, and silent about what it reads.
+//! The host and port in the URL of a database: pure, and never prints the value.
 //!
-//! Not a URL parser: passwords with unescaped `/`, `@` and `#` are common in such values, so what cannot be told for sure
-//! is no address, and no error says which part of the value it stumbled over.
+//! Not a URL parser: passwords with unescaped `/`, `@` and `#` are common in such values, so an ambiguous value has
+//! no address, and no error names the part of the value that is wrong.
 
-/// Where a value leads to.
+/// The target of a value.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Leads {
     /// To a host and a port.
@@ -62,7 +62,7 @@ fn words(text: &str) -> Option<Leads> {
     is_host(host).then(|| Leads::To(host.to_owned(), port))
 }
 
-/// What goes into a shell's script below: letters that mean nothing there.
+/// Characters that are safe in the shell script below.
 pub(super) fn is_host(host: &str) -> bool {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | ':');
     !host.is_empty() && !host.starts_with('-') && host.chars().all(plain)
@@ -107,7 +107,7 @@ mod tests {
             ("postgresql:///x?host=/run", Some(Leads::Nowhere)),
             ("sqlite:///todo.db", Some(Leads::Nowhere)),
             ("sqlite+aiosqlite:////data/todo.db", Some(Leads::Nowhere)),
-            // What is left of a password must not become a host.
+            // The rest of a password must not become a host.
             ("postgres://u:pa/ss@db/x", None),
             ("postgres://u:1/ss@db/x", None),
             ("postgres://u:1#ss@db/x", None),

@@ -1,8 +1,8 @@
-//! Asking from the node: a script for its bash and curl, and what its answer means. Pure.
+//! Checks from the node: a script for its bash and curl, and the parsing of its output. Pure.
 //!
-//! Not a pod: that would need an image with programs in it, and a place in somebody's namespace. The whole script goes in
-//! by standard input, because a host that a Secret names must be in nobody's arguments; and it sends back words of ours,
-//! because those of bash and curl repeat the host.
+//! Not a pod: that would need an image with programs in it, and a namespace to run in. The whole script is passed by
+//! standard input, because a host from a Secret must not be visible in a process's arguments; and it prints messages
+//! of its own, because those of bash and curl contain the host.
 
 use crate::service::http::BODY;
 use crate::service::http::HttpAnswer;
@@ -11,16 +11,16 @@ use std::fmt::Write;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A GET of `url`, of that one alone: what curl would make of `{a,b}` and `[1-9]` is switched off, it follows no redirect
-/// (whether one is followed is decided as for checks of this machine, by [`Question::follows`]), speaks HTTP and nothing
-/// else, and reads no `.curlrc`. Of the answer no more comes back than [`BODY`]; then curl finds its pipe closed.
+/// A GET of `url` alone: curl's expansion of `{a,b}` and `[1-9]` is off, it follows no redirect (that is decided as
+/// for checks from this machine, by [`Question::follows`]), speaks only HTTP, and reads no `.curlrc`. Of the response
+/// at most [`BODY`] is returned; then curl finds its pipe closed.
 ///
 /// [`Question::follows`]: crate::service::http::Question::follows
 pub(super) fn get(url: &str, limit: Duration) -> String {
     let url = url.replace('\\', "\\\\").replace('"', "\\\"");
     let seconds = limit.as_secs().max(1);
-    // `-q` counts only as the first argument. `--insecure` as everywhere: a development cluster signs its own certificates,
-    // and nothing secret is sent. A SIGPIPE that is ignored here is ignored by curl, which then still tells the status.
+    // `-q` counts only as the first argument. `--insecure` as everywhere: a development cluster signs its own
+    // certificates, and nothing secret is sent. curl inherits the ignored SIGPIPE, and so still prints the status.
     format!(
         "trap '' PIPE\nbody=$(mktemp)\nstatus=$(mktemp)\n\
          curl -q --silent --globoff --proto '=http,https' --max-redirs 0 --insecure --noproxy '*' \
@@ -48,7 +48,7 @@ pub(super) fn connect(host: &str, port: u16, limit: Duration) -> String {
     script
 }
 
-/// What the answer of either script says. `began` is when it was asked.
+/// Parses the output of either script. `began` is when it was started.
 pub(super) fn parse(printed: &str, limit: Duration, began: Instant) -> Result<HttpAnswer, NoAnswer> {
     let lost = || NoAnswer::Unreachable("the node reported no result".to_owned());
     let start = printed
@@ -72,9 +72,9 @@ pub(super) fn parse(printed: &str, limit: Duration, began: Instant) -> Result<Ht
         // A connection has no status.
         (Some("tcp"), 0) => Ok(answer(0)),
         (_, 0) => status.map(answer).ok_or_else(|| NoAnswer::Garbled("there is no HTTP status".to_owned())),
-        // Nobody took the rest.
+        // The rest of the body was not read.
         (Some("curl"), 23) if whole >= BODY && status.is_some() => status.map(answer).ok_or_else(lost),
-        // https://curl.se/libcurl/c/libcurl-errors.html; ours for TCP are made of the same numbers.
+        // https://curl.se/libcurl/c/libcurl-errors.html; our own codes for TCP use the same numbers.
         (_, 6) => Err(NoAnswer::Unreachable("its name is not known to the node".to_owned())),
         (_, 7) => Err(NoAnswer::Refused),
         (Some("tcp"), 5) => Err(NoAnswer::Unreachable("the node has no route to it".to_owned())),

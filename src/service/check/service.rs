@@ -20,7 +20,7 @@ use crate::service::once::once;
 use kube::Api;
 use kube::api::ListParams;
 
-/// Where a Service is asked.
+/// Where a Service is requested.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Entrance {
     /// Where people open it: behind its Ingress, if it has one.

@@ -48,7 +48,7 @@ fn database() -> Check {
     check(Probe::TcpOf { secret, key: DataKey::parse("DATABASE_URL").unwrap() })
 }
 
-/// A run of one check; all that it told comes with it.
+/// A run of one check; returned with all its events.
 async fn asked(
     check: &Check,
     value: Option<&str>,

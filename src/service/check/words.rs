@@ -1,4 +1,4 @@
-//! What is told of a check: what it asks, what came of it, what to do. Pure, and without the host that a Secret names.
+//! Messages about a check: what it requests, its result, what to do. Pure, and without the host from a Secret.
 
 use super::CheckProblem;
 use crate::event::Code;
@@ -10,7 +10,7 @@ use crate::service::blame::first_line;
 use crate::service::http::NoAnswer;
 use crate::service::tls;
 
-/// What a check asks.
+/// What a check requests.
 pub(super) fn what(probe: &Probe) -> String {
     match probe {
         Probe::Http { url, .. } => format!("GET {url}"),
@@ -20,7 +20,7 @@ pub(super) fn what(probe: &Probe) -> String {
     }
 }
 
-/// What came of it.
+/// Its result.
 pub(super) fn describe(problem: &CheckProblem) -> String {
     match problem {
         CheckProblem::None(NoAnswer::Unreachable(why) | NoAnswer::NoConnection(why)) => {

@@ -1,4 +1,4 @@
-//! The process of a detached forward: it listens, says so in its record, and ends when that is removed.
+//! The process of a detached forward: it listens, writes its record, and ends when that is removed.
 
 use super::ForwardRecord;
 use super::Spec;
@@ -21,19 +21,19 @@ use std::time::Duration;
 /// How often it looks whether its record is still there.
 const TICK: Duration = Duration::from_millis(250);
 
-/// The largest log; a longer one begins anew.
+/// The largest log; a longer one is truncated.
 const LOG: u64 = 64 << 10;
 
 /// Why it ends.
 #[derive(Debug)]
 enum End {
-    /// It was asked to, or the machine shuts down.
+    /// It was told to, or the machine shuts down.
     Asked,
-    /// What it leads to is gone.
+    /// Its target is gone.
     Gone(Gone),
 }
 
-/// Serves the forward that `spec` describes until it is asked to end or what it leads to is gone. Ends at once where another
+/// Serves the forward that `spec` describes until it is told to end or its target is gone. Ends at once if another
 /// process serves it.
 pub async fn serve(
     run: &Run,
@@ -88,12 +88,12 @@ pub async fn serve(
         End::Gone(gone) => Some(gone.to_string()),
     };
     note(run, store, &key, ended.as_deref().unwrap_or("asked to end"));
-    // A record that says why it ended stays for `status`.
+    // A record with the cause of the end is kept for `status`.
     let keep = ended.is_some() && store.update(&key, |record| record.ended = ended).unwrap_or(false);
     store.release(&key, claim, keep).or_fault(Code::PortForwardFailed, FaultKind::Service, doing)
 }
 
-/// Ends when the record is removed; until then it says why connections fail.
+/// Ends when the record is removed; until then it logs why connections fail.
 async fn asked(run: &Run, store: &Store, forward: &Forward, key: &str) {
     let mut known = None;
     loop {

@@ -1,4 +1,4 @@
-//! What is kept about a detached forward: where it leads, for whom, and where it listens.
+//! The record of a detached forward: its target, its owner, and where it listens.
 
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// The version of [`ForwardRecord`]. A process of another version is replaced.
 pub const SCHEMA: u32 = 1;
 
-/// The project whose forwards they are, and its cluster.
+/// The project that owns the forwards, and its cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForwardOwner {
     /// The project's name.
@@ -42,19 +42,19 @@ impl ForwardOwner {
 /// A forward as it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
-    /// Whose it is.
+    /// The owner.
     pub owner: ForwardOwner,
-    /// The Service of the project's namespace that people open; when that is gone, the forward ends.
+    /// The Service to open, in the project's namespace; when that is deleted, the forward ends.
     pub opens: ObjectName,
-    /// The namespace of the Service that it leads to: another one for the controller of an Ingress.
+    /// The namespace of the target Service: another one for the controller of an Ingress.
     pub namespace: Namespace,
-    /// The Service that it leads to.
+    /// The target Service.
     pub service: ObjectName,
     /// The number of its port.
     pub port: u16,
-    /// What EndpointSlices call that port.
+    /// The name of that port in EndpointSlices.
     pub port_name: Option<String>,
-    /// The port of localhost that was asked for; any, if `None`.
+    /// The requested port of localhost; any, if `None`.
     pub local_port: Option<u16>,
     /// Whether `up` wants it, and may end it where it no longer does.
     pub by_up: bool,
@@ -77,7 +77,7 @@ impl Spec {
         format!("{name}-{}-{}", self.port, &hash[..16])
     }
 
-    /// Whether a process that was started for `other` does what this one asks for. Who asked does not matter.
+    /// Whether a process that was started for `other` satisfies this one, whichever project requested it.
     #[must_use]
     pub fn is_met_by(&self, other: &Spec) -> bool {
         let route = |owner: &ForwardOwner| {
@@ -100,7 +100,7 @@ pub struct ForwardRecord {
     pub pid: u32,
     /// Where it listens.
     pub address: SocketAddr,
-    /// What it is for.
+    /// Its specification.
     pub spec: Spec,
     /// The URL that has answered through it, if one has.
     pub url: Option<String>,
@@ -117,7 +117,7 @@ impl ForwardRecord {
         self.url.clone().unwrap_or_else(|| self.address.to_string())
     }
 
-    /// The port that was asked for, if another program has it.
+    /// The requested port, if another program uses it.
     #[must_use]
     pub fn missed(&self) -> Option<u16> {
         self.spec.local_port.filter(|port| *port != self.address.port())

@@ -57,7 +57,7 @@ impl Detached {
         self.record.pid
     }
 
-    /// Whether it was there already.
+    /// Whether it existed already.
     #[must_use]
     pub fn is_reused(&self) -> bool {
         self.reused
@@ -86,7 +86,7 @@ impl Detached {
         }
     }
 
-    /// Ends it, unless it was there before this run.
+    /// Ends it, unless it existed before this run.
     pub async fn end_if_new(self) {
         if !self.reused {
             let _ = self.store.end(&self.key).await;
@@ -94,16 +94,16 @@ impl Detached {
     }
 }
 
-/// A forward as `spec` has it.
+/// A forward according to `spec`.
 ///
 /// # Errors
-/// Why there is none, with what its process said.
+/// Why there is none, with the output of its process.
 pub async fn open(run: &Run, spec: &Spec) -> io::Result<Detached> {
     let store = Store::open(&run.world).ok_or_else(|| {
         io::Error::new(io::ErrorKind::NotFound, "there is no home directory, and XDG_STATE_HOME is not set")
     })?;
     store.create()?;
-    // What leads to a cluster that is gone may have the port.
+    // A forward to a deleted cluster may have the port.
     for old in store.list(&spec.owner)?.iter().filter(|old| is_of_another_cluster(&old.record, spec)) {
         store.end(&old.key).await?;
     }

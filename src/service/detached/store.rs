@@ -1,7 +1,8 @@
 //! The directory of detached forwards: for each a record, a log and a lock that its process holds.
 //!
-//! Every look and every change happens under the directory's own lock, for a moment, so that nobody who only looks whether a
-//! lock is free keeps a process that has just been started from taking it, and files are removed while nobody opens them.
+//! Every read and every change holds the directory's own lock, for a moment: so a reader that tests whether a lock is
+//! free cannot keep a process that has just been started from taking it, and no file is removed while another process
+//! opens it.
 
 use super::ForwardOwner;
 use super::ForwardRecord;
@@ -23,7 +24,7 @@ use std::time::Instant;
 /// How long the directory's lock is waited for; it is held for milliseconds, unless a process that holds it was stopped.
 const FOLDER: Duration = Duration::from_secs(5);
 
-/// How long a forward that was asked to end may take.
+/// Time limit for a forward to end.
 const ENDING: Duration = Duration::from_secs(10);
 
 /// How long between two looks at it.
@@ -39,14 +40,14 @@ pub struct Store {
     folder: PathBuf,
 }
 
-/// What is known of one forward.
+/// The state of one forward.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum StoreEntry {
-    /// Its process runs, and says where.
+    /// Its process runs, and has reported its address.
     Running(Box<ForwardRecord>),
-    /// A process holds the lock, and has not said where it listens yet, or is about to end.
+    /// A process holds the lock, and has not reported its address yet, or is about to end.
     Held,
-    /// Nobody holds the lock. The record of one that was ended from outside, or has ended by itself, may be left.
+    /// The lock is free. The record of a forward that was killed, or has ended by itself, may be left.
     Free(Option<Box<ForwardRecord>>),
 }
 
@@ -57,7 +58,7 @@ pub struct Listed {
     pub key: String,
     /// Whether its process runs.
     pub running: bool,
-    /// What it says of itself.
+    /// Its record.
     pub record: ForwardRecord,
 }
 
@@ -65,7 +66,7 @@ pub struct Listed {
 #[derive(Debug)]
 pub(super) struct Claim {
     _lock: File,
-    /// What the one before has left.
+    /// The record that the previous forward has left.
     pub(super) before: Option<Box<ForwardRecord>>,
 }
 
@@ -87,7 +88,7 @@ impl Store {
         private_folder(&self.folder)
     }
 
-    /// What `owner` has in it, in the order of the addresses.
+    /// The forwards of `owner`, in the order of the addresses.
     pub fn list(&self, owner: &ForwardOwner) -> io::Result<Vec<Listed>> {
         let names = match fs::read_dir(&self.folder) {
             Ok(entries) => entries.flatten().map(|entry| entry.path()),
@@ -116,13 +117,13 @@ impl Store {
         Ok(found)
     }
 
-    /// What is known of one.
+    /// The state of one forward.
     pub(super) fn inspect(&self, key: &str) -> io::Result<StoreEntry> {
         let _folder = self.guard()?;
         self.entry(key)
     }
 
-    /// Ends one and removes what it leaves; nothing happens where there is none.
+    /// Ends one and removes its files; does nothing if there is none.
     ///
     /// # Errors
     /// It did not end in time.
@@ -132,7 +133,7 @@ impl Store {
             {
                 let _folder = self.guard()?;
                 match self.entry(key)? {
-                    // The record is what its process watches.
+                    // Its process watches the record.
                     StoreEntry::Running(_) => remove(&self.file(key, RECORD))?,
                     StoreEntry::Free(_) => return self.clean(key),
                     StoreEntry::Held => {}
@@ -155,7 +156,7 @@ impl Store {
         options.open(self.log_path(key))
     }
 
-    /// Adds a line to the log of a forward; one that has grown to `limit` bytes begins anew.
+    /// Adds a line to the log of a forward; a log that has grown to `limit` bytes is truncated.
     pub(super) fn note(&self, key: &str, line: &str, limit: u64) -> io::Result<()> {
         // A handle that only appends may not cut a file on Windows.
         let whole = open(&self.log_path(key))?;
@@ -169,7 +170,7 @@ impl Store {
         self.file(key, LOG)
     }
 
-    /// Takes the lock of one for this process, and begins its log anew; `None` where another process has it.
+    /// Takes the lock of one for this process, and truncates its log; `None` if another process has it.
     pub(super) fn claim(&self, key: &str) -> io::Result<Option<Claim>> {
         self.create()?;
         let _folder = self.guard()?;
@@ -191,7 +192,7 @@ impl Store {
         replace(&self.file(&record.spec.key(), RECORD), &serde_json::to_vec(record)?, None)
     }
 
-    /// Changes a record while it is there; one that was asked to end is not brought back. Returns whether it is there.
+    /// Changes a record if it exists; a removed one is not restored. Returns whether it exists.
     pub(super) fn update(&self, key: &str, change: impl FnOnce(&mut ForwardRecord)) -> io::Result<bool> {
         let _folder = self.guard()?;
         let Some(mut record) = self.record(key) else { return Ok(self.has_record(key)) };
@@ -200,12 +201,13 @@ impl Store {
         Ok(true)
     }
 
-    /// Whether its record is there. Only that it is not counts: a directory that cannot be read for a moment ends nothing.
+    /// Whether its record exists. Only a missing record counts: a directory that is unreadable for a moment ends
+    /// nothing.
     pub(super) fn has_record(&self, key: &str) -> bool {
         !matches!(fs::metadata(self.file(key, RECORD)), Err(error) if error.kind() == ErrorKind::NotFound)
     }
 
-    /// Gives a lock back, and removes all files of the forward unless its record is to say why it has ended.
+    /// Releases a lock, and removes all files of the forward unless its record is kept to show why it has ended.
     pub(super) fn release(&self, key: &str, claim: Claim, keep: bool) -> io::Result<()> {
         let _folder = self.guard()?;
         drop(claim);

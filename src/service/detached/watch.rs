@@ -1,4 +1,4 @@
-//! Whether what a forward leads to is still there, and the way to it after the API server or the cluster was restarted.
+//! Whether the target of a forward still exists, and reconnecting after the API server or the cluster was restarted.
 
 use crate::limit;
 use crate::project::name::Namespace;
@@ -17,13 +17,14 @@ use tokio::time::Instant;
 pub struct Pace {
     /// Between two looks at the cluster.
     pub look: Duration,
-    /// How long something must be gone to count as gone: `replace --force` and `up --recreate` delete and make again.
+    /// How long an object must be missing to count as deleted: `replace --force` and `up --recreate` delete and
+    /// recreate.
     pub confirm: Duration,
     /// How long the API server may be out of reach: a cluster that is stopped and started again finds its forwards there.
     pub unreachable: Duration,
 }
 
-/// What holds outside of tests; docs/reliability.md names it.
+/// The values outside of tests; docs/reliability.md names them.
 pub const PACE: Pace = Pace {
     look: Duration::from_secs(3),
     confirm: Duration::from_secs(6),
@@ -48,7 +49,7 @@ impl fmt::Display for NotConnected {
     }
 }
 
-/// What a look has found.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ServiceState {
     There,
@@ -65,7 +66,7 @@ pub enum Gone {
     Context,
     /// Behind the context is another cluster.
     Cluster,
-    /// The API server was out of reach for so long.
+    /// The API server was unreachable for this long.
     Unreachable(Duration, String),
 }
 
@@ -84,16 +85,16 @@ impl fmt::Display for Gone {
     }
 }
 
-/// What is watched.
+/// The watched objects.
 #[derive(Debug, Clone)]
 pub struct Watched {
-    /// Services without which the forward leads nowhere.
+    /// Services without which the forward has no target.
     pub services: Vec<(Namespace, ObjectName)>,
     /// The UID of the namespace kube-system, where it is known.
     pub cluster: Option<String>,
 }
 
-/// Since when something is wrong: what was found is only believed when it lasts.
+/// Since when a problem exists: it is only acted on when it lasts.
 #[derive(Debug, Default)]
 struct Since {
     gone: Option<(Instant, Gone)>,
@@ -126,8 +127,8 @@ impl Since {
     }
 }
 
-/// Looks after `forward` until what it leads to is gone. Where the API server cannot be reached, a new client is made of the
-/// kubeconfig, which minikube writes anew at each start, and `forward` uses it from then on.
+/// Watches the target of `forward` until it is gone. If the API server is unreachable, a new client is created from
+/// the kubeconfig, which minikube rewrites at each start, and `forward` uses it from then on.
 pub async fn watch(
     forward: &Forward,
     watched: &Watched,
@@ -168,7 +169,7 @@ pub async fn watch(
     }
 }
 
-/// One look. That it is the same cluster is asked once for each client: a connection leads to one API server.
+/// One check. The identity of the cluster is read once for each client: a connection reaches one API server.
 async fn inspect(client: &Client, watched: &Watched, is_known: &mut bool) -> ServiceState {
     if !*is_known && let Some(wanted) = &watched.cluster {
         match cluster_uid(client).await {

@@ -1,4 +1,4 @@
-//! A node whose port leads nowhere: for a moment, as in a rollout, or for good.
+//! A node whose port does not work: for a moment, as in a rollout, or permanently.
 
 use crate::event::EventKind;
 use crate::project::Expect;
@@ -27,7 +27,7 @@ fn node(server: Option<SocketAddr>) -> NodeNetwork {
     NodeNetwork { address: Some([127, 0, 0, 1].into()), server, ..NodeNetwork::default() }
 }
 
-/// A Service with this NodePort, whose endpoints call its port `http`.
+/// A Service with this NodePort, whose endpoints name its port `http`.
 fn behind(port: SocketAddr) -> Candidate {
     let mut candidate = candidate(None, None);
     candidate.port.node_port = Some(port.port());
@@ -63,7 +63,7 @@ async fn a_rollout_never_loses_the_address_of_the_node() {
         deadline,
         pace: PACE,
     };
-    // First nobody answers, then it is refused, then the rules are right: each as soon as the one before was noticed.
+    // First no answer, then a refusal, then the right rules: each as soon as the one before was noticed.
     let rules = async {
         let mut held = Some((listener, only));
         while let Some(event) = events.recv().await {
@@ -92,7 +92,7 @@ async fn a_node_that_is_silent_altogether_cannot_be_reached() {
     let (result, _) = verified(&behind(port), &node(Some(server)), &forwarded().await, LONG).await;
     is_a_detour_with_its_reason(&result.unwrap(), port);
 
-    // Where it is no surprise, the reason is told, too.
+    // If it is expected, the reason is reported, too.
     let known = NodeNetwork { unrouted: Some("it runs in a virtual machine"), ..node(Some(server)) };
     let (result, _) = verified(&behind(port), &known, &forwarded().await, LONG).await;
     let verified = result.unwrap();
@@ -127,7 +127,7 @@ async fn an_address_is_not_given_up_while_the_program_does_not_listen_yet() {
     let verified = result.unwrap();
     assert!(verified.forward.is_none() && verified.notes.is_empty(), "{verified:?}");
 
-    // One that never listens is told by what the kubelet says of it.
+    // A port on which nothing ever listens is recognized by the kubelet's message about it.
     let shut = fake::closed_port().await;
     let client = with_pods(self::pods([("web-1", None)])).await;
     let (result, _) = self::verified(&behind(shut), &node(None), &client, PACE.detour * 3).await;
@@ -173,7 +173,7 @@ async fn status_does_not_take_a_rollout_for_an_address_that_cannot_be_reached() 
     let (asked, ()) = tokio::join!(once(&client, &namespace, &reach, &candidate, &[], PACE), rules);
     assert_eq!((asked.url, asked.why), (Some(format!("http://{port}/")), None));
 
-    // One that stays away is told with its reason, and as one that a forward reaches.
+    // One that stays unreachable is reported with its reason, and as reachable by a forward.
     let (port, _listener, _only) = fake::lost().await;
     let asked = once(&client, &namespace, &reach, &behind(port), &[], PACE).await;
     assert!(asked.answers && asked.url.is_none(), "{asked:?}");

@@ -1,4 +1,4 @@
-//! A forward against an API server that speaks WebSocket and pods that come and go.
+//! A forward against an API server that speaks WebSocket and pods that appear and disappear.
 
 use super::Forward;
 use crate::project::name::Namespace;
@@ -28,7 +28,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// The ready pods, each with what listens on its port, if something does.
+/// The ready pods, each with the listener on its port, if there is one.
 pub(in crate::service) type Pods = Arc<Mutex<BTreeMap<String, Option<SocketAddr>>>>;
 
 /// An API server that lists `pods` as endpoints and forwards to them as the real one does.

@@ -53,11 +53,11 @@ type Answers = fn() -> Reply;
 
 #[tokio::test]
 async fn what_an_application_says_over_plain_http_is_its_answer() {
-    // What it answers, and what is expected of it.
+    // The answer, and the expectation.
     let table: [(Answers, Option<u16>); 4] = [
         (|| fake::text(400, "which user?"), None),
         (|| fake::text(400, "which user?"), Some(400)),
-        // It passes on what another server has told it.
+        // It passes on the message of another server.
         (|| fake::text(400, NGINX), None),
         (|| fake::text(403, GO), None),
     ];
@@ -86,7 +86,7 @@ async fn a_port_that_speaks_tls_and_does_not_answer_is_told_as_such() {
     // A refusal in the words of TLS is proof by itself.
     let at = fake::tls_server(|| Reply::Close, refuses[0], || Reply::Close).await;
     assert!(matches!(asked(at, None).await.1, Err(NoAnswer::Tls(_))));
-    // After the handshake it is https that goes wrong.
+    // After the handshake https fails.
     let at = fake::tls_server(|| Reply::Close, || None, || Reply::Close).await;
     let (question, answer) = asked(at, None).await;
     assert_eq!((question.tls, answer), (true, Err(NoAnswer::Closed)));

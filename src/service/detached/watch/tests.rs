@@ -1,4 +1,4 @@
-//! When a forward ends by itself, and when it goes on: by tables, and against API servers that come and go.
+//! When a forward ends by itself, and when it continues: by tables, and against API servers that start and stop.
 
 use super::Gone;
 use super::NotConnected;
@@ -37,7 +37,7 @@ fn deleted() -> Gone {
     Gone::Service(namespace, name)
 }
 
-/// Sees one thing after the other, each so many seconds after the first, and says at which it ends.
+/// Passes these states, each so many seconds after the first, and returns at which the forward ends.
 fn ends_at(seen: &[(u64, ServiceState)]) -> Option<usize> {
     let pace = Pace { confirm: Duration::from_secs(6), unreachable: Duration::from_secs(600), ..PACE };
     let (mut since, start) = (Since::default(), Instant::now());
@@ -63,11 +63,11 @@ async fn what_is_gone_for_a_moment_or_out_of_reach_for_a_while_ends_nothing() {
     assert_eq!(ends_at(&[(0, away()), (599, away()), (600, away())]), Some(2));
     assert_eq!(ends_at(&[(0, away()), (300, ServiceState::There), (601, away()), (1200, away())]), None);
     assert_eq!(ends_at(&[(0, ServiceState::There), (3, ServiceState::Gone(Gone::Cluster))]), Some(1));
-    // The API server is away while the namespace is being deleted.
+    // The API server is unreachable while the namespace is being deleted.
     assert_eq!(ends_at(&[(0, gone()), (3, away()), (6, gone())]), Some(2));
 }
 
-/// An API server whose kube-system has this UID, and which has the Service as long as that is told.
+/// An API server whose kube-system has this UID, and which has the Service while `has_service` is true.
 async fn server(uid: &'static str, has_service: Arc<AtomicBool>) -> Client {
     let at = fake::server(move |_, path| {
         if path.ends_with("/namespaces/kube-system") {
