@@ -1,8 +1,8 @@
-//! The profile: the node that we build in and deploy to, found running or brought to run.
+//! The profile: the node that we build in and deploy to, found running or started.
 //!
-//! Not a wrapper of minikube: it is started only when something has to change. A profile that runs is recognised by its
-//! container, its remembered configuration and its API server's answer, in some 10 ms, and used as it is.
-//! Read [`ensure`], then `state` (what is there), `repair` (which remedy is next) and `start`.
+//! Not a wrapper of minikube: it is started only when something has to change. A profile that runs is recognised by
+//! its container, its saved configuration and its API server's answer, in some 10 ms, and used as it is. Read
+//! [`ensure`], then `state` (the current state), `repair` (which remedy is next) and `start`.
 
 mod advice;
 mod api;
@@ -70,7 +70,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The addon that is enabled only once it is known that nobody else serves its class: by [`enable`], never by a start.
+/// The addon that is enabled only once it is known that no other controller serves its class: by [`enable`], never by
+/// a start.
 pub const INGRESS: &str = "ingress";
 
 /// A profile that runs.
@@ -78,7 +79,7 @@ pub const INGRESS: &str = "ingress";
 pub struct Node {
     /// Its name.
     pub profile: Profile,
-    /// The container runtime that it has, whatever the project asks for.
+    /// The container runtime that it has, whatever deploy.toml requests.
     pub runtime: Runtime,
     /// The engine in its first node, over TLS; `None` where that is containerd.
     pub docker: Option<docker::Address>,
@@ -90,7 +91,7 @@ pub struct Node {
     pub kubeconfig: PathBuf,
     /// The entry's name, which is the profile's. Whether it is the current context is the user's affair.
     pub context: String,
-    /// The connection that found it answering, where it was asked at all.
+    /// The connection that found it answering, if the API server was queried at all.
     pub api: Option<Connection>,
     /// The first node's own address. It cannot be reached from everywhere.
     pub address: Option<IpAddr>,
@@ -98,14 +99,14 @@ pub struct Node {
     pub server: Option<SocketAddr>,
     /// Why that address is not expected to be reached from this machine, where that is known.
     pub unrouted: Option<&'static str>,
-    /// What of the first node is published outside: container port → address.
+    /// The published ports of the first node: container port → address.
     pub published: BTreeMap<u16, SocketAddr>,
     /// When its container was started, where it is one.
     pub started: Option<Timestamp>,
-    /// What had to be done: nothing, [`Outcome::Created`] (a new cluster), [`Outcome::Changed`] (started, unpaused,
-    /// repaired), [`Outcome::Recreated`] (the node's container was made anew).
+    /// What was done: nothing, [`Outcome::Created`] (a new cluster), [`Outcome::Changed`] (started, unpaused,
+    /// repaired), [`Outcome::Recreated`] (the node's container was recreated).
     pub outcome: Outcome,
-    /// What is worth knowing about it.
+    /// Notes about it.
     pub notes: Vec<Finding>,
 }
 
@@ -118,7 +119,7 @@ pub struct NodeEngine {
     pub docker: Option<docker::Address>,
 }
 
-/// What a profile is now.
+/// The current state of a profile.
 #[derive(Debug)]
 pub enum MinikubeState {
     /// minikube knows no such profile.
@@ -142,10 +143,10 @@ pub enum Pause {
     Kubernetes,
 }
 
-/// What is wrong with a profile.
+/// The defect of a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Break {
-    /// minikube knows the profile, but a node's container is gone.
+    /// minikube knows the profile, but a node's container was deleted.
     ContainerGone {
         /// Whether the volume with its data is still there.
         volume: bool,
@@ -154,7 +155,7 @@ pub enum Break {
     NodeDown(String),
     /// The API server does not answer, nor does the kubelet run that would start it: why.
     ApiDown(String),
-    /// The node and its kubelet run, but the API server answers with trouble, a refusal, or not at all: why.
+    /// The node and its kubelet run, but the API server answers with an error, a refusal, or not at all: why.
     ApiFails(String),
     /// A service that the node needs does not run, and the kubelet alone cannot bring the API server back.
     ServiceDown(NodeService),
@@ -167,11 +168,11 @@ pub enum Break {
     },
     /// The disk that holds the node's `/var` is full.
     DiskFull,
-    /// The kubeconfig was read, and its entry is missing or does not lead to the API server: why.
+    /// The kubeconfig was read, and its entry is missing or does not point to the API server: why.
     KubeconfigStale(String),
-    /// A container of this name is somebody else's.
+    /// A container of this name belongs to another program or user.
     Foreign(String),
-    /// The kubeconfig's entry of this name is another cluster's: whose.
+    /// The kubeconfig's entry of this name belongs to another cluster: which.
     ForeignEntry(String),
     /// A kubeconfig, or a file of minikube's own, cannot be read.
     Unreadable(Unreadable),
@@ -182,7 +183,7 @@ pub fn has_no_context(world: &World) -> bool {
     current::is_unset(world).unwrap_or(false)
 }
 
-/// Makes `context` kubectl's current one where there is none; says whether there was none.
+/// Makes `context` kubectl's current one if there is none; returns whether there was none.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -192,7 +193,7 @@ pub fn set_context(world: &World, context: &str) -> Result<bool> {
     })
 }
 
-/// What `wanted`'s profile is now. Changes nothing.
+/// The current state of `wanted`'s profile. Changes nothing.
 pub async fn inspect(run: &Run, wanted: &project::Minikube) -> Result<MinikubeState> {
     look_for(run, wanted, state::BRIEF).await
 }
@@ -205,7 +206,7 @@ async fn look_for(run: &Run, wanted: &project::Minikube, timeout: Duration) -> R
             MinikubeState::Running(node)
         }
         (state @ MinikubeState::Broken(Break::Foreign(_) | Break::Unreadable(_)), _) => state,
-        // What would keep `up` from starting it is known before.
+        // A kubeconfig that would keep `up` from starting it is reported before.
         (state, _) => match kubeconfig::readable_by_minikube(&run.world) {
             Ok(()) => state,
             Err(why) => MinikubeState::Broken(Break::Unreadable(Unreadable::kubeconfig(why))),
@@ -213,12 +214,12 @@ async fn look_for(run: &Run, wanted: &project::Minikube, timeout: Duration) -> R
     })
 }
 
-/// Brings `wanted`'s profile to run: made, started, unpaused or repaired, as it needs, and never deleted or reset.
+/// Gets `wanted`'s profile running: created, started, unpaused or repaired, as needed, and never deleted or reset.
 ///
-/// Only what is proved to be wrong is repaired, by the smallest means (`docs/reliability.md` has the table); what only may
-/// be wrong is a fault. kubectl's current context is the profile afterwards where there was none.
+/// Only proven defects are repaired, by the smallest means (`docs/reliability.md` has the table); a suspected one is
+/// a fault. kubectl's current context is the profile afterwards if there was none.
 ///
-/// Tells its progress as an item of [`Step::Minikube`].
+/// Reports its progress as an item of [`Step::Minikube`].
 pub async fn ensure(run: &Run, wanted: &project::Minikube) -> Result<Node> {
     let item = run.sink.item(Step::Minikube, "minikube");
     let (mut node, version) = Box::pin(converge::converge(run, wanted, &item)).await?;

@@ -1,7 +1,7 @@
-//! minikube's reason ids and exit codes → what sort of failure it is, and what helps.
+//! minikube's reason ids and exit codes → the kind of failure, and what helps.
 //!
-//! Not its own texts: those are translated and change. The exit code's decade says whose fault it is
-//! (`minikube: pkg/minikube/reason/exitcodes.go`), the reason id says which (`pkg/minikube/reason/reason.go`).
+//! Not its own texts: those are translated and change. The exit code's decade is the category of the cause
+//! (`minikube: pkg/minikube/reason/exitcodes.go`), the reason id the cause itself (`pkg/minikube/reason/reason.go`).
 
 use crate::fault::FaultKind;
 use crate::minikube::events::Failure;
@@ -11,7 +11,7 @@ use crate::world::Os;
 /// The kind that an exit code of minikube means: up to 79 something that the machine lacks, beyond that the cluster.
 pub(crate) fn kind(code: Option<i32>, reason: &str) -> FaultKind {
     match code {
-        // The driver's decade, but about what minikube itself noted of the node.
+        // The driver's decade, but about minikube's own data on the node.
         _ if matches!(reason, "DRV_CP_ENDPOINT" | "DRV_PORT_FORWARD") => FaultKind::Minikube,
         Some(20..=79) => FaultKind::Prerequisite,
         _ => FaultKind::Minikube,
@@ -43,8 +43,8 @@ pub(crate) fn hints(profile: &Profile, os: Os, code: Option<i32>, failure: &Fail
 
 const MORE_INOTIFY: &str = "`sudo sysctl fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288`, or stop what watches many files";
 
-/// Whether the last lines of the node, which minikube passes on, say that the kernel gave its systemd no inotify instance
-/// or watch (systemd's `src/core/cgroup.c`, `src/core/manager.c`). They are systemd's, in English.
+/// Whether the node's last log lines, which minikube prints, show that the kernel refused its systemd an inotify
+/// instance or watch (systemd's `src/core/cgroup.c`, `src/core/manager.c`). They are systemd's, in English.
 pub(crate) fn lacks_inotify(message: &str) -> bool {
     let lacks = |line: &str| line.contains("Too many open files") || line.contains("No space left on device");
     message.lines().any(|line| line.contains("inotify") && lacks(line))

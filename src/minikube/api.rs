@@ -1,9 +1,9 @@
-//! From a node that runs to its API server: by the kubeconfig's entry, and where that fails, what is proved to be wrong.
+//! From a node that runs to its API server: by the kubeconfig's entry, and if that fails, the proven defect.
 //!
-//! Three things look alike from the entry alone: a kubeconfig that cannot be read, an entry that leads elsewhere, and an
-//! API server that is down. Each has another remedy, and the remedy of the last resets a cluster that has one of the others
-//! (tried with v1.38.1), so each is proved by itself: the files by reading them, the entry by asking the API server with
-//! minikube's own certificates, the API server by the kubelet in the node.
+//! Three defects look alike from the entry alone: a kubeconfig that cannot be read, an entry with the wrong address,
+//! and an API server that is down. Each has another remedy, and the remedy of the last resets a cluster that has one
+//! of the others (tried with v1.38.1), so each is proven by itself: the files by reading them, the entry by a request
+//! to the API server with minikube's own certificates, the API server by the kubelet in the node.
 
 use crate::minikube::Break;
 use crate::minikube::Node;
@@ -27,7 +27,7 @@ use std::time::Duration;
 /// How long each of the API server's addresses may take to answer to minikube's own certificates.
 const OWN: Duration = Duration::from_secs(2);
 
-/// minikube's own files for a profile: what its entry names.
+/// minikube's own files for a profile: those that its entry names.
 pub(crate) struct Own {
     pub(crate) authority: PathBuf,
     pub(crate) certificate: PathBuf,
@@ -61,9 +61,9 @@ impl Own {
     }
 }
 
-/// The way to the API server by the kubeconfig, or what is wrong with it.
+/// The connection to the API server by the kubeconfig, or the defect.
 ///
-/// [`Unanswered::Silent`] is what only the node can explain.
+/// [`Unanswered::Silent`] can be explained only in the node.
 pub(crate) async fn reach(
     world: &World,
     node: &Node,
@@ -95,7 +95,7 @@ pub(crate) async fn reach(
     }
     let own = Own::read(world, &node.profile);
     if let Some((file, why)) = entry.unusable_file() {
-        // What the entry names has moved, if minikube's own files are where they belong.
+        // The entry's files have moved, if minikube's own files are where they belong.
         let is_own = own.as_ref().is_none_or(|own| own.named().iter().any(|(_, path)| *path == file));
         return match own.and_then(|own| own.unusable()) {
             None if !is_own => {

@@ -1,6 +1,6 @@
-//! What can be wrong with a profile, in words: the same for every command, each with what can be done about it.
+//! The messages about defects of a profile: the same for every command, each with its help.
 //!
-//! `minikube delete` is named last and only where a cluster is of no use any more: most of these leave it healthy.
+//! `minikube delete` is named last and only if a cluster is of no use any more: most of these leave it healthy.
 
 use crate::event::Code;
 use crate::fault::Fault;
@@ -29,7 +29,7 @@ impl Unreadable {
         Unreadable { why, help: vec![help.to_owned()] }
     }
 
-    /// What minikube remembers of the profile.
+    /// The saved configuration of the profile.
     pub(crate) fn config(why: String, profile: &Profile) -> Unreadable {
         let help = format!(
             "restore the file from a backup; without it minikube cannot go on with the cluster. The last resort: `minikube delete -p {profile}` deletes the cluster with its data, then `todo up` makes a new one"
@@ -107,7 +107,7 @@ impl fmt::Display for Break {
 }
 
 impl Break {
-    /// Whether nothing can be said of what is in the cluster, though it is there: every command ends with the same fault.
+    /// Whether the contents of the cluster are unknown, though it exists: every command ends with the same fault.
     pub(crate) fn hides_the_cluster(&self) -> bool {
         matches!(
             self,
@@ -165,14 +165,14 @@ impl Break {
     }
 }
 
-/// How an entry that cannot be corrected is written anew.
+/// How an entry that cannot be corrected is written again.
 pub(crate) fn without_entry(profile: &Profile) -> String {
     format!(
         "the cluster was left as it is; remove its entry, and `todo up` writes a new one: `kubectl config delete-context {profile}; kubectl config delete-user {profile}; kubectl config delete-cluster {profile}`"
     )
 }
 
-/// A `fault` of writing the entry of a cluster that runs: what helps has nothing to do with the cluster.
+/// A `fault` of writing the entry of a cluster that runs: the help does not concern the cluster.
 pub(crate) fn entry_fault(profile: &Profile, fault: Fault) -> Fault {
     let fault = Fault { hints: Vec::new(), ..fault };
     fault.hint(format!(
@@ -202,8 +202,8 @@ pub(crate) fn fault(profile: &Profile, state: &MinikubeState) -> Fault {
     help.into_iter().fold(fault, Fault::hint)
 }
 
-/// The fault of a state that says nothing of what is in the cluster, and which every command therefore ends with; else
-/// `None`.
+/// The fault of a state in which the contents of the cluster are unknown, with which every command therefore ends;
+/// else `None`.
 #[must_use]
 pub fn refusal(profile: &Profile, state: &MinikubeState) -> Option<Fault> {
     match state {

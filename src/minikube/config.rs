@@ -1,7 +1,8 @@
-//! A profile's `config.json`: what minikube remembers of it, and where the project asks for something else.
+//! A profile's `config.json`: minikube's saved configuration, and where deploy.toml differs from it.
 //!
-//! Not what runs: the file outlives the node. Changed flags of an existing profile are ignored by `minikube start` with
-//! a warning at most (`cmd/minikube/cmd/start.go`: `updateExistingConfigFromFlags`), so the difference is told here.
+//! Not the running state: the file outlives the node. Changed flags of an existing profile are ignored by `minikube
+//! start` with a warning at most (`cmd/minikube/cmd/start.go`: `updateExistingConfigFromFlags`), so the difference is
+//! reported here.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 /// The addons of every profile, without which no volume claim is ever bound (`pkg/minikube/assets/addons.go`).
 pub(crate) const DEFAULTS: [&str; 2] = ["storage-provisioner", "default-storageclass"];
 
-/// What minikube remembers of a profile (`minikube: pkg/minikube/config/types.go`: `ClusterConfig`).
+/// The saved configuration of a profile (`minikube: pkg/minikube/config/types.go`: `ClusterConfig`).
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct Config {
@@ -40,7 +41,7 @@ pub(crate) struct Config {
     pub(crate) kubernetes: Kubernetes,
     pub(crate) nodes: Option<Vec<Machine>>,
     pub(crate) addons: Option<BTreeMap<String, bool>>,
-    /// What `--ports` said when the node was made, as `docker run -p` has it.
+    /// The value of `--ports` when the node was created, in the format of `docker run -p`.
     pub(crate) exposed_ports: Option<Vec<String>>,
 }
 
@@ -115,7 +116,7 @@ impl Config {
         DEFAULTS.iter().any(|name| self.addons.as_ref().is_none_or(|addons| !addons.contains_key(*name)))
     }
 
-    /// Where the project asks for something else than this profile is, with what applies it.
+    /// Where deploy.toml differs from this profile, with what applies the change.
     pub(crate) fn differences(&self, desired: &project::Minikube) -> Vec<Finding> {
         let profile = &desired.profile;
         let anew = |key: &str| {
@@ -222,16 +223,16 @@ pub fn profiles(world: &World) -> Vec<String> {
     known.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
-/// Reads what minikube remembers of `profile`; `None` if it knows no such profile.
+/// Reads the saved configuration of `profile`; `None` if minikube has no such profile.
 ///
 /// # Errors
-/// With path, line and column, where the file is there and cannot be read, or is no profile of minikube's.
+/// With path, line and column, if the file exists and cannot be read, or is not a profile of minikube's.
 pub(crate) fn read(world: &World, profile: &Profile) -> Result<Option<Config>, String> {
     let Some(path) = folder(world, profile).map(|folder| folder.join("config.json")) else { return Ok(None) };
     let Some(text) = text::read(&path)? else { return Ok(None) };
     let config: Config =
         serde_json::from_str(&text).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
-    // minikube writes it into every profile; without it the file says nothing about a cluster.
+    // minikube writes it into every profile; without it the file does not describe a cluster.
     if config.driver.is_empty() {
         return Err(format!(
             "cannot read `{}`: it is no profile of minikube's: it lacks `Driver`",
@@ -241,7 +242,7 @@ pub(crate) fn read(world: &World, profile: &Profile) -> Result<Option<Config>, S
     Ok(Some(config))
 }
 
-/// Whether the last `minikube start` of `profile` did not come to its end, though what it began may answer by now.
+/// Whether the last `minikube start` of `profile` did not complete, though the API server may answer by now.
 ///
 /// kubeadm goes on in the node when minikube is interrupted, and the API server comes up, but without addons there is
 /// no StorageClass and every volume claim waits for ever (tried with v1.38.1). minikube keeps the events of its last
@@ -258,7 +259,7 @@ fn tells_no_end(events: &str) -> bool {
     };
     let names: Vec<String> = events.lines().filter_map(names).collect();
     let has = |name: &str| names.iter().any(|known| known == name);
-    // In text mode events are written beside the way, and the very last may be lost when the process ends.
+    // In text mode events are only written in addition, and the very last may be lost when the process ends.
     has("Initial Minikube Setup") && !has("Done") && !has("Enabling Addons")
 }
 

@@ -1,4 +1,4 @@
-//! From what the profile is to one that runs: looked at, one remedy applied, looked at again.
+//! From the profile's state to one that runs: inspect, apply one remedy, inspect again.
 //!
 //! Not the decision which remedy comes next (`repair`), nor `minikube start` itself (`start`).
 
@@ -194,12 +194,12 @@ async fn kubeadm_ended(profile: &Profile, seen: &ProfileState, item: &OpenItem) 
     }
 }
 
-/// Runs a call of minikube that does what `doing` says.
+/// Runs a call of minikube; `doing` describes it in the fault.
 pub(crate) async fn done(run: &Run, profile: &Profile, call: &Call, doing: &str) -> Result<()> {
     call.output(run).await.map(drop).map_err(|error| program::fault(run, profile, doing, error))
 }
 
-/// What has to be done, or said, before a `minikube start`; returns whether it will make the node's container.
+/// Does and reports what is needed before a `minikube start`; returns whether it will create the node's container.
 async fn prepare(
     run: &Run,
     desired: &project::Minikube,
@@ -208,7 +208,7 @@ async fn prepare(
 ) -> anyhow::Result<bool> {
     let profile = &desired.profile;
     let mut container = seen.container.as_deref();
-    // Only where no start has come to its end: what a container holds beside its volume goes with it.
+    // Only if no start has completed: a container's data outside its volume is deleted with it.
     if let (Some(engine), Some(config), Some(home)) =
         (&seen.engine, &seen.config, run.world.minikube_folder())
         && container.is_some()

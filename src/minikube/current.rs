@@ -1,7 +1,8 @@
-//! kubectl's current context: never changed where there is one, and set to the profile where there is none, as minikube does.
+//! kubectl's current context: never changed if there is one, and set to the profile if there is none, as minikube
+//! does.
 //!
-//! A name that leads to no context counts as one: kubectl refuses it by its name, and whoever wrote it chose it. The line is
-//! edited as text, which keeps what no parser of ours knows.
+//! The name of a missing context counts as one: kubectl refuses it by its name, and the user chose it. The line is
+//! edited as text, which keeps everything else in the file.
 
 use crate::minikube::kubeconfig;
 use crate::minikube::text;
@@ -24,7 +25,7 @@ fn named(kubeconfig: &Kubeconfig) -> Option<&str> {
     kubeconfig.current_context.as_deref().filter(|name| !name.is_empty())
 }
 
-/// Makes `context` the current one if there is none; says whether there was none.
+/// Makes `context` the current one if there is none; returns whether there was none.
 ///
 /// It is written where `kubectl config use-context` writes it: in the first file that exists, which is that of the entry
 /// (`client-go: tools/clientcmd/config.go`: `GetDefaultFilename`).
@@ -50,13 +51,13 @@ fn unset(world: &World) -> anyhow::Result<Option<PathBuf>> {
 #[derive(Debug)]
 pub(crate) struct Before {
     path: PathBuf,
-    /// What this file said; empty if nothing.
+    /// The value in this file; empty if none.
     here: String,
     line: Option<String>,
 }
 
 impl Before {
-    /// Remembers it. `None` if there is no current context, or no file that could be switched.
+    /// Reads it. `None` if there is no current context, or no file that could be switched.
     pub(crate) fn read(world: &World) -> anyhow::Result<Option<Before>> {
         let files = kubeconfig::all(world).map_err(anyhow::Error::msg)?;
         let Some(path) = kubeconfig::path(world).filter(|_| current(&files).is_some()) else {
@@ -74,7 +75,7 @@ impl Before {
     }
 }
 
-/// Has the file say that `context` is the current one, with this `line` if it says so.
+/// Sets `context` as the current one in the file, with this `line` if it has that value.
 fn set(path: &Path, context: &str, line: Option<&str>) -> anyhow::Result<()> {
     let now = kubeconfig::read(path).map_err(anyhow::Error::msg)?.unwrap_or_default();
     if named(&now).unwrap_or_default() == context {
@@ -132,7 +133,7 @@ fn says(line: &str, current: &str) -> bool {
     Kubeconfig::from_yaml(line).is_ok_and(|alone| named(&alone).unwrap_or_default() == current)
 }
 
-/// Replaces the file that `path` leads to, which keeps its permissions.
+/// Replaces the file that `path` points to, which keeps its permissions.
 pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     let target = std::fs::canonicalize(path)?;
     replace(&target, text.as_bytes(), Some(std::fs::metadata(&target)?.permissions()))

@@ -58,8 +58,8 @@ pub(crate) fn address(node: &ContainerInspectResponse) -> Option<IpAddr> {
     addresses.first().copied()
 }
 
-/// Why a node's own address is not expected to be reached from this machine, where that is known: minikube's
-/// `NeedsPortForward` (`pkg/minikube/driver/driver.go`), without what only the engine itself could tell.
+/// Why a node's own address is not expected to be reachable from this machine, if that is known: minikube's
+/// `NeedsPortForward` (`pkg/minikube/driver/driver.go`), without the cases that only the engine itself knows.
 pub(crate) fn unrouted(world: &World, driver: &str, host: &docker::Address) -> Option<&'static str> {
     if !matches!(driver, "docker" | "podman") {
         return None;
@@ -99,7 +99,7 @@ pub(crate) fn engine_at(address: IpAddr, home: &Path) -> docker::Address {
     docker::Address::Tls(SocketAddr::new(address, ENGINE).to_string(), home.join("certs"))
 }
 
-/// Whether the kubeconfig's `server` leads to one of `addresses`.
+/// Whether the kubeconfig's `server` is one of `addresses`.
 pub(crate) fn leads_to(server: &str, addresses: &[SocketAddr]) -> bool {
     let Ok(uri) = server.parse::<http::Uri>() else { return false };
     let Some(host) = uri.host().map(|host| host.trim_start_matches('[').trim_end_matches(']')) else {

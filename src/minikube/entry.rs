@@ -1,8 +1,8 @@
-//! The profile's entry in a kubeconfig: whether it is there, whose it is, where it leads and which files it names.
+//! The profile's entry in a kubeconfig: whether it exists, its owner, its address and the files it names.
 //!
 //! minikube names cluster, user and context after the profile and replaces all three when it writes them
-//! (`pkg/minikube/kubeconfig/settings.go`: `PopulateFromSettings`), so an entry of that name that is somebody else's would
-//! lose its address and its credentials.
+//! (`pkg/minikube/kubeconfig/settings.go`: `PopulateFromSettings`), so an entry of that name that belongs to another
+//! cluster would lose its address and its credentials.
 
 use crate::minikube::text;
 use kube::config::AuthInfo;
@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// The extension that marks what minikube wrote (`pkg/minikube/kubeconfig/extension.go`).
+/// The extension that marks entries written by minikube (`pkg/minikube/kubeconfig/extension.go`).
 const PROVIDER: &str = "minikube.sigs.k8s.io";
 
 /// A context with its cluster and its user.
@@ -25,7 +25,7 @@ pub(crate) struct KubeconfigEntry<'a> {
     pub(crate) server: &'a str,
 }
 
-/// The entry of that name, where context, cluster and user are there.
+/// The entry of that name, if context, cluster and user exist.
 pub(crate) fn find<'a>(kubeconfig: &'a Kubeconfig, name: &str) -> Option<KubeconfigEntry<'a>> {
     let context = kubeconfig.contexts.iter().find(|named| named.name == name)?.context.as_ref()?;
     let user = user(kubeconfig, context.user.as_deref()?)?;
@@ -47,13 +47,13 @@ impl KubeconfigEntry<'_> {
         self.files().find_map(|path| unusable(&path).map(|why| (path, why)))
     }
 
-    /// The same without those of minikube's `own`, which each start makes anew where they lack.
+    /// The same without minikube's `own` files, which each start recreates if they are missing.
     pub(crate) fn unusable_file_of_others(&self, own: &[(&str, &Path)]) -> Option<String> {
         let is_own = |path: &PathBuf| own.iter().any(|(_, own)| own == path);
         self.files().filter(|path| !is_own(path)).find_map(|path| unusable(&path))
     }
 
-    /// The files that count: data beside them come first.
+    /// The files that count: embedded data takes precedence over them.
     fn files(&self) -> impl Iterator<Item = PathBuf> {
         let named = [
             (&self.cluster.certificate_authority, self.cluster.certificate_authority_data.is_some()),
@@ -79,10 +79,10 @@ pub(crate) fn unusable(path: &Path) -> Option<String> {
     }
 }
 
-/// What somebody else would lose if minikube wrote an entry of that name; `None` if nothing.
+/// What another owner would lose if minikube wrote an entry of that name; `None` if nothing.
 ///
-/// What minikube wrote has its mark, or names files of a directory `.minikube`; what leads to this machine without
-/// credentials of its own has nothing to lose.
+/// An entry written by minikube has its mark, or names files of a directory `.minikube`; an entry for this machine
+/// without credentials of its own has nothing to lose.
 pub(crate) fn of_somebody_else(kubeconfig: &Kubeconfig, name: &str) -> Option<String> {
     let context = kubeconfig.contexts.iter().find(|named| named.name == name);
     let context = context.and_then(|named| named.context.as_ref());
@@ -137,7 +137,7 @@ fn has_credentials(user: &AuthInfo) -> bool {
 /// The text of a kubeconfig in which the entry of that name has minikube's own files in place of those that it names;
 /// `None` if it names them already, or by data and not by path.
 ///
-/// Each value is replaced where it stands in the text, and only if the file then says that and nothing else otherwise.
+/// Each value is replaced in place, and only if the file then has that value and is otherwise unchanged.
 pub(crate) fn with_files(text: &str, name: &str, files: &[(&str, &Path)]) -> Option<String> {
     let says = |text: &str| -> Option<serde_json::Value> {
         serde_json::to_value(Kubeconfig::from_yaml(text).ok()?).ok()

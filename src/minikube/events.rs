@@ -1,11 +1,11 @@
 //! The lines that `minikube start -o json` prints: one CloudEvent each.
 //!
-//! Not a judge: an event of type `error` may be mere text, and with `--force` even one with an exit code may not be fatal.
-//! The exit status of the process is the truth; what is read here explains it.
+//! Does not judge: an event of type `error` may be mere text, and with `--force` even one with an exit code may not
+//! be fatal. Only the exit status of the process is reliable; the events explain it.
 
 use serde::Deserialize;
 
-/// What a line says.
+/// The content of a line.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum MinikubeEvent {
     /// A step begins.
@@ -16,7 +16,7 @@ pub(crate) enum MinikubeEvent {
     Text(String),
     /// Worth knowing.
     Warning(String),
-    /// Why it is going to end, unless it was forced.
+    /// Why it is going to fail, unless it was forced.
     Failed(Failure),
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum MinikubeEvent {
 pub(crate) struct Failure {
     /// `GUEST_PROVISION` and so on; stable, unlike the text.
     pub(crate) reason: String,
-    /// The exit code it is going to end with.
+    /// The exit code it is going to return.
     pub(crate) code: Option<i32>,
     pub(crate) message: String,
     pub(crate) advice: String,
@@ -55,14 +55,15 @@ struct Data {
     url: String,
 }
 
-/// What minikube prints about its own surroundings, values included, which may hold a password.
+/// minikube's output about its own environment, values included, which may contain a password.
 fn is_environment(message: &str) -> bool {
     message.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
     })
 }
 
-/// Warnings about what we or the user chose knowingly: `--force`, and the default runtime, which we never rely on.
+/// Warnings about deliberate choices of ours or the user's: `--force`, and the default runtime, which we never rely
+/// on.
 fn is_idle(message: &str) -> bool {
     message.contains("--force") || message.contains("#21973")
 }
@@ -112,7 +113,7 @@ fn percent(fraction: &str) -> Option<u64> {
     fraction.parse::<f64>().ok().map(|fraction| (fraction * 100.0).clamp(0.0, 100.0) as u64)
 }
 
-/// Whether this text says that `kubeadm reset` comes next, which deletes every object of the cluster: in English, which is why
+/// Whether this text announces a `kubeadm reset`, which deletes every object of the cluster: in English, which is why
 /// minikube is run with `LC_ALL=C` (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `StartCluster`, which calls
 /// `DeleteCluster` after either line; before v1.33 the first was "Unable to restart cluster, will reset it").
 pub(crate) fn announces_reset(text: &str) -> bool {

@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct Exclusive(Option<Arc<File>>);
 
 impl Exclusive {
-    /// What minikube inherits.
+    /// The file that minikube inherits.
     pub(crate) fn file(&self) -> Option<Arc<File>> {
         self.0.clone()
     }

@@ -1,6 +1,7 @@
-//! What minikube writes, cut at every byte and with every byte another: read as something, or not at all, never a panic.
+//! minikube's files and output, cut at every byte and with every byte replaced: parsed or refused, never a panic.
 //!
-//! Beside `tests/garbled.rs`, which garbles what people and servers write; these readers are this room's own.
+//! In addition to `tests/garbled.rs`, which garbles the input from users and servers; these parsers are private to
+//! this module.
 
 use super::config::Config;
 use super::events;
@@ -17,7 +18,7 @@ const CONFIG: &str = r#"{"Name":"mini","Driver":"docker","CPUs":2,"Memory":4096,
 "KubernetesConfig":{"KubernetesVersion":"v1.35.1","ContainerRuntime":"docker"},"Addons":{"ingress":true},
 "Nodes":[{"Name":"","IP":"192.168.49.2","Port":8443,"ControlPlane":true,"Worker":true}],"ExposedPorts":["30080:30080"]}"#;
 
-/// What parsers stumble over, in place of a byte.
+/// Bytes that are difficult for parsers, in place of a byte.
 const STUMBLES: [&[u8]; 9] =
     [b"", b"\0", b"\"", b"{", b"]", b"-1", b"1e999", b"\\ud800", b"99999999999999999999"];
 

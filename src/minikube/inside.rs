@@ -1,7 +1,8 @@
-//! A script in the node's own bash, whatever the driver: for what only the node can see.
+//! A script in the node's own bash, with any driver: for checks that only work on the node.
 //!
-//! By `minikube ssh` and not `docker exec`, because that works for virtual machines, too. The script goes in by standard
-//! input; for that the system's `ssh` is asked for, since minikube's own client begins a terminal and repeats its input.
+//! By `minikube ssh` and not `docker exec`, because that works for virtual machines, too. The script is passed by
+//! standard input; that needs the system's `ssh`, since minikube's own client starts a terminal and repeats its
+//! input.
 
 use crate::event::Code;
 use crate::exec;
@@ -14,10 +15,10 @@ use crate::project::name::Profile;
 use crate::run::Run;
 use std::time::Duration;
 
-/// How long all of it may take: a login on a busy machine, and what the script does.
+/// Time limit for all of it: a login on a busy machine, and the script.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// What `script` prints on the first node of `profile`. Nothing of it is in anybody's arguments.
+/// The output of `script` on the first node of `profile`. No part of it appears in a process's arguments.
 pub async fn inside(run: &Run, profile: &Profile, script: &str) -> Result<String> {
     let driver = config::read(&run.world, profile).ok().flatten().map(|config| config.driver);
     let call = if driver.as_deref() == Some("none") {

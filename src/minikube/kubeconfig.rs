@@ -1,8 +1,9 @@
-//! The user's kubeconfig files: which there are, what they say, and whether minikube can read and write them, too.
+//! The user's kubeconfig files: which exist, their content, and whether minikube can read and write them, too.
 //!
-//! kubectl merges every file that `KUBECONFIG` names, and so does `minikube start` when it asks the API server
+//! kubectl merges every file that `KUBECONFIG` names, and so does `minikube start` for its requests to the API server
 //! (`minikube: pkg/kapi/kapi.go`: `ClientConfig`). One that cannot be read makes it reset a healthy cluster
-//! (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `StartCluster`; tried with v1.38.1), so all of them are read first.
+//! (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `StartCluster`; tried with v1.38.1), so all of them are read
+//! first.
 
 use crate::minikube::text;
 use crate::world::Os;
@@ -37,7 +38,7 @@ pub(crate) fn of_context(world: &World, context: &str) -> Option<PathBuf> {
     paths(world).into_iter().find(has).or_else(|| path(world))
 }
 
-/// Every file that is there, with what it says.
+/// Every existing file, with its content.
 ///
 /// # Errors
 /// As [`read`], of the first that cannot be read.
@@ -51,10 +52,10 @@ pub(crate) fn all(world: &World) -> Result<Vec<(PathBuf, Kubeconfig)>, String> {
     Ok(found)
 }
 
-/// Reads one; `None` if there is none, or an empty file, which kubectl and minikube read as one without entries.
+/// Reads one; `None` if it does not exist, or is empty, which kubectl and minikube read as one without entries.
 ///
 /// # Errors
-/// With path, line and column, where it is no kubeconfig that kubectl could read.
+/// With path, line and column, if it is not a kubeconfig that kubectl could read.
 pub(crate) fn read(path: &Path) -> Result<Option<Kubeconfig>, String> {
     let Some(text) = text::read(path)?.filter(|text| !text.is_empty()) else { return Ok(None) };
     let shown = path.display();
@@ -73,7 +74,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<Kubeconfig>, String> {
     Ok(Some(kubeconfig))
 }
 
-/// What is wrong, and where. Without the lines around it and without texts of the file, which may be credentials.
+/// The mistake, and its place. Without the lines around it and without texts of the file, which may be credentials.
 fn problem(error: &KubeconfigError) -> String {
     let KubeconfigError::Parse(error) = error else { return error.to_string() };
     let message = error.without_snippet().to_string();

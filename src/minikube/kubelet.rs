@@ -5,7 +5,7 @@
 
 use bollard::Docker;
 
-/// Whether a process of that program runs in the container; `None` if the engine does not say.
+/// Whether a process of that program runs in the container; `None` if the engine does not report it.
 async fn runs(engine: &Docker, container: &str, is_it: impl Fn(&[String]) -> bool) -> Option<bool> {
     let top = engine.top_processes(container, None).await.ok()?;
     let command = top.titles?.iter().position(|title| matches!(title.as_str(), "CMD" | "COMMAND"))?;
@@ -15,7 +15,7 @@ async fn runs(engine: &Docker, container: &str, is_it: impl Fn(&[String]) -> boo
     Some(top.processes?.into_iter().map(line).any(|line| is_it(&words(line))))
 }
 
-/// Whether the kubelet runs; `None` if the engine does not say.
+/// Whether the kubelet runs; `None` if the engine does not report it.
 pub(crate) async fn kubelet_runs(engine: &Docker, container: &str) -> Option<bool> {
     runs(engine, container, |words| words.first().is_some_and(|first| is(first, "kubelet"))).await
 }

@@ -1,4 +1,4 @@
-//! Whether `minikube pause` stopped Kubernetes, as the node's own engine says.
+//! Whether `minikube pause` stopped Kubernetes, according to the node's own engine.
 
 use crate::docker;
 use bollard::query_parameters::ListContainersOptionsBuilder;

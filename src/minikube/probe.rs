@@ -1,7 +1,7 @@
 //! Whether a cluster's API server answers through the kubeconfig's own entry, with its certificates.
 //!
-//! Not a health check of what runs in it. Listing nodes needs authentication, authorisation and etcd, so an answer means
-//! that all of them are up; `/livez` would answer before the certificates of the entry were ever looked at.
+//! Not a health check of the workloads. Listing nodes needs authentication, authorisation and etcd, so an answer
+//! means that all of them are up; `/livez` would answer before the certificates of the entry are checked.
 
 use crate::kubernetes;
 use k8s_openapi::api::core::v1::Node;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 /// How long between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long one request may take: a paused API server accepts connections and then says nothing.
+/// Time limit for one request: a paused API server accepts connections and then does not answer.
 const ONE: Duration = Duration::from_secs(5);
 
 /// How long a connection may take; the API server is on this machine or in its network.
@@ -34,16 +34,16 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Why there is no answer to work with.
+/// Why there is no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unanswered {
-    /// Nothing came back: whether an API server runs is not known from here.
+    /// No response: whether an API server runs is unknown.
     Silent(String),
-    /// An API server is there, but in trouble: it answered with something else than what it was asked.
+    /// An API server is running, but failing: its answer is not the expected one.
     Failing(String),
-    /// It knows who asks, and grants too few rights: no damage, somebody's choice.
+    /// It knows the user, and grants too few rights: not a defect, but deliberate.
     Forbidden(String),
-    /// Something is there and does not take these certificates: status 401, or no TLS.
+    /// A server is running and does not accept these certificates: status 401, or no TLS.
     Refused(String),
 }
 
@@ -59,7 +59,7 @@ impl Unanswered {
     }
 }
 
-/// Asks until it answers or `timeout` ends; then the last reason why not. A refusal does not change by asking again.
+/// Repeats until it answers or `timeout` ends; then the last reason why not. A refusal is not retried.
 pub(crate) async fn answers(
     kubeconfig: Kubeconfig,
     context: &str,
@@ -100,7 +100,7 @@ fn classified(error: &kube::Error) -> Unanswered {
     }
 }
 
-/// Whether a TLS peer was there, and the two could not agree. rustls's errors come inside of those of input and output.
+/// Whether there was a TLS peer and the handshake failed. rustls's errors are wrapped in I/O errors.
 fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -119,7 +119,7 @@ async fn client(kubeconfig: Kubeconfig, context: &str) -> Result<Client, String>
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| innermost(&e))?;
     // The environment's HTTPS_PROXY would be taken, and then refused; a node is never behind it.
     config.proxy_url = None;
-    // Ours tell why they wait; kube's wait in silence for minutes.
+    // Our own retries report why they wait; kube's wait in silence for minutes.
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT);
     kubernetes::client(config).map_err(|error| innermost(&error))

@@ -1,4 +1,4 @@
-//! `minikube` itself, called so that it answers in English, asks nothing and concerns one profile.
+//! `minikube` itself, called so that it answers in English, asks no questions and concerns one profile.
 
 use crate::event::Code;
 use crate::exec;
@@ -35,7 +35,7 @@ pub(crate) fn call<const N: usize>(run: &Run, profile: &Profile, arguments: [&st
         .env("MINIKUBE_IN_STYLE", "false"))
 }
 
-/// What a call that ended badly means: minikube's own account of it if it gave one in JSON, else its last words.
+/// The fault of a failed call: minikube's own error in JSON if there is one, else its last output.
 pub(crate) fn fault(run: &Run, profile: &Profile, doing: &str, error: ExecError) -> Fault {
     if error.stopped
         && let Some(stopped) = run.stopped()

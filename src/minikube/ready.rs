@@ -1,8 +1,9 @@
-//! Before a profile is repaired: what would make it overwrite somebody else's entry, or reset a cluster.
+//! Before a profile is repaired: what would make minikube overwrite another owner's entry, or reset a cluster.
 //!
-//! `minikube start` of an existing cluster asks its API server through the kubeconfig, all files merged. If they cannot be
-//! read (tried with v1.38.1), or the entry names certificates that cannot (so its source says), it resets the cluster
-//! without having asked anything (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `restartPrimaryControlPlane`).
+//! `minikube start` of an existing cluster queries its API server through the kubeconfig, all files merged. If they
+//! cannot be read (tried with v1.38.1), or the entry names certificates that cannot (according to its source), it
+//! resets the cluster without any request (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`:
+//! `restartPrimaryControlPlane`).
 
 use crate::event::Code;
 use crate::fault::FaultKind;
@@ -54,8 +55,8 @@ pub(crate) fn check(run: &Run, profile: &Profile, remedy: Remedy, seen: &Profile
             }
         }
     }
-    // A certificate that is not valid is made anew with its key, but a key beside a valid one is kept, whatever it holds
-    // (`pkg/minikube/bootstrapper/certs.go`: `isValid`), and nothing can be asked with it.
+    // An invalid certificate is recreated with its key, but a key that belongs to a valid one is kept, whatever its
+    // content (`pkg/minikube/bootstrapper/certs.go`: `isValid`), and no request is possible with it.
     if remedy == Remedy::Start
         && seen.has_data()
         && own.key.exists()
@@ -66,7 +67,7 @@ pub(crate) fn check(run: &Run, profile: &Profile, remedy: Remedy, seen: &Profile
     for (path, kubeconfig) in &files {
         let Some(entry) = entry::find(kubeconfig, profile.as_str()) else { continue };
         let unusable = entry.unusable_file_of_others(&own.named());
-        // What a stale entry names was refused, or is gone.
+        // The certificates of a stale entry were refused, or no longer exist.
         if unusable.is_none() && remedy != Remedy::UpdateContext {
             continue;
         }

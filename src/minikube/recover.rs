@@ -17,10 +17,10 @@ use crate::minikube::state;
 use crate::project;
 use crate::run::Run;
 
-/// As [`inspect`], for a command that needs the cluster: an API server that restarts is waited for as long as
-/// [`super::ensure`] waits. Nothing is changed.
+/// As [`inspect`], for a command that needs the cluster: an API server that restarts is waited for as long as by
+/// [`super::ensure`]. Nothing is changed.
 ///
-/// Tells the wait as an item of [`Step::Minikube`].
+/// Reports the wait as an item of [`Step::Minikube`].
 pub async fn look_patiently(run: &Run, desired: &project::Minikube) -> Result<MinikubeState> {
     let state = inspect(run, desired).await?;
     let MinikubeState::Broken(Break::ApiFails(why)) = &state else { return Ok(state) };

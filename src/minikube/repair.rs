@@ -1,8 +1,8 @@
-//! From whatever state the profile is in to one that runs: which remedy comes next, and those that need no minikube.
+//! From any state of the profile to one that runs: which remedy comes next, and those that need no minikube.
 //!
-//! Never a deletion, and each remedy once. A `minikube start` is for what is shown not to run: in a cluster that runs it may
-//! end in `kubeadm reset` (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `StartCluster`). What a smaller remedy does not
-//! repair ends the run.
+//! Never a deletion, and each remedy once. A `minikube start` is used only if the cluster is proven not to run: in a
+//! running cluster it may end in `kubeadm reset` (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `StartCluster`). If
+//! a smaller remedy does not repair it, the run ends.
 
 use crate::event::OpenItem;
 use crate::minikube::Break;
@@ -32,7 +32,7 @@ use std::time::Duration;
 /// How long an API server may take that the kubelet of its node starts again.
 pub(crate) const RECOVERY: Duration = Duration::from_secs(90);
 
-/// What changes a state for the better.
+/// A change that repairs a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Remedy {
     /// `minikube start` of a new profile.
@@ -51,7 +51,7 @@ pub(crate) enum Remedy {
     StartNode,
     /// The addons that every start ends with.
     Finish,
-    /// `minikube start` of what is there.
+    /// `minikube start` of an existing profile.
     Start,
 }
 
@@ -73,15 +73,15 @@ pub(crate) async fn restart_service(profile: &Profile, seen: &ProfileState, item
     }
 }
 
-/// Whether a profile whose last start was interrupted has been brought to its end.
+/// Whether an interrupted start of a profile has been completed.
 pub(crate) fn finished(tried: &[Remedy]) -> bool {
     tried.iter().any(|remedy| matches!(remedy, Remedy::Create | Remedy::Start | Remedy::Finish))
 }
 
 /// The next remedy for `state` after those that were tried; `None` if none is left.
 ///
-/// Where even the first start is `unfinished`, it may go on if nothing smaller helps: nobody was ever given that cluster.
-/// A profile that runs is only asked about then.
+/// If even the first start is `unfinished`, it may be continued if nothing smaller helps: that cluster was never in
+/// use. A running profile is only checked for that.
 pub(crate) fn next(
     state: &MinikubeState,
     profile: &Profile,
@@ -123,7 +123,7 @@ pub(crate) fn next(
 pub(crate) async fn thaw(engine: &Docker, containers: &[String]) -> anyhow::Result<()> {
     for name in containers {
         match engine.unpause_container(name).await {
-            // Not paused, which is what we want.
+            // It was not paused, so nothing needs to be done.
             Ok(()) | Err(Error::DockerResponseServerError { status_code: 409 | 500, .. }) => {}
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot unpause the container `{name}`"));
@@ -133,8 +133,8 @@ pub(crate) async fn thaw(engine: &Docker, containers: &[String]) -> anyhow::Resu
     Ok(())
 }
 
-/// Removes the containers of nodes that minikube began to make and can never go on with: it lacks their key, or never
-/// wrote down their address.
+/// Removes the containers of nodes that minikube began to create and can never complete: it lacks their key, or never
+/// recorded their address.
 ///
 /// A start that was interrupted while it made the container leaves such a node, and every later start fails with a hint
 /// to delete the profile (tried with v1.38.1). The volume stays, so nothing is lost. Returns whether there was one.
@@ -162,7 +162,7 @@ pub(crate) async fn remove_unfinished(
     Ok(removed)
 }
 
-/// What kubeadm keeps outside the volume, and a new container lacks.
+/// kubeadm's files outside the volume, which a new container lacks.
 const LOST: [&str; 3] = [
     "/etc/kubernetes/admin.conf",
     "/etc/kubernetes/kubelet.conf",
@@ -172,13 +172,15 @@ const LOST: [&str; 3] = [
 /// Where minikube remembers with which settings kubeadm last ran: in the volume.
 const MEMORY: (&str, &str) = ("/var/tmp/minikube", "kubeadm.yaml");
 
-/// Makes the next `minikube start` write anew what a node lost with its container; returns whether that was necessary.
+/// Makes the next `minikube start` recreate the files that a node lost with its container; returns whether that was
+/// necessary.
 ///
-/// minikube takes a cluster for configured if these settings are what they were (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`:
-/// `restartPrimaryControlPlane`). They lie in the volume, but what kubeadm made of them does not: a node that was made
-/// anew on its old volume gets no kubelet.conf and no manifests, and `minikube start` fails after six minutes (tried
-/// with v1.38.1). With other settings it makes them, and finds etcd and all data where they were.
-/// So it does with what is missing of a cluster that is `incomplete`.
+/// minikube considers a cluster configured if these settings are unchanged
+/// (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `restartPrimaryControlPlane`). They are in the volume, but the
+/// files that kubeadm generated from them are not: a node recreated on its old volume gets no kubelet.conf and no
+/// manifests, and `minikube start` fails after six minutes (tried with v1.38.1). With other settings it generates
+/// them, and finds etcd and all data unchanged. The same applies to the missing parts of a cluster that is
+/// `incomplete`.
 pub(crate) async fn forget_settings(
     engine: &Docker,
     container: Option<&str>,

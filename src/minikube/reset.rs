@@ -1,9 +1,10 @@
-//! The reset that `minikube start` announces when it cannot restart a control plane, prevented where there is data to lose.
+//! The reset that `minikube start` announces when it cannot restart a control plane, prevented if there is data to
+//! lose.
 //!
-//! Between the announcement and `kubeadm reset` lies the start of one program in the node, so minikube is killed at once
-//! (SIGKILL: it must not go on) and, should `kubeadm reset` be at work already, the node with it, as by a power cut: etcd's
-//! data is on the volume, and the next start finds it. kubeadm reads the cluster's configuration before it deletes anything;
-//! whether that was enough is looked at afterwards, and told.
+//! Between the announcement and `kubeadm reset` one program is started in the node, so minikube is killed at once
+//! (SIGKILL: it must not continue) and, should `kubeadm reset` already run, the node with it, as by a power cut:
+//! etcd's data is on the volume, and the next start finds it. kubeadm reads the cluster's configuration before it
+//! deletes anything; whether the kill was early enough is checked afterwards, and reported.
 
 use crate::event::Code;
 use crate::fault::Fault;
@@ -22,7 +23,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// Where minikube has etcd's data (`pkg/minikube/bootstrapper/bsutil/binaries.go`: `EtcdDataDir`).
 const DATA: &str = "/var/lib/minikube/etcd/member";
 
-/// After minikube was killed for `announced`: makes sure that nothing in the node goes on, and says what is left.
+/// After minikube was killed for `announced`: ensures that nothing in the node continues, and reports what is left.
 pub(crate) async fn prevented(
     world: &World,
     engine: Option<&Docker>,

@@ -1,7 +1,7 @@
 //! The services that a node needs and systemd runs in it: the container runtime, cri-dockerd and the kubelet.
 //!
-//! Asked in nodes that are containers, where nothing is heard of their API server. A service counts as down if it is so
-//! twice, some seconds apart: one that is restarted is down for a moment. Nothing is known of other nodes.
+//! Checked in nodes that are containers, if their API server does not answer. A service counts as down if two checks
+//! some seconds apart find it down: one that is restarted is down for a moment. Other nodes cannot be checked.
 
 use crate::docker::exec::exec;
 use crate::minikube::Break;
@@ -38,7 +38,7 @@ exit 0"#;
 pub struct NodeService {
     /// Its name, as systemd has it, without `.service`.
     pub unit: String,
-    /// What systemd says of it.
+    /// Its state in systemd.
     pub state: ServiceState,
     /// The last that it logged, where that may be the reason.
     pub logged: Option<String>,
@@ -55,7 +55,7 @@ pub enum ServiceState {
     Restarting,
 }
 
-/// What the script printed.
+/// The output of the script.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Report {
     units: Vec<Unit>,
@@ -72,9 +72,9 @@ struct Unit {
     restarts: u64,
 }
 
-/// What keeps the API server from coming back by itself, if the node says so.
+/// The defect that keeps the API server from recovering by itself, if the node shows one.
 ///
-/// A kubelet that is stopped is not among it: [`Break::ApiDown`] is its name.
+/// A stopped kubelet is not among them: that is [`Break::ApiDown`].
 pub(crate) async fn broken(engine: &Docker, container: &str, runtime: Runtime) -> Option<Break> {
     let first = report(engine, container).await?;
     if first.free_kib == Some(0) {
@@ -89,7 +89,7 @@ pub(crate) async fn broken(engine: &Docker, container: &str, runtime: Runtime) -
     tokio::time::sleep(BETWEEN).await;
     let second = report(engine, container).await?;
     let (unit, state) = down(&first, &second, runtime)?;
-    // What a service logged before it was stopped is no reason.
+    // The log of a service from before it was stopped is not the cause.
     let logged = match state {
         ServiceState::Stopped => None,
         ServiceState::Failed | ServiceState::Restarting => logged(engine, container, &unit).await,
@@ -116,7 +116,7 @@ pub(crate) fn to_restart(broken: &Break) -> Option<&str> {
     }
 }
 
-/// Restarts a service, and starts those that were stopped with it. Whether that helped, the next look says.
+/// Restarts a service, and starts those that were stopped with it. The next inspection shows whether that helped.
 pub(crate) async fn restart(engine: &Docker, container: &str, unit: &str, runtime: Runtime) {
     let needed = needed(runtime).join(" ");
     // A socket that has started its service too often has failed like it.
@@ -197,7 +197,7 @@ fn down(first: &Report, second: &Report, runtime: Runtime) -> Option<(String, Se
         let (before, now) = (first.unit(name)?, second.unit(name)?);
         match (before.active.as_str(), now.active.as_str()) {
             ("failed", "failed") => Some(ServiceState::Failed),
-            // Whoever connects to its socket starts it.
+            // A connection to its socket starts it.
             ("inactive", "inactive") if second.is_listening(name) => None,
             ("inactive", "inactive") => Some(ServiceState::Stopped),
             _ if now.restarts >= before.restarts + 2 => Some(ServiceState::Restarting),

@@ -1,7 +1,7 @@
-//! `minikube start`, its JSON events turned into ours.
+//! `minikube start`, its JSON events turned into our own.
 //!
-//! Not a change of what is there: minikube ignores most changed flags of an existing profile and switches the container
-//! runtime without being asked, so an existing profile is started as it is.
+//! Does not change an existing profile: minikube ignores most changed flags of it and switches the container runtime
+//! without being told to, so it is started as it is.
 
 use crate::docker;
 use crate::docker::reach;
@@ -33,28 +33,29 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// How often the downloads are looked at, which minikube tells about on a terminal only.
+/// The interval for measuring the downloads, which minikube reports on a terminal only.
 const TICK: Duration = Duration::from_secs(1);
 
-/// From what a profile is started.
+/// The profile's state before the start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StartFrom<'a> {
-    /// What minikube remembers of it.
+    /// Its saved configuration.
     pub(crate) existing: Option<&'a Config>,
     /// The engine that its nodes run in, if it answers.
     pub(crate) engine: Option<&'a Docker>,
     /// Whether its node will be made (again).
     pub(crate) fresh: bool,
-    /// Whether it holds what a reset would delete.
+    /// Whether it holds data that a reset would delete.
     pub(crate) keep: bool,
     /// The lock that minikube keeps as long as it runs.
     pub(crate) lock: &'a Exclusive,
 }
 
-/// Starts the profile, and returns what is worth knowing.
+/// Starts the profile, and returns notes.
 ///
 /// # Errors
-/// minikube's own reason; or that it announced a reset of a cluster to [`StartFrom::keep`], before which it is stopped.
+/// minikube's own reason; or that it announced a reset of a cluster to [`StartFrom::keep`], before which it is
+/// stopped.
 pub(crate) async fn start(
     run: &Run,
     desired: &project::Minikube,
@@ -189,8 +190,8 @@ fn word(runtime: Runtime) -> &'static str {
     }
 }
 
-/// What `--ports` says: what the profile already had, and those of the project that are free. Where the node's address can
-/// be reached, those without a `local-port` need not be published.
+/// The value of `--ports`: the ports that the profile already had, and those of the project that are free. If the
+/// node's address can be reached, those without a `local-port` need not be published.
 ///
 /// Each node would publish the same ports, so a profile of several publishes none.
 fn ports(
@@ -224,7 +225,8 @@ fn ports(
     ports
 }
 
-/// The variables of minikube's own that decide besides deploy.toml. Names alone: a mirror's URL may hold a password.
+/// minikube's own variables that apply in addition to deploy.toml. Names alone: a mirror's URL may contain a
+/// password.
 fn in_effect(run: &Run) -> Option<Finding> {
     const OURS_OR_HARMLESS: [&str; 5] = [
         "MINIKUBE_HOME",
@@ -256,7 +258,7 @@ fn lost(desired: &project::Minikube, text: String) -> Finding {
         .help("what this project deploys is applied again; deploy the rest again too")
 }
 
-/// Tells what lies half-downloaded in minikube's cache; never ends.
+/// Reports the size of partial downloads in minikube's cache; never ends.
 async fn watch_downloads(run: &Run, item: &OpenItem) -> std::convert::Infallible {
     let cache = run.world.minikube_folder().map(|home| home.join("cache"));
     let mut before = 0;

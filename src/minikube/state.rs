@@ -1,6 +1,6 @@
-//! What the profile is now, without starting minikube where the engine and the API server can say it.
+//! The current state of the profile, without starting minikube if the engine and the API server suffice.
 //!
-//! Not a remedy: nothing here changes anything. Some 10 ms where `minikube status` takes 500.
+//! Applies no remedy: nothing here changes anything. Some 10 ms instead of the 500 of `minikube status`.
 
 use crate::docker;
 use crate::docker::reach;
@@ -43,7 +43,7 @@ use std::time::Duration;
 /// How long an API server of a running node may take to answer before it counts as down.
 pub(crate) const BRIEF: Duration = Duration::from_secs(3);
 
-/// How long `minikube status` may take: it asks a silent API server for 15 seconds (`kverify/api_server.go`).
+/// Time limit for `minikube status`: it waits for a silent API server for 15 seconds (`kverify/api_server.go`).
 const STATUS: Duration = Duration::from_secs(40);
 
 /// The label that minikube gives a node's container: the profile (`pkg/drivers/kic/oci/types.go`).
@@ -53,17 +53,17 @@ const LABEL: &str = "name.minikube.sigs.k8s.io";
 #[derive(Debug)]
 pub(crate) struct ProfileState {
     pub(crate) state: MinikubeState,
-    /// What minikube remembers, if it does.
+    /// The saved configuration, if there is one.
     pub(crate) config: Option<Config>,
     /// The first node's container, where there is one.
     pub(crate) container: Option<String>,
-    /// Whether the volume of the first node is there, where nodes are containers.
+    /// Whether the volume of the first node exists, where nodes are containers.
     pub(crate) volume: bool,
     /// The engine that the node containers run in, where they do.
     pub(crate) engine: Option<Docker>,
     /// Whether there ever was a cluster: minikube writes its configuration first, its certificates long after.
     pub(crate) begun: bool,
-    /// How far the first start came, if it was interrupted or failed.
+    /// How far the first start got, if it was interrupted or failed.
     pub(crate) unfinished: Option<Unfinished>,
 }
 
@@ -173,7 +173,7 @@ async fn inspect_container(engine: &Docker, name: &str) -> anyhow::Result<Option
     }
 }
 
-/// What the containers alone say; `None` if all of them run.
+/// The state according to the containers alone; `None` if all of them run.
 fn standing(
     profile: &Profile,
     nodes: &[(String, Option<ContainerInspectResponse>)],
@@ -203,7 +203,7 @@ fn standing(
     }
 }
 
-/// All containers run: does the kubeconfig lead to their API server, and does that answer?
+/// All containers run: does the kubeconfig point to their API server, and does that answer?
 async fn running(
     run: &Run,
     profile: &Profile,
@@ -250,9 +250,9 @@ async fn running(
     }
 }
 
-/// An API server of which nothing is heard: down, if no kubelet runs that would start it again.
+/// An API server that does not answer: down, if no kubelet runs that would start it again.
 ///
-/// What the engine does not say, minikube is asked for. That takes it seconds, so not where there is no `timeout`.
+/// If the engine does not report that, `minikube status` is run. That takes it seconds, so not without a `timeout`.
 async fn silent(
     run: &Run,
     profile: &Profile,
@@ -276,7 +276,7 @@ async fn silent(
         tokio::time::timeout(STATUS, status::query(run, profile)).await.ok().transpose()?.flatten()
     };
     Ok(match (kubelet, answer) {
-        // It knows what is paused also where the node's engine cannot be asked.
+        // It reports paused containers also if the node's engine does not answer.
         (_, Some(paused @ MinikubeState::Paused(_))) => paused,
         (Some(_), _) | (None, Some(MinikubeState::Broken(Break::ApiDown(_)))) => {
             MinikubeState::Broken(Break::ApiDown(why))
@@ -370,7 +370,7 @@ fn home(run: &Run) -> Result<PathBuf> {
 }
 
 impl ProfileState {
-    /// Whether a reset of the cluster would lose something: an earlier start came to its end, and what it wrote is there.
+    /// Whether a reset of the cluster would lose data: an earlier start completed, and its data exists.
     pub(crate) fn has_data(&self) -> bool {
         let container = self.config.as_ref().is_none_or(|config| config.driver == "docker");
         self.unfinished.is_none() && if container { self.volume } else { self.begun }

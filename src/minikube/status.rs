@@ -1,7 +1,7 @@
-//! `minikube status`, for what only minikube can say: virtual machines, and nodes without a Docker engine.
+//! `minikube status`, where only minikube knows the state: virtual machines, and nodes without a Docker engine.
 //!
-//! Not the exit code alone: it is 0 for a cluster that is gone in some versions (minikube#22466), and non-zero for states
-//! that are no failure. `-n` makes it print an object for the node instead of `null` for the profile.
+//! Not the exit code alone: it is 0 for a deleted cluster in some versions (minikube#22466), and non-zero for states
+//! that are not failures. `-n` makes it print an object for the node instead of `null` for the profile.
 
 use crate::fault::Result;
 use crate::minikube::Break;
@@ -27,7 +27,7 @@ struct Status {
     kubeconfig: String,
 }
 
-/// What minikube says about the profile; `None` if it says that everything runs.
+/// minikube's report on the profile; `None` if everything runs according to it.
 pub(crate) async fn query(run: &Run, profile: &Profile) -> Result<Option<MinikubeState>> {
     let call = program::call(run, profile, ["status", "-o", "json", "-n", profile.as_str()])?.read_only();
     let (stdout, code) = match call.output(run).await {

@@ -25,7 +25,7 @@ use crate::run::Run;
 use bollard::Docker;
 use std::time::Duration;
 
-/// Stops the profile's nodes; what they hold stays. [`Outcome::Unchanged`] if nothing runs.
+/// Stops the profile's nodes; their data stays. [`Outcome::Unchanged`] if nothing runs.
 ///
 /// The kubeconfig's entry stays too, so that a current context that is this profile's is so again after the next start.
 pub async fn stop(run: &Run, profile: &Profile) -> Result<Outcome> {

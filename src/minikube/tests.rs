@@ -32,7 +32,7 @@ async fn a_profile_that_is_not_there_is_made_as_the_project_asks() {
     let mut harness = Harness::absent().await;
     harness.desired.cpus = Some(4);
     harness.desired.memory_mib = Some(4096);
-    // The Ingress addon waits until it is known that nobody else serves its class.
+    // The Ingress addon waits until it is known that no other controller serves its class.
     harness.desired.addons = vec!["ingress".to_owned(), "metrics-server".to_owned()];
     harness.on(
         "start",
@@ -217,7 +217,7 @@ async fn a_cluster_that_the_first_start_left_incomplete_is_configured_anew_even_
     assert_eq!(harness.ensure().await.unwrap().outcome, Outcome::Changed);
     let calls = harness.calls();
     assert!(calls.len() == 1 && calls[0].starts_with("start "), "{calls:?}");
-    // What minikube remembers of kubeadm's settings.
+    // minikube's copy of kubeadm's settings.
     assert_eq!(harness.engine_saw("PUT /containers/mini/archive").len(), 1);
 }
 

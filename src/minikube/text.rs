@@ -1,17 +1,17 @@
-//! A small file that another program keeps: read as a whole, or refused with the reason.
+//! A small file of another program: read as a whole, or refused with the reason.
 //!
-//! A file that is not there is an answer; one that is there and cannot be read proves nothing about what it would say, so
-//! it never counts as missing.
+//! A missing file is an answer; one that exists and cannot be read proves nothing about its content, so it never
+//! counts as missing.
 
 use crate::file;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// The text of the file at `path`; `None` if nothing is there.
+/// The text of the file at `path`; `None` if it does not exist.
 ///
 /// # Errors
-/// With the path, where there is something else than a readable text: a directory, a device, a link that leads nowhere, a
-/// file that may not be read, is too large or is not UTF-8.
+/// With the path, if it is not a readable text: a directory, a device, a broken link, a file that may not be read, is
+/// too large or is not UTF-8.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, String> {
     let describe = |why: &str| Err(format!("cannot read `{}`: {why}", path.display()));
     match std::fs::symlink_metadata(path) {

@@ -1,9 +1,10 @@
-//! A first `minikube start` that was interrupted: how far it came.
+//! A first `minikube start` that was interrupted: how far it got.
 //!
-//! minikube makes the node's container, has kubeadm make the cluster in it, grants `kube-system` its rights, and enables the
-//! addons at last. What is missing after an interruption is not made by a later start: that one finds the settings of
-//! kubeadm as it would write them, and takes the cluster for complete (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`:
-//! `restartPrimaryControlPlane`; tried with v1.38.1: a node without kube-proxy and CoreDNS).
+//! minikube creates the node's container, has kubeadm create the cluster in it, grants `kube-system` its rights, and
+//! enables the addons last. The parts missing after an interruption are not created by a later start: that one finds
+//! the settings of kubeadm as it would write them, and considers the cluster complete
+//! (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `restartPrimaryControlPlane`; tried with v1.38.1: a node without
+//! kube-proxy and CoreDNS).
 
 use crate::event::OpenItem;
 use crate::fault::Result;
@@ -22,19 +23,19 @@ use kube::api::ListParams;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What minikube makes when kubeadm has come to its end (`elevateKubeSystemPrivileges`).
+/// The object that minikube creates after kubeadm has completed (`elevateKubeSystemPrivileges`).
 const LAST: &str = "minikube-rbac";
 
 /// How long each of the two questions may take.
 const QUESTION: Duration = Duration::from_secs(5);
 
-/// How long kubeadm may go on in the node. It gives up by itself: an API server that does not come up after 4 minutes.
+/// How long kubeadm may continue in the node. It gives up by itself if an API server does not start within 4 minutes.
 const KUBEADM: Duration = Duration::from_secs(5 * 60);
 
 /// How long between two looks at it.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How far an interrupted first start came.
+/// How far an interrupted first start got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unfinished {
     /// Only addons are missing.
@@ -43,7 +44,7 @@ pub(crate) enum Unfinished {
     Cluster,
 }
 
-/// How far the first start came, if it was interrupted.
+/// How far the first start got, if it was interrupted.
 pub(crate) async fn unfinished(
     world: &World,
     profile: &Profile,
@@ -77,8 +78,8 @@ fn is_ready(node: &Node) -> bool {
     conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-/// Waits for kubeadm, which goes on in the node when minikube is killed: what it writes, the next start finds. Returns
-/// whether it was at work and has ended.
+/// Waits for kubeadm, which continues in the node when minikube is killed: the next start finds its files. Returns
+/// whether it was running and has ended.
 pub(crate) async fn kubeadm_ends(engine: &Docker, profile: &Profile, item: &OpenItem) -> Result<bool> {
     let end = Instant::now() + KUBEADM;
     let mut waited = false;

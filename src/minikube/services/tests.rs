@@ -1,4 +1,4 @@
-//! What the script prints, and what follows from two of its answers.
+//! The output of the script, and the conclusion from two of its results.
 
 use super::Report;
 use super::ServiceState;

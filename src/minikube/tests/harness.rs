@@ -1,5 +1,5 @@
-//! A directory that is the whole world: a home with a profile, a kubeconfig, a `minikube` that is a shell script, a Docker
-//! engine on a socket and an API server on a port, all of which answer by what lies in the directory.
+//! A directory with the whole environment: a home with a profile, a kubeconfig, a `minikube` that is a shell script,
+//! a Docker engine on a socket and an API server on a port, all of which answer by the files in the directory.
 
 use crate::docker::fake;
 use crate::event::EventKind;
@@ -32,7 +32,7 @@ END"#;
 /// A failure with its reason.
 pub(super) const OUT_OF_MEMORY: &str = r#"echo '{"specversion":"1.0","type":"io.k8s.sigs.minikube.error","data":{"advice":"Give it more","exitcode":"23","issues":"","message":"Docker has 1000MB of memory","name":"RSRC_NEW","url":""}}'"#;
 
-/// What minikube says before it deletes every object.
+/// minikube's announcement before it deletes every object.
 pub(super) const RESET: &str = r#"echo '{"specversion":"1.0","type":"io.k8s.sigs.minikube.error","data":{"message":"Unable to restart control-plane node(s), will reset cluster: <no value>"}}'"#;
 
 /// The events of a start that did not come to its end.
@@ -99,7 +99,7 @@ impl Harness {
         self.run.world = Arc::new(World::fake(self.folder.path(), variables.collect::<Vec<_>>()));
     }
 
-    /// From now on nobody listens where the API server did.
+    /// From now on nothing listens on the API server's port.
     pub(super) fn silence(&self) {
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
@@ -149,13 +149,13 @@ END"
         )
     }
 
-    /// A line of script that does what minikube does to the user's current context.
+    /// A line of script that changes the user's current context as minikube does.
     pub(super) fn switches_context(&self) -> String {
         let kubeconfig = self.path("kubeconfig");
         format!("sed -i 's/current-context: work/current-context: mini/' '{}'", kubeconfig.display())
     }
 
-    /// What `minikube COMMAND` does, and its exit code.
+    /// The script of `minikube COMMAND`, and its exit code.
     pub(super) fn on(&self, command: &str, script: &str, code: i32) {
         self.write(&format!("on-{command}"), &format!("{script}\nexit {code}\n"));
     }
@@ -210,8 +210,8 @@ END"
     }
 }
 
-/// A Docker engine whose one container is `container.json`, whose volume is there if `volume` is, and whose container
-/// lacks every file if there is a file `lost`. What runs in it stands in `processes`; without that, a kubelet.
+/// A Docker engine whose one container is `container.json`, whose volume exists if `volume` does, and whose container
+/// lacks every file if there is a file `lost`. Its processes are in `processes`; without that, a kubelet.
 fn serve_engine(socket: &Path, here: PathBuf, saw: Arc<Mutex<Vec<String>>>) {
     fake::serve(socket, move |request| {
         saw.lock().unwrap().push(request.to_owned());
@@ -255,7 +255,8 @@ fn engine(here: &Path, request: &str) -> (u16, String) {
     }
 }
 
-/// An API server that has a list of nodes and, unless there is a file `incomplete`, what minikube makes last; or answers with the status in the file `status`; its port.
+/// An API server that has a list of nodes and, unless there is a file `incomplete`, what minikube makes last; or
+/// answers with the status in the file `status`. Returns its port.
 fn serve_api(listener: tokio::net::TcpListener, here: PathBuf) -> u16 {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

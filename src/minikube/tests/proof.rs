@@ -1,4 +1,4 @@
-//! What is proved to be wrong, and what is done: each kind of damage against a record of every call.
+//! The proven defects, and the remedies: each kind of damage against a record of every call.
 
 use crate::event::Outcome;
 use crate::fault::FaultKind;
@@ -7,7 +7,7 @@ use crate::minikube::Break;
 use crate::minikube::MinikubeState;
 use crate::minikube::tests::harness::Harness;
 
-/// Files that are there and cannot be read, by how they are made from a shell.
+/// Files that exist and cannot be read, by the shell commands that create them.
 const UNREADABLE: [&str; 8] = [
     "echo '{{{{ not yaml' >\"$FILE\"",
     "printf '\\377\\376a\\000' >\"$FILE\"",
@@ -105,7 +105,7 @@ async fn certificates_that_moved_are_corrected_in_the_entry_and_nothing_is_start
     harness.write("kubeconfig", &moved);
     assert!(matches!(harness.inspect().await.unwrap(), MinikubeState::Broken(Break::KubeconfigStale(_))));
     harness.on("update-context", "", 0);
-    // What is behind the names here is no certificate that leads anywhere; whatever comes of it, nothing is started.
+    // The named files do not contain a valid certificate; whatever the result, nothing is started.
     let _ = harness.ensure().await;
     assert_eq!(harness.kubeconfig(), right);
     assert_eq!(harness.calls(), ["update-context -p mini"]);

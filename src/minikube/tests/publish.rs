@@ -7,7 +7,7 @@ use crate::world::Os;
 use crate::world::World;
 use std::sync::Arc;
 
-/// A port of this machine that nobody uses.
+/// A free port of this machine.
 fn free() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
