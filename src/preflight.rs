@@ -1,7 +1,8 @@
-//! Every prerequisite, before anything is touched: all that is missing, each with its place and the command that fixes it.
+//! Every prerequisite, before anything is changed: all that are missing, each with its place and the command that
+//! fixes it.
 //!
-//! Not a gate for its own sake: what a run will not need is not asked for. A profile that runs needs no minikube, and one
-//! that exists has its memory already. [`doctor`] asks for everything.
+//! Not a gate for its own sake: prerequisites that a run does not need are not checked. A profile that runs needs no
+//! minikube, and one that exists has its memory already. [`doctor`] checks everything.
 
 mod capacity;
 mod engine;
@@ -28,17 +29,17 @@ use crate::run::Run;
 use crate::world::World;
 use engine::RecordedDriver;
 
-/// What was found that does not end the run.
+/// The findings that do not end the run.
 #[derive(Debug, Clone, Default)]
 pub struct PreflightFindings {
     /// Warnings and notes.
     pub findings: Vec<Finding>,
 }
 
-/// Checks what deploying `project` needs of this machine, to minikube or to `other` cluster.
+/// Checks the prerequisites of deploying `project` on this machine, to minikube or to `other` cluster.
 ///
 /// # Errors
-/// All that is missing or wrong as the findings of one fault: [`FaultKind::Usage`] if only files of the project are,
+/// All that are missing or wrong as the findings of one fault: [`FaultKind::Usage`] if only files of the project are,
 /// [`FaultKind::Prerequisite`] otherwise.
 pub async fn preflight(
     run: &Run,
@@ -82,7 +83,7 @@ pub async fn doctor(run: &Run, project: Option<&Project>) -> Vec<Finding> {
     findings
 }
 
-/// What deploying to another cluster needs: an engine to build in.
+/// The prerequisite of deploying to another cluster: an engine to build in.
 async fn builder(run: &Run) -> Vec<Finding> {
     match reach::reach(&run.world).await {
         Ok((address, _)) => engine::unencrypted(&address).into_iter().collect(),
@@ -90,7 +91,8 @@ async fn builder(run: &Run) -> Vec<Finding> {
     }
 }
 
-/// What the profile needs of this machine; with `everything`, also what a running one no longer needs, and the facts.
+/// The prerequisites of the profile on this machine; with `everything`, also those that a running one no longer
+/// needs, and the facts.
 async fn machine(run: &Run, asked: &project::Minikube, everything: bool) -> Vec<Finding> {
     let world = &run.world;
     let known = RecordedDriver::load(world, &asked.profile);
@@ -130,7 +132,7 @@ async fn machine(run: &Run, asked: &project::Minikube, everything: bool) -> Vec<
     findings
 }
 
-/// Whether the profile's nodes are or will be containers of the Docker engine, as far as can be told.
+/// Whether the profile's nodes are or will be containers of the Docker engine, if that can be determined.
 fn driver_is_docker(world: &World, asked: &project::Minikube, known: &RecordedDriver, answers: bool) -> bool {
     match known.driver().or(asked.driver.as_deref()).or_else(|| world.var("MINIKUBE_DRIVER")) {
         Some(driver) => driver == "docker",

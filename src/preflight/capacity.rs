@@ -1,4 +1,4 @@
-//! CPUs, memory, disk and kernel limits against what a new node needs.
+//! CPUs, memory, disk and kernel limits against the needs of a new node.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -8,7 +8,7 @@ use crate::project;
 use crate::world::World;
 use std::path::Path;
 
-/// What minikube insists on (`pkg/minikube/constants`, `cmd/minikube/cmd/start.go`).
+/// minikube's minimum (`pkg/minikube/constants`, `cmd/minikube/cmd/start.go`).
 const CPUS: u64 = 2;
 const MEMORY: u64 = 1800;
 
@@ -71,7 +71,7 @@ pub(super) fn check(asked: &project::Minikube, facts: &EngineFacts, forced: bool
     found
 }
 
-/// Room where the engine and minikube keep things, as far as these are directories of this machine.
+/// Free space in the directories of the engine and minikube, if they are on this machine.
 pub(super) fn disk(facts: &EngineFacts, world: &World, new: bool) -> Vec<Finding> {
     let home = world.minikube_folder();
     let nearest = |path: &Path| path.ancestors().find_map(|path| fs4::available_space(path).ok());
@@ -97,17 +97,19 @@ fn tight(place: &Path, free: u64, new: bool, command: &str) -> Option<Finding> {
 /// How many inotify instances a node takes: systemd, the engine, the kubelet and the programs of its pods.
 const INSTANCES: usize = 40;
 
-/// What systemd and the kubelet take by themselves, 12 instances and 196 watches (systemd 252, Kubernetes 1.35.1), and
-/// without which neither starts: "Failed to allocate manager object: Too many open files", or a boot that never ends.
+/// The instances and watches that systemd and the kubelet need by themselves, 12 instances and 196 watches (systemd
+/// 252, Kubernetes 1.35.1). Without them neither starts: "Failed to allocate manager object: Too many open files", or
+/// a boot that never ends.
 const LEAST: (usize, usize) = (10, 150);
 
-/// How many files the kernel lets each user watch at least, unless somebody has set less (`inotify(7)`, since Linux 5.11).
+/// How many files the kernel lets each user watch at least, unless an administrator has set less (`inotify(7)`, since
+/// Linux 5.11).
 const WATCHES: usize = 8192;
 
-/// The kernel's limits of file watchers. Beyond them systemd of a new node ends, kubelets of further nodes die with
-/// "inotify_init: too many open files", and programs that watch files fail with "no space left on device".
+/// The kernel's limits of file watchers. Beyond them systemd of a new node exits, kubelets of further nodes crash
+/// with "inotify_init: too many open files", and programs that watch files fail with "no space left on device".
 ///
-/// An error where a node is to be `started` that cannot start.
+/// An error if a node is to be `started` that cannot start.
 pub(super) fn watches(facts: &EngineFacts, started: bool) -> Vec<Finding> {
     if !facts.local {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! What the Docker engine says of itself and of the profile, and whether it matters that there is none.
+//! The Docker engine's information about itself and the profile, and whether it matters that there is none.
 
 use crate::docker::Address;
 use crate::docker::reach::Unreachable;
@@ -26,7 +26,7 @@ const OTHERS: [(Os, &[&str]); 3] = [
     (Os::Windows, &["VBoxManage", "podman", "vmrun"]),
 ];
 
-/// What minikube remembers of the profile, as far as the prerequisites depend on it.
+/// The part of minikube's saved configuration of the profile that the prerequisites depend on.
 #[derive(Debug)]
 pub(super) struct RecordedDriver(Option<String>);
 
@@ -58,7 +58,7 @@ pub(super) async fn runs(engine: &Docker, profile: &Profile) -> bool {
     ours && node.state.and_then(|state| state.status) == Some(Status::RUNNING)
 }
 
-/// What it means that no engine answers: nothing for a driver of another kind.
+/// The finding if no engine answers: none for a driver of another kind.
 pub(super) fn missing(
     world: &World,
     asked: &project::Minikube,
@@ -82,7 +82,7 @@ pub(super) fn missing(
     Some(finding.help(error.help()))
 }
 
-/// What it means that others can listen to what is said to the engine.
+/// The finding if others can read the traffic to the engine.
 pub(super) fn unencrypted(address: &Address) -> Option<Finding> {
     let message = format!(
         "the Docker engine at `{address}` is on another machine and has no TLS: whoever is on the way reads what it is sent, \
@@ -92,13 +92,13 @@ pub(super) fn unencrypted(address: &Address) -> Option<Finding> {
     address.is_open().then(|| Code::DockerUnencrypted.warning(message).help(help))
 }
 
-/// What the engine has.
+/// The resources of the engine.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EngineFacts {
     pub(super) version: String,
-    /// 0 where it does not say.
+    /// 0 if it does not report it.
     pub(super) cpus: u64,
-    /// MiB; 0 where it does not say.
+    /// MiB; 0 if it does not report it.
     pub(super) memory: u64,
     /// Whether it is a virtual machine of Docker Desktop.
     pub(super) desktop: bool,

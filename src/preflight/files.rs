@@ -86,7 +86,7 @@ fn dockerfile(project: &Project, image: &Image) -> Option<Finding> {
     }
 }
 
-/// `Dockerfile.dev`, `dockerfile`, `backend.Dockerfile` beside the one that is not there.
+/// `Dockerfile.dev`, `dockerfile`, `backend.Dockerfile` in the directory of the missing one.
 fn like_it(path: &Path) -> Option<PathBuf> {
     let mut near: Vec<PathBuf> = std::fs::read_dir(path.parent()?)
         .ok()?

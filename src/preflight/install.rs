@@ -1,5 +1,5 @@
-//! How a missing program is installed here: by the package manager that this machine has, where that has the program, else the page
-//! that says how.
+//! How a missing program is installed here: by the package manager of this machine, if that has the program, else the
+//! page with instructions.
 
 use crate::exec;
 use crate::world::World;
@@ -25,7 +25,7 @@ const MANAGERS: [(&str, &str); 8] = [
     ("choco", "choco install"),
 ];
 
-/// What a package manager calls the program; `None` where it does not have it without another repository.
+/// The package name of the program; `None` if the package manager does not have it without another repository.
 fn package(manager: &str, tool: Tool) -> Option<&'static str> {
     let name = match (tool, manager) {
         (Tool::Minikube, "pacman" | "zypper" | "brew" | "scoop" | "choco") => "minikube",

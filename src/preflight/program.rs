@@ -67,7 +67,7 @@ pub(super) async fn minikube(run: &Run, verbose: bool) -> Option<Finding> {
                 .error(format!("minikube {name} is too old: {major}.{minor} is the oldest supported version"))
                 .help(update(os)),
         ),
-        // A build of somebody's own may call itself anything.
+        // A custom build may have any version text.
         None => Some(
             Code::ProgramVersionUnknown
                 .warning(format!("`{}` prints no version that can be parsed", program.display()))

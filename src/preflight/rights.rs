@@ -1,4 +1,4 @@
-//! Who runs this, what they may write, and which proxies stand in the way.
+//! The user who runs this, their write permissions, and the proxies in use.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -6,7 +6,7 @@ use crate::world::Os;
 use crate::world::World;
 use std::path::Path;
 
-/// Whether the user told minikube to leave its checks out, as Go reads a truth.
+/// Whether the user told minikube to skip its checks, as Go parses a boolean.
 pub(super) fn forced(world: &World) -> bool {
     matches!(world.var("MINIKUBE_FORCE"), Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
 }

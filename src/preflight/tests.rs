@@ -1,4 +1,4 @@
-//! What is found on machines that lack one thing or another.
+//! The findings on machines that lack one thing or another.
 
 use crate::docker::fake;
 use crate::event::Finding;
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-/// A machine and a project on it, both complete until a test takes something away.
+/// A machine and a project on it, both complete until a test removes something.
 struct Machine {
     folder: tempfile::TempDir,
     variables: BTreeMap<&'static str, String>,

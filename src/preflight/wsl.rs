@@ -12,7 +12,7 @@ use crate::world::Os;
 use crate::world::World;
 use std::path::Path;
 
-/// What the kernel calls itself; empty where that cannot be read.
+/// The kernel's version text; empty if that cannot be read.
 pub(super) fn kernel(world: &World) -> String {
     match world.os {
         Os::Linux => file::read_text(Path::new("/proc/version"), file::TEXT).unwrap_or_default(),
