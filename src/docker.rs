@@ -27,7 +27,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Seconds until an answer's headers must be there: a large image that is saved is packed first. Builds go another way.
+/// Seconds until an answer's headers must arrive: a large image that is saved is packed first. Builds use other
+/// connections.
 const PATIENCE: u64 = 300;
 
 /// Where an engine listens.
@@ -54,7 +55,7 @@ impl fmt::Display for Address {
 }
 
 impl Address {
-    /// Whether what is sent there can be read and changed on the way: another machine's, and no TLS.
+    /// Whether requests to it can be read and changed in transit: it is on another machine, without TLS.
     #[must_use]
     pub fn is_open(&self) -> bool {
         let Address::Tcp(at) = self else { return false };
@@ -84,15 +85,15 @@ pub fn tls(certificates: &Path) -> anyhow::Result<rustls::ClientConfig> {
         .with_client_auth_cert(chain, key)?)
 }
 
-/// A client for the engine at `address` that speaks the newest API it knows. Nothing is sent yet.
+/// A client for the engine at `address` that uses the newest API it supports. Nothing is sent yet.
 pub fn connect(address: &Address) -> anyhow::Result<Docker> {
     transport::client(address, API_DEFAULT_VERSION)
 }
 
-/// Where the user's own engine is: `DOCKER_HOST`, else the current Docker context, else the platform's default.
+/// The address of the user's own engine: `DOCKER_HOST`, else the current Docker context, else the platform's default.
 ///
-/// A shell in which `minikube docker-env` was evaluated points at a node's engine; then what it replaced counts, as
-/// minikube itself has it (`minikube: pkg/drivers/kic/oci/oci.go`: `PointToHostDockerDaemon`).
+/// A shell in which `minikube docker-env` was evaluated points to a node's engine; then the previous value counts, as
+/// for minikube itself (`minikube: pkg/drivers/kic/oci/oci.go`: `PointToHostDockerDaemon`).
 pub fn host(world: &World) -> anyhow::Result<Address> {
     let evaluated = world.var("MINIKUBE_ACTIVE_DOCKERD").is_some();
     let prefix = if evaluated { "MINIKUBE_EXISTING_" } else { "" };
@@ -119,7 +120,7 @@ pub fn parse(text: &str, certificates: Option<PathBuf>) -> anyhow::Result<Addres
         "unix" => Ok(Address::Unix(PathBuf::from(rest))),
         "npipe" => Ok(Address::Pipe(rest.to_owned())),
         "tcp" | "http" | "https" => {
-            // moby: client/options.go and url.Parse: a user and a password are passed over.
+            // moby: client/options.go and url.Parse: a user and a password are ignored.
             let at = rest.rsplit_once('@').map_or(rest, |(_, host)| host).trim_end_matches('/');
             anyhow::ensure!(!at.is_empty(), "it names no host");
             anyhow::ensure!(

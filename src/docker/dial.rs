@@ -1,4 +1,4 @@
-//! One raw connection to an engine, for what a pool cannot do: an upgrade, an answer that goes on for minutes, and a
+//! One raw connection to an engine, where a pool does not suffice: an upgrade, a response that takes minutes, and a
 //! request that ends on the engine's side when its connection closes.
 
 use crate::docker::Address;
@@ -16,8 +16,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tonic::codegen::Service;
 
-/// How long an engine may take to begin an answer to what it has no body to wait for: it has been asked to work, so long
-/// before one that was only asked a question is given up, but not for ever.
+/// How long an engine may take to begin a response: it may have to work first, so the limit is much longer than for a
+/// mere query, but not infinite.
 const HEAD: Duration = Duration::from_secs(300);
 
 /// Opens connections to one engine; certificates are read once. Cheap to clone.
@@ -27,7 +27,7 @@ pub struct Dialer {
     tls: Option<Arc<rustls::ClientConfig>>,
 }
 
-/// A request under way on a connection of its own; dropping it closes the connection, whatever the engine does.
+/// A request in progress on a connection of its own; dropping it closes the connection, whatever the engine does.
 #[derive(Debug)]
 pub struct Call {
     connection: JoinHandle<()>,
@@ -52,7 +52,7 @@ impl Dialer {
         Ok(Dialer { address: address.clone(), tls })
     }
 
-    /// Sends `request` on a new connection and returns the answer's head; its body lives as long as the [`Call`].
+    /// Sends `request` on a new connection and returns the response's head; its body lives as long as the [`Call`].
     ///
     /// # Errors
     /// Also when there is no head after five minutes.
@@ -78,7 +78,7 @@ impl Dialer {
             self.open().await.with_context(|| format!("cannot reach the engine at {}", self.address))?;
         let (mut sender, connection) = http1::handshake(stream).await?;
         let connection = tokio::spawn(async move {
-            // The answer's body tells how the connection ended.
+            // The response's body reports how the connection ended.
             let _ = connection.with_upgrades().await;
         });
         let call = Call { connection };

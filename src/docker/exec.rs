@@ -12,7 +12,7 @@ use std::io;
 use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
 
-/// Runs a command in `container` with `input` as its standard input; what it printed, if it ended with 0.
+/// Runs a command in `container` with `input` as its standard input; returns its output, if it exited with 0.
 pub(crate) async fn exec(
     engine: &Docker,
     container: &str,

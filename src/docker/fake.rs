@@ -19,7 +19,7 @@ pub(crate) fn serve(socket: &Path, answer: impl Fn(&str) -> (u16, String) + Send
     });
 }
 
-/// Answers one request, told as `METHOD /path` without the API's version and the query, and closes.
+/// Answers one request, identified as `METHOD /path` without the API's version and the query, and closes.
 pub(crate) async fn exchange(
     mut socket: impl AsyncRead + AsyncWrite + Unpin,
     answer: impl FnOnce(&str) -> (u16, String),

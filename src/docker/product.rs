@@ -1,7 +1,7 @@
-//! The products that bring a Docker engine: where each of them listens, and how it is started.
+//! The products that include a Docker engine: where each of them listens, and how it is started.
 //!
-//! Only for advice. Which engine is used is decided by `DOCKER_HOST` and the Docker context alone, because minikube starts
-//! the program `docker`, which decides by the same.
+//! Only for the help. Which engine is used is decided by `DOCKER_HOST` and the Docker context alone, because minikube
+//! starts the program `docker`, which decides by the same.
 
 use crate::docker::Address;
 use crate::world::Os;
@@ -18,11 +18,11 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// A product.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Product {
-    /// What it is called.
+    /// Its name.
     pub(crate) name: &'static str,
-    /// What its sockets' paths end with, and the directory that they are in.
+    /// The ends of its sockets' paths, and the directory that they are in.
     sockets: &'static [(Base, &'static str)],
-    /// What its pipe's name ends with, on Windows.
+    /// The end of its pipe's name, on Windows.
     pipe: Option<&'static str>,
     /// The Docker context that it makes.
     context: Option<&'static str>,
@@ -167,7 +167,8 @@ mod tests {
     use crate::world::World;
     use std::path::Path;
 
-    /// What each product leaves in a home directory: its name, the context that it makes, and the engine's address.
+    /// The traces of each product in a home directory: its name, the context that it creates, and the engine's
+    /// address.
     const MADE: [(&str, &str, &str); 6] = [
         ("Docker Desktop", "desktop-linux", "unix:///Users/kim/.docker/run/docker.sock"),
         ("Colima", "colima", "unix:///Users/kim/.colima/default/docker.sock"),

@@ -1,7 +1,8 @@
-//! The user's own engine, asked whether it is there; where it is not, why, and what helps.
+//! The user's own engine, tested for an answer; if there is none, why, and what helps.
 //!
-//! Not a retry: an engine that does not answer is the machine's state, to be told at once. The socket is opened once by
-//! hand first, because what the HTTP client makes of a refused or forbidden connection no longer says which it was.
+//! Not a retry: an engine that does not answer is the machine's state, to be reported at once. The socket is first
+//! opened directly, because the HTTP client's error for a refused or forbidden connection no longer shows which it
+//! was.
 
 use crate::docker::Address;
 use crate::docker::connect;
@@ -25,13 +26,13 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tracing::debug;
 
-/// How long an engine may take to say its version: minikube gives it 6 s (`pkg/minikube/registry/drvs/docker`).
+/// Time limit for the engine's version: minikube gives it 6 s (`pkg/minikube/registry/drvs/docker`).
 const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Why the engine cannot be used.
 #[derive(Debug)]
 pub struct Unreachable {
-    /// Where it should be, if that could be told.
+    /// Its expected address, if that could be determined.
     pub address: Option<Address>,
     why: Why,
     variable: Option<String>,
@@ -48,7 +49,7 @@ enum Why {
     Absent,
     /// This user may not open it.
     Forbidden,
-    /// It listens and says nothing.
+    /// It listens and does not answer.
     Silent,
     /// It cannot be talked to.
     Broken(String),
@@ -104,7 +105,7 @@ impl Unreachable {
     }
 }
 
-/// The user's own engine and a client for it that speaks the newest API that both know.
+/// The user's own engine and a client for it that uses the newest API that both support.
 pub async fn reach(world: &World) -> Result<(Address, Docker), Unreachable> {
     let evaluated = world.var("MINIKUBE_ACTIVE_DOCKERD").is_some();
     let named = if evaluated { "MINIKUBE_EXISTING_DOCKER_HOST" } else { "DOCKER_HOST" };
@@ -167,7 +168,8 @@ async fn negotiated(address: &Address) -> Result<Docker, Why> {
     docker.negotiate_version().await.map_err(|error| Why::Broken(error.to_string()))
 }
 
-/// Asks for the API's version by a ping, as `docker` does: `/version` starts three programs in the engine and takes 10 ms.
+/// Requests the API's version by a ping, as `docker` does: `/version` starts three programs in the engine and takes
+/// 10 ms.
 async fn greeted<S>(address: &Address, socket: S) -> Result<Docker, Why>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,

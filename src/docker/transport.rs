@@ -1,7 +1,7 @@
-//! How requests of bollard reach an engine: over connections of our own, whatever the address is.
+//! How requests of bollard reach an engine: over connections of our own, for any address.
 //!
-//! bollard's own connector for TLS opens a connection and shakes hands for each request, and leaves Nagle's algorithm on: 44 ms a
-//! request instead of 0.2.
+//! bollard's own connector for TLS opens a connection and makes a handshake for each request, and leaves Nagle's
+//! algorithm on: 44 ms per request instead of 0.2.
 
 use crate::docker::Address;
 use crate::docker::PATIENCE;
