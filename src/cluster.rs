@@ -1,17 +1,19 @@
-//! Objects → running: applied, watched until healthy, explained where they are not, taken away.
+//! Objects → running: applied, watched until healthy, explained if they are not, deleted.
 //!
-//! This file is all that the rest of the program sees: a [`Target`] (where), and what is done there. [`compare()`] says what
-//! would change, [`apply()`] writes it, [`rollout()`] waits until it is healthy, [`finalize()`] deletes what is no longer wanted
-//! and records the revision, [`remove()`] deletes everything; [`status()`] and [`explain()`] ask once how it is. Inside:
+//! This file is the interface of the module: a [`Target`] (the cluster and namespace), and the operations on it.
+//! [`compare()`] returns what would change, [`apply()`] writes it, [`rollout()`] waits until it is healthy,
+//! [`finalize()`] prunes objects that are no longer in the manifests and records the revision, [`remove()`] deletes
+//! everything; [`status()`] and [`explain()`] read the current health once. Inside:
 //!
-//! Writing: `phase` (in which order), `survey` (what is there), `capacity` (what is left for it), `decide` (what to do about
-//! each object: `decided`), `apply` (doing it; `applied` is what was done).
-//! Watching: the crate `health` (the status of objects, and causes), `blame` (causes as findings), `tracker` (what it means
-//! over time, pure), `rollout` (feeding the tracker from watches).
-//! Beside both: [`lock`] (one run at a time), [`logs`] (what the pods print), [`exec`] (a command in a container), [`synced`]
-//! (files copied into containers), [`revision`] (what ran before), [`release`], [`hook`] and [`helm`] (charts).
+//! Writing: `phase` (the order), `survey` (the existing objects), `capacity` (free resources), `decide` (the action
+//! for each object: `planned`), `apply` (performs it; `applied` is the result).
+//! Watching: the crate `health` (the status of objects, and causes), `blame` (causes as findings), `tracker` (the
+//! status over time, pure), `rollout` (feeds the tracker from watches).
+//! For both: [`lock`] (one run at a time), [`logs`] (the output of the pods), [`exec`] (a command in a container),
+//! [`synced`] (files copied into containers), [`revision`] (earlier deployments), [`release`], [`hook`] and [`helm`]
+//! (charts).
 //!
-//! # What is not here
+//! # Limits
 //! Not a typed model of Kubernetes: objects are JSON from the file to the wire. Nothing is written that does not differ.
 
 mod applied;

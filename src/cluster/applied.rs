@@ -27,9 +27,9 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ApplyOptions {
-    /// `--force-conflicts`: take fields and objects that others own.
+    /// `--force-conflicts`: take over fields and objects that other managers own.
     pub force_conflicts: bool,
-    /// `--recreate`: make again what cannot be changed. Never volumes, namespaces and CRDs.
+    /// `--recreate`: recreate objects with immutable changes. Never volumes, namespaces and CRDs.
     pub recreate: bool,
     /// `--prune-data`: prune objects that are no longer in the manifests even if they hold data.
     pub prune_data: bool,
@@ -46,7 +46,7 @@ pub struct ApplyOptions {
 /// One object as it is in the cluster after this run's writes.
 #[derive(Debug, Clone)]
 pub struct AppliedObject {
-    /// What names it.
+    /// Its ID.
     pub id: ObjectId,
     /// How its kind is served.
     pub resource: ApiResource,
@@ -76,7 +76,7 @@ pub struct Applied {
     /// Jobs that ran, ended well and expired in an earlier run; they are not run again.
     pub expired: Vec<ObjectId>,
     /// Objects of the set that were not to be applied, such as the claims and Jobs of an earlier revision: they are
-    /// wanted, and stay as they are.
+    /// desired, and stay as they are.
     pub left: Vec<manifest::Object>,
     /// Which git revision of the project's files it is, if that is known.
     pub git: Option<String>,

@@ -36,16 +36,16 @@ use serde_json::Value;
 use serde_json::json;
 use std::time::Duration;
 
-/// How long a CRD may take until it is served.
+/// Time limit for a CRD until it is served.
 const ESTABLISHED: Duration = Duration::from_secs(60);
 
-/// How long a new namespace may take to get its ServiceAccount `default`; pods made before it has one are refused.
+/// Time limit for the ServiceAccount `default` of a new namespace; pods created before it exists are refused.
 const ACCOUNT: Duration = Duration::from_secs(10);
 
-/// How long the endpoints of a webhook of the set may take to be ready.
+/// Time limit for the endpoints of a webhook of the set.
 const ENDPOINTS: Duration = Duration::from_secs(3 * 60);
 
-/// Makes the target's namespace, marked as made by us.
+/// Creates the target's namespace, with the annotation that we created it.
 pub(crate) async fn make_namespace(run: &Run, wire: &Wire, target: &Target) -> fault::Result<()> {
     let body = json!({
         "apiVersion": "v1", "kind": "Namespace",
@@ -146,7 +146,7 @@ pub(crate) async fn barrier(run: &Run, wire: &Wire, applied: &Applied) -> fault:
     Ok(())
 }
 
-/// Waits until every version of a CRD is listed: `Established` comes a moment before it can be asked for.
+/// Waits until every version of a CRD is listed: `Established` is set a moment before it is served.
 async fn served(wire: &Wire, crd: &manifest::Object) -> fault::Result<()> {
     for kind in kind::defined(std::slice::from_ref(crd)) {
         let end = tokio::time::Instant::now() + ACCOUNT;
@@ -176,7 +176,7 @@ pub(crate) async fn healthy(
     rollout::watch(run, target, &objects, &applied.options.limits).await.map(drop)
 }
 
-/// Waits until the operators of the set have brought the kinds of `later`; an operator that fails ends the wait.
+/// Waits until the operators of the set have registered the kinds of `later`; an operator that fails ends the wait.
 pub(crate) async fn brought(
     run: &Run,
     target: &Target,
@@ -223,7 +223,8 @@ pub(crate) async fn brought(
     }
 }
 
-/// Waits for the pods behind the webhooks of the set: one that must not fail and has none would block all that follows.
+/// Waits for the pods behind the webhooks of the set: one whose failure policy is `Fail` and that has none blocks all
+/// later writes.
 pub(crate) async fn endpoints(run: &Run, wire: &Wire, these: &[PlannedWrite]) -> fault::Result<()> {
     let hooks = these.iter().filter(|item| item.desired.phase == Phase::Admission);
     for one in hooks.filter(|hook| !matches!(hook.todo, PlannedAction::Keep { .. } | PlannedAction::Expired))

@@ -1,4 +1,4 @@
-//! What the cluster has left for the project: CPUs, memory and NodePorts, counted before anything is applied.
+//! The free capacity of the cluster: CPUs, memory and NodePorts, counted before anything is applied.
 //!
 //! Not the scheduler, which knows nodes, taints and affinities one by one, and not lint, which knows only what
 //! deploy.toml declares for a node. What exceeds all nodes together cannot be placed in any case. A user who may not
@@ -138,7 +138,7 @@ fn holds(pod: &Value) -> bool {
         && !matches!(live::text(pod, "/status/phase"), "Succeeded" | "Failed")
 }
 
-/// Whether a workload of `objects` has made the pod.
+/// Whether a workload of `objects` has created the pod.
 fn is_ours(pod: &Value, objects: &[Object], home: &str) -> bool {
     pods::all(objects).any(|(object, _)| {
         let selector = object.value["spec"]["selector"]["matchLabels"].as_object();

@@ -37,7 +37,7 @@ pub struct ObjectDifference {
     pub action: Action,
     /// In which fields, where it would change; values of Secrets are masked.
     pub fields: Vec<FieldChange>,
-    /// Why, where that is not plain; `the server cannot say what would change` among them.
+    /// Why, where that is not obvious; `the server cannot say what would change` among them.
     pub why: Option<String>,
     /// The object before and after, if it would change and the server could return the result.
     #[serde(skip)]
@@ -50,11 +50,11 @@ pub struct ObjectDifference {
 pub enum Action {
     /// Nothing: it is as it should be.
     Unchanged,
-    /// It would be made.
+    /// It would be created.
     Create,
     /// It would be changed.
     Change,
-    /// It would be deleted and made again.
+    /// It would be deleted and recreated.
     Recreate,
     /// It is no longer in the manifests, and would be deleted after a good rollout.
     Prune,
@@ -69,7 +69,7 @@ pub struct Comparison {
     pub differences: Vec<ObjectDifference>,
     /// The changes that the server would refuse.
     pub refused: Vec<Finding>,
-    /// Worth knowing: fields that would be taken over, or left to others.
+    /// Notes: fields that would be taken over, or left to other managers.
     pub notes: Vec<Finding>,
 }
 

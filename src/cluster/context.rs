@@ -1,6 +1,6 @@
 //! Which file of the user's kubeconfig has a context that deploy.toml names.
 //!
-//! Not the current context: that is the user's, and counts for nothing.
+//! Not the current context: that belongs to the user, and is ignored.
 
 use crate::event::Code;
 use crate::fault::FaultKind;
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 /// The first file of `KUBECONFIG`, else `~/.kube/config`, that has the context.
 ///
 /// # Errors
-/// [`FaultKind::Usage`] where none has it, with the one that was probably meant.
+/// [`FaultKind::Usage`] if none has it, with the closest match.
 pub fn kubeconfig_with(world: &World, context: &str) -> Result<PathBuf> {
     let mut known = Vec::new();
     for path in files(world).into_iter().filter(|path| path.exists()) {

@@ -1,7 +1,7 @@
 //! A command in a container, over the API server: its standard input, output and error, its exit code, and a terminal.
 //!
-//! Not `kube::Api::exec`: one task sends and receives there, so `cat` of something large stops for ever, and a connection
-//! that breaks leaves its reader waiting. The protocol is `v5.channel.k8s.io`, before Kubernetes 1.30 v4
+//! Not `kube::Api::exec`: one task sends and receives there, so `cat` of a large file blocks for ever, and a lost
+//! connection leaves its reader waiting. The protocol is `v5.channel.k8s.io`, before Kubernetes 1.30 v4
 //! (k8s.io/apimachinery, `pkg/util/remotecommand/constants.go`).
 
 pub mod extract;
@@ -67,8 +67,8 @@ impl fmt::Debug for Container {
 pub struct Input<R> {
     /// The command's input.
     pub reader: R,
-    /// Whether the command waits for the end of its input. One that finds the end itself, as `tar` does in an archive, can
-    /// be run by API servers before Kubernetes 1.30, too, which cannot pass the end on.
+    /// Whether the command waits for the end of its input. One that detects the end itself, as `tar` does in an
+    /// archive, also works with API servers before Kubernetes 1.30, which cannot pass the end on.
     pub needs_end: bool,
 }
 
@@ -107,7 +107,7 @@ pub enum NotRun {
         /// The sentence.
         message: String,
     },
-    /// The connection could not be made, or broke before the command had ended.
+    /// The connection could not be made, or was lost before the command had ended.
     Disconnected(String),
     /// The command's output could not be written locally.
     Unwritten(io::Error),
@@ -281,7 +281,7 @@ async fn receive(
     Err(NotRun::Disconnected("the API server closed it before the command had ended".to_owned()))
 }
 
-/// Sends until the connection is dropped. One that is broken is noticed by the receiver.
+/// Sends until the connection is dropped. The receiver notices a lost connection.
 async fn send(
     mut sink: impl futures::Sink<Message> + Unpin,
     mut reader: Option<impl AsyncRead + Unpin>,

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-/// How well one object of a dump is, and why.
+/// The health of one object of a dump, and its cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explained {
     /// Which, and how well.

@@ -72,7 +72,7 @@ impl FakeApi {
         self.state.lock().unwrap().lists.entry(path.to_owned()).or_default().insert(name, object);
     }
 
-    /// Sends one event down the open watch of a list.
+    /// Sends one event to the open watch of a list.
     pub(crate) fn send_event(&self, path: &str, event: &Value) {
         let line = Bytes::from(format!("{event}\n"));
         if let Some(watch) = self.state.lock().unwrap().watches.get(path) {
@@ -98,7 +98,7 @@ impl FakeApi {
         self.state.lock().unwrap().stumbles.insert(path.to_owned(), codes);
     }
 
-    /// Takes its time for every answer about a list.
+    /// Delays every answer about a list.
     pub(crate) fn slow_down(&self, path: &str, by: Duration) {
         self.state.lock().unwrap().slow.insert(path.to_owned(), by);
     }

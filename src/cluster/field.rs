@@ -22,7 +22,7 @@ pub(crate) fn pointer(object: &Value, field: &str) -> String {
     pointer
 }
 
-/// Takes the field out of `object`.
+/// Removes the field from `object`.
 pub(crate) fn remove(object: &mut Value, field: &str) {
     let whole = pointer(object, field);
     let Some((parent, name)) = whole.rsplit_once('/') else { return };

@@ -180,7 +180,7 @@ async fn finish(
     }
     let pruned = delete(run, wire, Step::Apply, candidates.go).await?;
 
-    // A list that was written for the first time by a run that had nothing to write starts here.
+    // If there is no list yet, because this run had nothing to write, it is created here.
     let (mut inventory, before) = match &applied.stored {
         Some(stored) => (stored.inventory.clone(), Some(&stored.secret)),
         None => (

@@ -1,7 +1,7 @@
 //! Broken pods of a StatefulSet that was rolled back: its controller waits for them for ever, so they are deleted.
 //!
-//! Kubernetes calls this a forced rollback (`concepts/workloads/controllers/statefulset`): the template is right again,
-//! but the pod that cannot become ready was made from the wrong one. Its claims stay.
+//! Kubernetes calls this a forced rollback (`concepts/workloads/controllers/statefulset`): the template is right
+//! again, but the pod that cannot become ready was created from the wrong one. Its claims stay.
 
 use crate::cluster::applied::Applied;
 use crate::cluster::applied::AppliedObject;
@@ -76,7 +76,7 @@ async fn seen(run: &Run, wire: &Wire, set: &AppliedObject) -> Result<Option<Valu
     }
 }
 
-/// Whether the pod is of another revision than the wanted one, and not ready.
+/// Whether the pod is of another revision than the desired one, and not ready.
 fn is_stuck(pod: &Value, set: &Value) -> bool {
     let desired = live::text(set, "/status/updateRevision");
     live::controller_uid(pod) == live::uid(set)

@@ -105,7 +105,7 @@ fn is_namespace(desired: &Desired) -> bool {
     desired.id.group.is_empty() && desired.id.kind == "Namespace"
 }
 
-/// The ID of the set that an object is of, if that is another one.
+/// The ID of an object's set, if that is another one.
 fn another<'a>(target: &Target, live: &'a Value) -> Option<&'a str> {
     live["metadata"]["labels"][PART_OF].as_str().filter(|id| *id != target.part_of())
 }

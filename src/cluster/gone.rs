@@ -18,8 +18,8 @@ use std::time::Duration;
 /// Time limit for the deletion of one object.
 pub(crate) const GONE: Duration = Duration::from_secs(5 * 60);
 
-/// How long an object may be held by finalizers that none of Kubernetes' own controllers answers to. A controller that
-/// runs answers within seconds; one that needs longer is waited for by the next run.
+/// How long finalizers that none of Kubernetes' own controllers handles may block an object. A running controller
+/// responds within seconds; the next run waits for a slower one.
 const HELD: Duration = Duration::from_secs(2 * 60);
 
 /// Finalizers that Kubernetes itself removes, without those that begin with `kubernetes.io/`.

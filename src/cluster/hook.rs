@@ -43,7 +43,7 @@ use std::collections::BTreeMap;
 /// The label that names the release of a hook's object.
 const HOOK_OF: &str = "todo.dev/hook-of";
 
-/// The objects that these hooks make, as the record lists them.
+/// The objects that these hooks create, as the record lists them.
 pub async fn entries(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Result<Vec<InventoryEntry>> {
     Ok(prepared(run, target, hooks)
         .await?
@@ -63,10 +63,11 @@ pub async fn ensure_namespace(run: &Run, target: &Target) -> fault::Result<()> {
     }
 }
 
-/// Runs `hooks`, which are in order, one after the other; each must have ended well before the next one starts.
+/// Runs `hooks`, which are in order, one after the other; each must have succeeded before the next one starts.
 ///
 /// # Errors
-/// A hook that the cluster refuses is [`fault::FaultKind::Apply`]; one that fails is [`fault::FaultKind::Rollout`], with its log.
+/// A hook that the cluster refuses is [`fault::FaultKind::Apply`]; one that fails is [`fault::FaultKind::Rollout`],
+/// with its log.
 pub async fn run_all(
     run: &Run,
     target: &Target,
@@ -204,7 +205,7 @@ async fn end(
     let applied = [done(object.clone(), Outcome::Created, None, after.into(), body, false)];
     rollout::healthy(run, target, &applied, limits).await?;
     if object.id.kind == "Pod" {
-        // A pod that runs and is ready is healthy, but a hook has to come to its end.
+        // A pod that runs and is ready is healthy, but a hook has to complete.
         let ended = |seen: Option<&Value>| {
             seen.is_none_or(|pod| matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")))
         };

@@ -20,7 +20,7 @@ const WORDS: [&str; 7] = [
     "updates to provisioner are forbidden",
 ];
 
-/// Whether an object may be deleted and made again.
+/// Whether an object may be deleted and recreated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Recreate {
     /// Yes, with this propagation policy for its dependents.
@@ -59,7 +59,7 @@ pub(crate) fn recreate(object: &Value, asked: bool) -> Recreate {
         | ("apiextensions.k8s.io", "CustomResourceDefinition") => Recreate::Never,
         ("batch", "Job") => Recreate::Yes(Propagation::Foreground),
         _ if !asked && !annotated => Recreate::OnRequest,
-        // Its pods and volumes stay and are taken over by the new one.
+        // Its pods and volumes stay and are adopted by the new one.
         ("apps", "StatefulSet") => Recreate::Yes(Propagation::Orphan),
         _ => Recreate::Yes(Propagation::Foreground),
     }

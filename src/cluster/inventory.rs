@@ -40,7 +40,7 @@ use std::collections::BTreeSet;
 /// The label that names the set of an object (KEP-3659, as kubectl spells it).
 pub(crate) const PART_OF: &str = "applyset.kubernetes.io/part-of";
 
-/// The annotation of a namespace that `todo` made, and may therefore remove: the project's name.
+/// The annotation of a namespace that `todo` created, and may therefore delete: the project's name.
 pub(crate) const MADE_BY: &str = "todo.dev/created-by";
 
 /// The annotation of Secrets whose values were generated at random: they belong to the data that they protect.
@@ -72,15 +72,15 @@ pub struct Inventory {
     /// By whom and from where it was deployed, if that was recorded.
     #[serde(skip)]
     pub deployed: Option<DeploymentRecord>,
-    /// Why the list had to be rebuilt, if it was: the Secret still is as it was found.
+    /// Why the list had to be rebuilt, if it was: the Secret itself is unchanged.
     #[serde(skip)]
     pub(crate) damage: Option<String>,
 }
 
-/// One object that we made, or may have made.
+/// One object that we created, or may have created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InventoryEntry {
-    /// What names it.
+    /// Its ID.
     #[serde(flatten)]
     pub id: ObjectId,
     /// The version of its group that it was written in.
@@ -93,7 +93,7 @@ pub struct InventoryEntry {
     /// Whether the object existed before the project.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
-    /// Whether `down` has left it on purpose.
+    /// Whether `down` has kept it on purpose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
     /// The digest of the applied object, at the end of a good run.
@@ -105,7 +105,7 @@ pub struct InventoryEntry {
 }
 
 impl InventoryEntry {
-    /// An object about which nothing else is known yet.
+    /// An entry without further data yet.
     pub(crate) fn new(id: ObjectId, kind: &ApiKind) -> InventoryEntry {
         InventoryEntry::for_resource(id, &kind.resource)
     }

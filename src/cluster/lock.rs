@@ -1,7 +1,7 @@
 //! One run at a time: a Lease with an owner and an expiry.
 //!
-//! A run takes the lock with its first write (`hold`) and gives it back when its [`scope`] ends, however that ends; a run
-//! that has nothing to write takes none. An expired lock is taken over, so a run that was killed blocks others for at most
+//! A run takes the lock with its first write (`hold`) and releases it when its [`scope`] ends, however that ends; a
+//! run without writes takes none. An expired lock is taken over, so a run that was killed blocks others for at most
 //! half a minute, and runs on the same machine not at all.
 
 mod process;
@@ -35,7 +35,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// How long a lock lives without renewal.
+/// How long a lock is valid without renewal.
 const LIFE: Duration = Duration::from_secs(30);
 
 /// How often it is renewed.
@@ -44,7 +44,7 @@ const RENEWAL: Duration = Duration::from_secs(10);
 /// How long the deletion of the Lease is tried. The Lease expires on its own, so failing to delete it is not an error.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long another run is waited for: longer than a rollout may take.
+/// Time limit for waiting for another run: longer than a rollout may take.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Who holds the lock, and since when.
@@ -162,7 +162,7 @@ pub(crate) async fn wait(
     Ok(true)
 }
 
-/// Takes the lock, waiting for another run that holds it and that may have been watched for some time already.
+/// Takes the lock, waiting for another run that holds it, which may have been watched for some time already.
 async fn take_from(mut watched: Watched<'_>, wire: &Wire, target: &Target) -> fault::Result<Renewal> {
     let run = watched.run;
     let namespace = Some(target.namespace.as_str());
@@ -301,14 +301,14 @@ fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Renewal {
             next["metadata"]["uid"] = current["metadata"]["uid"].clone();
             match wire.replace(&leases(), Some(target.namespace.as_str()), &next).await {
                 Ok(lease) => current = lease,
-                // The renewal before this one may have come through though its answer did not.
+                // The previous renewal may have succeeded although its response was lost.
                 Err(failure)
                     if failure.is_conflict() && still_mine(&wire, &target, &me, &mut current).await => {}
                 Err(failure) if failure.is_conflict() || failure.is_absent() => {
                     lost.send_replace(true);
                     return;
                 }
-                // The next renewal may come through; until then the lock lives.
+                // The next renewal may succeed; until then the lock is valid.
                 Err(_) => {}
             }
         }

@@ -52,7 +52,7 @@ pub struct Ask {
     pub names: Vec<String>,
     /// The container, instead of the default one.
     pub container: Option<String>,
-    /// The run before the present one.
+    /// The previous run of the container.
     pub previous: bool,
     /// Not only the existing lines, but also new ones.
     pub follow: bool,
@@ -116,7 +116,7 @@ pub async fn logs(run: &Run, target: &Target, ask: Ask) -> Result<Logs> {
     Ok(Logs { several, lines, _reading: reading })
 }
 
-/// The objects of the project, without those that were left behind on purpose.
+/// The objects of the project, without those that were kept on purpose.
 pub(crate) async fn deployed(run: &Run, target: &Target) -> Result<Vec<ObjectId>> {
     let inventory = read_inventory(run, target).await?.filter(Inventory::is_deployed);
     let Some(inventory) = inventory else {
@@ -154,7 +154,7 @@ async fn find(target: &Target, ids: &[ObjectId], ask: &Ask) -> Result<Vec<Source
     })
 }
 
-/// The fault of a name that nothing has.
+/// The fault of a name that matches nothing.
 pub(crate) fn unknown(what: &str, Unknown { name, known }: &Unknown) -> Fault {
     let fault = Code::WorkloadNotFound.fault(FaultKind::Usage, format!("the project has no {what} `{name}`"));
     match nearest(name, known.iter().map(String::as_str)) {

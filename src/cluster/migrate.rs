@@ -20,7 +20,7 @@ pub(crate) fn patch(live: &Value) -> Option<Value> {
     let entries = owners(live);
     let version = live["metadata"]["resourceVersion"].as_str()?;
     let (old, mut rest): (Vec<Value>, Vec<Value>) = entries.iter().cloned().partition(is_old);
-    // The newest entry's version is the one that the server will compare in.
+    // The newest entry's version is the one in which the server compares.
     let api_version =
         old.iter().max_by_key(|entry| entry["time"].as_str().map(str::to_owned))?["apiVersion"].clone();
     let ours = rest

@@ -41,7 +41,8 @@ pub(crate) async fn kinds(wire: &Wire) -> Vec<ApiKind> {
     }
 }
 
-/// Servers before 1.26 do not know the aggregated form (KEP-3352) and answer in the old one, in which it finds nothing.
+/// Servers before 1.26 do not know the aggregated form (KEP-3352) and answer in the old one, in which it finds
+/// nothing.
 async fn discovered(wire: &Wire) -> kube::Result<Discovery> {
     let aggregated = Discovery::new(wire.client().clone()).run_aggregated().await?;
     if aggregated.groups().next().is_some() {

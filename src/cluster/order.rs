@@ -26,7 +26,7 @@ const DEPENDS: [&str; 2] = ["todo.dev/depends-on", "config.kubernetes.io/depends
 /// A number; objects with a smaller one come first, and no annotation means 0.
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
 
-/// When an object is written: its phase or that of the last thing it depends on, and its turn there.
+/// When an object is written: its phase or that of its last dependency, and its turn in that phase.
 pub(crate) type Turn = (Phase, usize);
 
 /// The order of a set.
@@ -281,7 +281,7 @@ impl<'a> Reference<'a> {
         whole.then_some(Reference { group, namespace, kind, name })
     }
 
-    /// Whether `from`, which names it, means `other`.
+    /// Whether `from`, a declared dependency, refers to `other`.
     fn means(&self, from: &ObjectId, other: &ObjectId) -> bool {
         let home = self.namespace.or(from.namespace.as_deref());
         self.name == other.name

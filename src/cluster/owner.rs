@@ -67,7 +67,7 @@ impl Wants {
 pub enum Owner {
     /// This directory's.
     Us {
-        /// Whether that has to be written down even where nothing else is to be written.
+        /// Whether the record must be written even if nothing else is.
         record: bool,
         /// The note for the user about it.
         note: Option<Finding>,
@@ -161,7 +161,7 @@ pub enum Doing {
 /// The permission.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Permit {
-    /// Whether the place has to be written down even where nothing else is to be written.
+    /// Whether the place must be recorded even if nothing else is written.
     pub(crate) record: bool,
     /// The note for the user about it.
     pub(crate) note: Option<Finding>,

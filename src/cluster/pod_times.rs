@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 /// The times of the project's pods, in the order of their creation.
 ///
 /// # Errors
-/// When the cluster cannot be asked, or nothing is deployed.
+/// If the cluster is unreachable, or nothing is deployed.
 pub async fn pod_times(run: &Run, target: &Target) -> Result<Vec<PodTimes>> {
     let ids = logs::deployed(run, target).await?;
     let objects = logs::objects(target, &ids).await?;

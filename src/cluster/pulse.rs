@@ -11,7 +11,7 @@ use kube::core::GroupVersionKind;
 use serde_json::Value;
 use std::time::Duration;
 
-/// How long an answer may take.
+/// Time limit for an answer.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The API server's answer.

@@ -99,7 +99,7 @@ async fn everything(
     let none = sorted.go.is_empty() && sorted.namespaces.is_empty();
     let nothing_recorded = stored.as_ref().is_none_or(|stored| !stored.inventory.is_deployed());
     if none && (keep_namespaces || nothing_recorded && !(options.purge && stored.is_some())) {
-        // A run that was killed, or one that is about to make something, may have left or have the lock.
+        // A run that was killed, or one that is about to create something, may hold the lock.
         let held = match &home {
             Some(_) if !keep_namespaces => lock::get(&wire, target).await.map_err(reading)?,
             _ => None,
@@ -109,7 +109,7 @@ async fn everything(
         }
         return Ok(sorted.report(run, Vec::new(), keep_namespaces));
     }
-    // Nothing new can be written to a namespace that is being deleted, a lock as little as anything else.
+    // Nothing new, including a lock, can be written to a namespace that is being deleted.
     if home.as_ref().is_some_and(|home| !live::is_terminating(home)) {
         lock::hold(run, target).await?;
         // Objects that the run before us has created are to be deleted, too.
@@ -188,7 +188,7 @@ struct Sorted {
 }
 
 impl Sorted {
-    /// Takes the namespaces out, if they are to stay for now.
+    /// Leaves the namespaces out, if they are to stay for now.
     fn ground(&mut self, stays: bool) {
         if stays {
             self.namespaces.clear();
@@ -247,7 +247,7 @@ async fn sort(
         if let Some(mark) = keep_annotation(object) {
             sorted.keep(id, member, format!("`{mark}` says so"));
         } else if id.kind == "Namespace" && id.group.is_empty() {
-            // Whichever project it was made for: the last one that leaves it takes it along.
+            // Whichever project it was created for: the last project in it deletes it.
             let is_home = id.name == target.namespace.as_str();
             let maker = annotation(object, MADE_BY);
             let made = maker == Some(target.project.as_str())

@@ -1,4 +1,5 @@
-//! What all requests to the API server share: how many at once, what is reported while one is repeated, and the fault of one that fails.
+//! What all requests to the API server share: how many run at once, what is reported while one is retried, and the
+//! fault of one that fails.
 
 use crate::cluster::refusal;
 use crate::cluster::wire::Failure;
@@ -10,7 +11,7 @@ use crate::fault::Fault;
 use crate::run::Run;
 use serde_json::Value;
 
-/// How many requests are under way at once.
+/// How many requests run at once.
 pub(crate) const AT_ONCE: usize = 12;
 
 /// Reports why a request is retried.

@@ -13,13 +13,13 @@ use std::future::Future;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long an API server that cannot be reached is waited for: a restart takes about half of it.
+/// How long an unreachable API server is waited for: a restart takes about half of it.
 const UNREACHABLE: Duration = Duration::from_secs(60);
 
 /// How long anything else that passes by itself is waited for.
 const PASSING: Duration = Duration::from_secs(30);
 
-/// How long a webhook of the set may take to answer: its pods are made by the same run.
+/// Time limit for a webhook of the set to answer: the same run creates its pods.
 const OWN_WEBHOOK: Duration = Duration::from_secs(4 * 60);
 
 /// The Services of the set, by namespace and name: their pods may still be starting.
@@ -89,7 +89,7 @@ where
     retry_for(time_limit, tell, work).await
 }
 
-/// As [`retry`], with a patience of one's own.
+/// As [`retry`], with the caller's own time limits.
 pub(crate) async fn retry_for<T, F>(
     time_limit: impl Fn(&Failure) -> Option<Duration>,
     tell: impl Fn(String),

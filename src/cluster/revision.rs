@@ -92,7 +92,7 @@ pub async fn history(run: &Run, target: &Target) -> fault::Result<Vec<Revision>>
     Ok(revisions)
 }
 
-/// The number of the newest revision, and the git revision that it was made of, if that was known.
+/// The number of the newest revision, and the git revision that it was deployed from, if that was known.
 pub async fn newest(run: &Run, target: &Target) -> fault::Result<Option<(u64, Option<String>)>> {
     let wire = target.wire();
     Shelf::new(run, target, &wire).newest().await

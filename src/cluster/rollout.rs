@@ -40,13 +40,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use watches::Watches;
 
-/// How often graces are looked at when nothing happens.
+/// The interval for checking graces when nothing happens.
 const TICK: Duration = Duration::from_millis(500);
-/// Updates that come within this time are looked at together.
+/// Updates that arrive within this time are processed together.
 const BREATH: Duration = Duration::from_millis(40);
 
-/// Waits until all of `objects` are healthy. `before_watching` is done first, unless nothing was written and everything is
-/// healthy already.
+/// Waits until all of `objects` are healthy. `before_watching` runs first, unless nothing was written and everything
+/// is healthy already.
 ///
 /// # Errors
 /// A [`FaultKind::Rollout`] fault has one finding for each broken object.

@@ -1,4 +1,4 @@
-//! The Secrets that the project's pods may read, as the cluster has them: their values are hidden from what is shown.
+//! The Secrets that the project's pods may read, as the cluster has them: their values are redacted from the output.
 
 use crate::cluster::inventory;
 use crate::cluster::kind;
@@ -45,7 +45,7 @@ async fn listed(run: &Run, target: &Target, step: Step, namespace: &str) -> Resu
     let secrets = retry_for(short, waiting, || wire.list(&kind, Some(namespace), SELECTOR)).await;
     let secrets =
         secrets.map_err(|failure| unreadable(failure, "cannot see which values are not to be shown"))?;
-    // A list leaves the kind of its items out.
+    // A list omits the kind of its items.
     Ok(secrets.into_iter().map(|secret| with_kind(secret, "Secret")).collect())
 }
 

@@ -210,7 +210,7 @@ fn version(stored: Option<&Stored>) -> Option<String> {
     stored.and_then(|stored| stored.secret["metadata"]["resourceVersion"].as_str()).map(str::to_owned)
 }
 
-/// The quotas that were just written: until its controller has given one a status, it lets all pods through
+/// The quotas that were just written: until its controller has set a quota's status, all pods are admitted
 /// (`k8s.io/apiserver: pkg/admission/plugin/resourcequota/controller.go`: `CheckRequest` counts by `status.hard`).
 fn new_quotas(applied: &Applied) -> impl Iterator<Item = &ObjectId> {
     let new = applied.objects.iter().filter(|object| object.outcome != Outcome::Unchanged);

@@ -1,4 +1,4 @@
-//! How well the project's objects are now: one look, no waiting.
+//! The current health of the project's objects: one snapshot, no waiting.
 
 use crate::cluster::explain;
 use crate::cluster::phase::owns_pods;
@@ -31,7 +31,7 @@ use std::collections::BTreeSet;
 /// The kind that has a volume.
 const CLAIM: &str = "PersistentVolumeClaim";
 
-/// How well one object is, with the figures that people look for.
+/// The health of one object, with its most important figures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ObjectStatus {
     /// Which.
@@ -50,7 +50,7 @@ pub struct ObjectStatus {
     /// How the container of its pods that was restarted last had ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_end: Option<String>,
-    /// Seconds since it was made, by the cluster's clock.
+    /// Seconds since its creation, by the cluster's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_seconds: Option<u64>,
     /// The current usage of its pods, where the cluster measures it.
@@ -64,7 +64,7 @@ pub struct ObjectStatus {
 /// The volume of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Volume {
-    /// How many bytes the claim was given.
+    /// The capacity of the claim in bytes.
     pub capacity: u64,
     /// How many of them are used, where the kubelet measures it.
     pub used: Option<u64>,

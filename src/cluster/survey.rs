@@ -80,7 +80,7 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    /// A wanted object as it is now, with or without our label.
+    /// A desired object in its current state, with or without our label.
     pub(crate) fn live(&self, id: &ObjectId) -> Option<&Value> {
         self.found(id).map(|object| &**object)
     }

@@ -257,7 +257,7 @@ fn owners(pods: &[Value]) -> BTreeMap<ObjectId, usize> {
     marked
 }
 
-/// The workload that made a pod. A ReplicaSet of a Deployment has its name and the hash of the template.
+/// The workload of a pod. A ReplicaSet of a Deployment has its name and the hash of the template.
 fn owner(pod: &Value) -> Option<ObjectId> {
     let controller = live::controller(pod)?;
     let (kind, name) = (live::text(controller, "/kind"), live::text(controller, "/name"));
@@ -285,7 +285,7 @@ pub fn newer(files: usize) -> String {
     }
 }
 
-/// Replaces the pods that have newer files than their image, of workloads that are otherwise as they are wanted.
+/// Replaces the pods that have newer files than their image, of workloads that are otherwise up to date.
 pub async fn replace(run: &Run, target: &Target, applied: &mut [AppliedObject]) -> Result<()> {
     let pods_of = |object: &&mut AppliedObject| {
         object.id.group == "apps" && object.outcome == Outcome::Unchanged && object.id.namespace.is_some()

@@ -1,7 +1,7 @@
 //! The cluster that we write to, the namespace in it, and our identity; and the guard against writing to an
 //! unintended cluster.
 //!
-//! Not the profile (`minikube`): only an entry of a kubeconfig. The user's current context counts for nothing here.
+//! Not the profile (`minikube`): only an entry of a kubeconfig. The user's current context is ignored here.
 
 use crate::clock::Clock;
 use crate::cluster::inventory;
@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::debug;
 
-/// How long a connection may take; the API server is on this machine or in its network.
+/// Time limit for a connection; the API server is on this machine or in its network.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// The value that minikube writes as `provider` into the extensions of its kubeconfig entries (`minikube:

@@ -136,7 +136,7 @@ pub(crate) enum NextStep {
     Broken,
     /// Nothing has changed for too long.
     Stalled,
-    /// It takes longer than it may.
+    /// The total deadline has passed.
     OutOfTime,
 }
 
@@ -276,7 +276,7 @@ impl HealthTracker {
         &self.needs
     }
 
-    /// Takes in the last lines of a run that ended.
+    /// Adds the last lines of a run that ended.
     pub(crate) fn tail(&mut self, run: String, lines: Vec<String>) {
         self.crashes.tail(run, lines);
     }

@@ -111,7 +111,7 @@ fn quoted<'a>(inputs: &CauseContext<'a>) -> Vec<(&'a str, &'a str)> {
         .into_iter()
         .filter(|event| match event.reason.as_str() {
             "BackOff" | "FailedScheduling" => false,
-            // They have passed: soon after a node's start its kubelet does not know ConfigMaps and Secrets yet.
+            // Transient events: soon after a node's start its kubelet does not know ConfigMaps and Secrets yet.
             "FailedMount" | "FailedMapVolume" | "FailedAttachVolume" if mounted => false,
             // Normal events in which a node autoscaler reports what it does about the pod.
             "NotTriggerScaleUp" | "TriggeredScaleUp" => true,

@@ -1,4 +1,4 @@
-//! Questions to the API server that write nothing.
+//! Dry runs and other requests to the API server that write nothing.
 
 use crate::cluster::foreign::Sets;
 use crate::cluster::refusal;

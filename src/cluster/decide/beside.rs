@@ -92,7 +92,7 @@ fn describe(planned: &PlannedWrite, leftover: &Leftover, status: &Status) -> Fin
         ))
 }
 
-/// The command that takes the field out.
+/// The command that removes the field.
 fn undo(planned: &PlannedWrite, leftover: &Leftover) -> String {
     let id = &planned.desired.id;
     let namespace = id.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();

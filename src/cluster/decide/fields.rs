@@ -60,7 +60,7 @@ pub(super) fn resolve(
     let taken: Vec<Finding> = if decision.leave.is_empty() {
         decision.take.iter().map(|conflict| note(conflict, "is taken over from")).collect()
     } else {
-        // They come up again in the next round.
+        // The remaining conflicts are reported again in the next round.
         Vec::new()
     };
     let notes: Vec<Finding> = left.chain(taken).collect();

@@ -13,7 +13,7 @@ use tar::Archive;
 use tar::Entry;
 use tar::EntryType;
 
-/// Something that was left out.
+/// An entry that was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     /// Its name in the archive.
@@ -116,7 +116,7 @@ impl Extraction<'_> {
         }
     }
 
-    /// Makes the directories above, and refuses links among them.
+    /// Creates the parent directories, and refuses links among them.
     fn parents(&self, below: &Path) -> io::Result<()> {
         let Some(parent) = below.parent() else { return Ok(()) };
         let mut path = self.root.to_owned();
@@ -130,7 +130,7 @@ impl Extraction<'_> {
     }
 }
 
-/// Whether it is a directory itself, and no link to one.
+/// Whether it is a directory itself, and not a link to one.
 fn is_directory(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
 }
@@ -171,7 +171,7 @@ fn remove(path: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    // Not set-user-ID and its relatives: the owner is another one here.
+    // Without set-user-ID and similar bits: the owner is different here.
     fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o777)).map_err(|error| named(path, &error))
 }
 

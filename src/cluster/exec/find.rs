@@ -25,10 +25,10 @@ pub struct Asked<'a> {
     pub images: &'a [&'a str],
 }
 
-/// The running container that is meant.
+/// The requested running container.
 ///
 /// # Errors
-/// [`FaultKind::Usage`] where the project has nothing of that name, [`FaultKind::Rollout`] where none of it is running.
+/// [`FaultKind::Usage`] if the project has nothing of that name, [`FaultKind::Rollout`] if none of it is running.
 pub async fn find(run: &Run, target: &Target, asked: Asked<'_>) -> Result<Container> {
     let ids = logs::deployed(run, target).await?;
     let objects = logs::objects(target, &ids).await?;

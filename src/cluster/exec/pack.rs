@@ -52,7 +52,7 @@ fn add(
     } else if metadata.is_file() {
         let size = metadata.len();
         header.set_size(size);
-        // One that shrinks meanwhile ends with zeros: the archive stays whole.
+        // A file that shrinks meanwhile is padded with zeros: the archive stays valid.
         let content = file::open(path).map_err(named)?.take(size).chain(io::repeat(0)).take(size);
         builder.append_data(&mut header, name, content)?;
     } else {

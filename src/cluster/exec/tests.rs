@@ -62,7 +62,7 @@ async fn server<F: Future<Output = ()> + Send>(
 }
 
 async fn send(socket: &mut Socket, channel: u8, data: &[u8]) {
-    // The reader may have left.
+    // The reader may have been dropped.
     let _ = socket.send(Message::binary([&[channel], data].concat())).await;
 }
 
@@ -130,7 +130,7 @@ async fn input_is_passed_on_with_its_end() {
     assert!(request.await.unwrap().contains("stdin=true"));
 }
 
-/// One task that sends and receives by turns would wait here for ever: the buffers of both directions fill up.
+/// One task that sends and receives by turns would block here for ever: the buffers of both directions fill up.
 #[tokio::test]
 async fn a_command_that_prints_before_it_reads_does_not_hold_up_its_own_input() {
     const SIZE: usize = 32 << 20;

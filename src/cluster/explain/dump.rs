@@ -66,7 +66,7 @@ impl Dump {
         Ok((dump, Ending::Whole))
     }
 
-    /// Takes in the next part.
+    /// Adds the next part.
     pub fn take(&mut self, part: Part) {
         match part {
             Part::Item(value) | Part::Object(value) => self.object(value),
@@ -162,7 +162,7 @@ fn uids(objects: &[Shared<Value>]) -> HashMap<Name, String> {
     objects.iter().map(|object| (name_of(object), live::uid(object).to_owned())).collect()
 }
 
-/// Of an object that was dumped twice the newer one, by its resource version, else by its place in the dump.
+/// If an object was dumped twice, the newer one, by its resource version, else by its place in the dump.
 fn each_once(objects: Vec<Value>) -> Vec<Value> {
     let version = |object: &Value| live::number(object, "/metadata/resourceVersion");
     let mut places: HashMap<ObjectId, usize> = HashMap::new();
@@ -199,7 +199,7 @@ fn current_group(object: &mut Value) {
     object["apiVersion"] = group.into();
 }
 
-/// Gives every object without a UID one that is its name, and owners without a UID that of the object of their name.
+/// Gives every object without a UID its name as one, and owners without a UID that of the object of their name.
 fn identify(objects: &mut [Value]) {
     let mut known: HashMap<Name, String> = HashMap::new();
     for object in objects.iter_mut() {
@@ -241,7 +241,7 @@ fn missing_replica_sets(objects: &[Value]) -> Vec<Value> {
             _ => {}
         }
     }
-    // Of each missing one: its UID, its Deployment, and when the newest of its pods was made.
+    // For each missing one: its UID, its Deployment, and the creation time of its newest pod.
     let mut missing: BTreeMap<(&str, &str), (&str, &Value, Option<Timestamp>)> = BTreeMap::new();
     for pod in objects.iter().filter(|object| live::kind(object) == "Pod") {
         let Some(owner) = live::controller(pod).filter(|owner| live::kind(owner) == "ReplicaSet") else {

@@ -113,7 +113,7 @@ pub(super) fn newest(object: &Value) -> Option<Timestamp> {
     newest_text(object).and_then(|text| text.parse().ok())
 }
 
-/// Times of Kubernetes are in UTC and of one form, so that the greatest text is the newest time.
+/// Times of Kubernetes are in UTC and of one format, so that the greatest text is the newest time.
 fn newest_text(value: &Value) -> Option<&str> {
     match value {
         Value::Object(fields) => fields

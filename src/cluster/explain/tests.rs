@@ -1,4 +1,4 @@
-//! Dumps as people have them, each with one that looks the same and is another case.
+//! Realistic dumps, each with a similar one that is a different case.
 
 use super::dump::Dump;
 use super::explain;

@@ -33,7 +33,7 @@ const COPY: &str = "inventory";
 /// By whom, from where and when a project was deployed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentRecord {
-    /// Made at random at the first `up`, and kept for as long as the project is in the cluster.
+    /// Generated at random at the first `up`, and kept for as long as the project is in the cluster.
     pub id: String,
     /// When that was.
     pub first: Timestamp,
@@ -112,7 +112,7 @@ impl Copy {
         Ok(())
     }
 
-    /// The one of the newest revision that has one.
+    /// The copy of the newest revision that has one.
     pub(crate) fn newest(revisions: &[Value]) -> Option<Copy> {
         let number = |secret: &Value| secret["metadata"]["labels"][REVISION].as_str()?.parse::<u64>().ok();
         let copies = revisions.iter().filter_map(|secret| {

@@ -31,7 +31,7 @@ pub(crate) fn empty_inventory() -> fault::Result<Inventory> {
         .or_fault(Code::InternalError, fault::FaultKind::Internal, || "cannot begin an inventory".to_owned())
 }
 
-/// Writes down everything that this run may make, before it makes any of it.
+/// Records everything that this run may create, before it creates any of it.
 pub(crate) async fn record_intended(
     run: &Run,
     target: &Target,
@@ -65,7 +65,7 @@ pub(crate) async fn record_intended(
     store(run, target, wire, inventory, before.as_ref()).await
 }
 
-/// Writes the inventory over the one that was read.
+/// Replaces the inventory that was read.
 pub(crate) async fn store(
     run: &Run,
     target: &Target,

@@ -1,4 +1,4 @@
-//! The lock of one run, as long as it is held.
+//! The lock of one run, while it is held.
 
 use crate::event::Code;
 use crate::fault;
@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// The project's lock in one run. Part of the [`Target`](crate::cluster::target::Target), so every step of the run shares it.
+/// The project's lock in one run. Part of the [`Target`](crate::cluster::target::Target), so every step of the run
+/// shares it.
 #[derive(Debug)]
 pub struct RunLock {
     pub(super) held: Mutex<Option<Renewal>>,
@@ -78,7 +79,7 @@ pub(super) struct Renewal {
 }
 
 impl Renewal {
-    /// Gives it back, and waits until that is done.
+    /// Releases it, and waits until that is done.
     pub(super) async fn release(self) {
         drop(self.release);
         let _ = self.renewal.await;

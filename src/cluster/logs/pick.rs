@@ -31,7 +31,7 @@ pub struct Source {
     pub init: bool,
 }
 
-/// A name that nothing has.
+/// A name that matches nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unknown {
     /// The requested name.
@@ -146,7 +146,7 @@ impl<'a> Family<'a> {
     }
 }
 
-/// Whether `asked`, a name or `kind/name`, means this object.
+/// Whether `asked`, a name or `kind/name`, refers to this object.
 pub(crate) fn fits(asked: &str, kind: &str, name: &str) -> bool {
     match asked.split_once('/') {
         Some((of_kind, asked)) => asked == name && of_kind.eq_ignore_ascii_case(kind),

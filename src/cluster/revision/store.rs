@@ -1,4 +1,4 @@
-//! Where revisions are kept: a Secret each, several where one would be too large.
+//! Storage of revisions: one Secret each, several if one would be too large.
 //!
 //! Not the content of a revision. The parts are written before the head and removed after it, so a head is always
 //! complete, and parts without one are left by an interrupted run.
@@ -34,7 +34,7 @@ use sha2::Sha256;
 /// A Secret holds 1 MiB (`core/v1: MaxSecretSize`), and etcd's request must hold it in base64.
 const LARGEST: usize = 900 << 10;
 
-/// Of a part: which one, from 1. Of a head's annotations: how many.
+/// For a part: which one, from 1. For a head's annotations: how many.
 const PART: &str = "todo.dev/revision-part";
 
 /// Of a head's annotations: the git revision of the project's files.
@@ -101,7 +101,7 @@ impl<'a> Shelf<'a> {
         }
     }
 
-    /// Puts a revision there: its parts first, then its head, which makes it one. Returns whether its name was free.
+    /// Stores a revision: its parts first, then its head, which makes it valid. Returns whether its name was free.
     pub(super) async fn put(
         &self,
         number: u64,
@@ -133,8 +133,8 @@ impl<'a> Shelf<'a> {
         }
     }
 
-    /// Removes everything but the revisions `keep`: old ones, and parts that an interrupted run has left.
-    /// Returns how many revisions went.
+    /// Removes everything but the revisions `keep`: old ones, and parts that an interrupted run has left. Returns how
+    /// many revisions were removed.
     pub(super) async fn keep_only(&self, keep: &[u64]) -> fault::Result<usize> {
         let selector = format!("{OF}={}", self.target.project);
         let listed = retry(self.waiting(), || self.wire.names(&self.secrets, Some(self.home()), &selector));
@@ -188,7 +188,7 @@ impl<'a> Shelf<'a> {
     }
 }
 
-/// The git revision that a head was made of.
+/// The git revision that a head was deployed from.
 pub(super) fn git(head: &Value) -> Option<String> {
     head["metadata"]["annotations"][GIT].as_str().map(str::to_owned)
 }

@@ -30,10 +30,10 @@ use std::time::Duration;
 const LINES: i64 = 20;
 /// Lines of a program can be long; a report's cannot.
 const BYTES: i64 = 16 * 1024;
-/// One answer may take this long, and the last ones of a failed rollout too.
+/// Time limit for one request, and for the last ones of a failed rollout.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// An answer to something that the tracker asked for.
+/// The result of a request of the tracker.
 pub(super) enum Collected {
     Tail(String, Vec<String>),
     Nodes(Option<Vec<Value>>, Option<Vec<Value>>),
@@ -180,7 +180,7 @@ async fn tail(client: &Client, namespace: &str, pod: &str, container: &str, prev
         ..LogParams::default()
     };
     let other = LogParams { previous: !previous, ..asked.clone() };
-    // The container may have been started again since we looked; then its last run is the other one.
+    // The container may have been restarted since then; then its last run is the other one.
     for asked in [asked, other] {
         if let Ok(Ok(text)) = tokio::time::timeout(PATIENCE, pods.logs(pod, &asked)).await {
             return text

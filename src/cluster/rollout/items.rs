@@ -20,7 +20,7 @@ struct Item {
     shown: (String, Option<Amount>),
 }
 
-/// The items of one rollout. Those that are open when it is dropped have failed.
+/// The items of one rollout. Items still open when it is dropped have failed.
 pub(super) struct Items {
     sink: Sink,
     items: BTreeMap<ObjectId, Item>,

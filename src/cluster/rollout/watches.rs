@@ -47,14 +47,14 @@ enum Message {
     Forbidden(ApiResource, Option<String>),
 }
 
-/// All watches of one rollout; they end with it.
+/// All watches of one rollout; they end when it is dropped.
 pub(super) struct Watches {
     messages: mpsc::Receiver<Message>,
     _watches: JoinSet<()>,
 }
 
 impl Watches {
-    /// Starts the watches that judging `objects` takes; `snapshot` then knows which lists are to come.
+    /// Starts the watches needed to judge `objects`; `snapshot` then knows which lists to expect.
     pub(super) fn start(target: &Target, objects: &[AppliedObject], snapshot: &mut Snapshot) -> Watches {
         let (tell, messages) = mpsc::channel(256);
         let mut watches = JoinSet::new();

@@ -16,7 +16,8 @@ use futures::stream;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// How many lists are: each needs a connection of its own, and to begin one costs both sides as much as a list.
+/// How many lists run at once: each needs a connection of its own, and opening one costs both sides as much as a
+/// list.
 const LISTS: usize = 1;
 
 /// An object of the cluster and how it is served.

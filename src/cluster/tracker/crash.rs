@@ -23,14 +23,14 @@ pub(crate) struct LogNeed {
     pub container: String,
     /// The run that ended.
     pub run: String,
-    /// Whether that is the run before the present one.
+    /// Whether that is the previous run.
     pub previous: bool,
 }
 
 #[derive(Debug, Clone)]
 struct Run {
     exit: Exit,
-    /// Whether nothing else was starting when it was seen.
+    /// Whether no other object was starting when it was seen.
     calm: bool,
 }
 
@@ -118,7 +118,7 @@ impl Crashes {
         (!proved).then_some(restarted)
     }
 
-    /// Takes in the last lines of a run.
+    /// Adds the last lines of a run.
     pub(super) fn tail(&mut self, run: String, lines: Vec<String>) {
         self.tails.insert(run, lines);
     }

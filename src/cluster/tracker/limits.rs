@@ -1,15 +1,15 @@
-//! How long a rollout may take, and how many problems it may have.
+//! Time limits of a rollout, and tolerances for its problems.
 
 use std::time::Duration;
 
-/// How long a rollout may take, and how many problems it may have.
+/// Time limits of a rollout, and tolerances for its problems.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
     /// Deadline without any change: no count, no pod, no image being pulled.
     pub no_progress: Duration,
     /// Total deadline.
     pub total: Duration,
-    /// Multiplies every tolerance of the failure table; 0 takes the first sign of a problem for the truth.
+    /// Multiplies every tolerance of the failure table; with 0 the first sign of a problem is final.
     pub patience: f64,
     /// After the first failure, other objects may report their problems for this long, so that one report has all of
     /// them.

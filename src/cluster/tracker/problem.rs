@@ -21,7 +21,7 @@ use serde_json::Value;
 use std::collections::HashSet;
 
 impl HealthTracker {
-    /// Everything that keeps one object from getting on, as it is seen now.
+    /// The problems that keep one object from becoming ready, in this snapshot.
     pub(super) fn problems(
         &mut self,
         index: usize,
@@ -83,7 +83,7 @@ impl HealthTracker {
         now: Timestamp,
         snapshot: &Snapshot,
     ) -> Vec<LogNeed> {
-        // Whether nothing else has just started.
+        // Whether no other object has just started.
         let calm = self.active == usize::from(self.tracks[index].has_just_started(now));
         let mut needs = Vec::new();
         for pod in newest::pods(live, snapshot) {

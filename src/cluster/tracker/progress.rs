@@ -7,7 +7,7 @@ use health::snapshot::Snapshot;
 use health::status::HealthStatus;
 use serde_json::Value;
 
-/// A text that differs when something has got on, and whether an image is being pulled, which takes its time silently.
+/// A text that differs after progress, and whether an image is being pulled, which shows no progress of its own.
 pub(super) fn fingerprint(live: &Value, health_status: &HealthStatus, snapshot: &Snapshot) -> (String, bool) {
     use std::fmt::Write as _;
     let mut text = format!("{:?} {}", health_status.replicas, health_status.message);

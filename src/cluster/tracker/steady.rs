@@ -51,7 +51,7 @@ impl HealthTracker {
         }
     }
 
-    /// Each kind has a watch of its own: the pods' news may come after their workload's.
+    /// Each kind has a watch of its own: the pods' events may arrive after their workload's.
     fn lacks_news(
         &self,
         live: &Value,
@@ -151,7 +151,7 @@ impl HealthTracker {
     }
 }
 
-/// The container as it is written; a sidecar is one of the `initContainers`.
+/// The container in the manifest; a sidecar is one of the `initContainers`.
 fn written<'a>(pod: &'a Value, status: &Value) -> Option<&'a Value> {
     let named = |written: &&Value| live::text(written, "/name") == live::text(status, "/name");
     ["/spec/containers", "/spec/initContainers"].iter().flat_map(|field| live::list(pod, field)).find(named)

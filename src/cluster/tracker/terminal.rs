@@ -221,7 +221,7 @@ fn aggregate(track: &Track, now: Timestamp, snapshot: &Snapshot, patience: f64, 
         return true;
     }
     let terminal = || track.problems.iter().filter(|problem| problem.terminal);
-    // So many restarts take the kubelet minutes: there is nothing that could still move.
+    // So many restarts take the kubelet minutes: nothing else can still be progressing.
     let often = |problem: &Problem| {
         problem.symptom.exit.as_ref().is_some_and(|exit| exit.restarts >= i64::from(grace::CRASHES_AT_MOST))
     };

@@ -1,4 +1,4 @@
-//! What a finding carries for programs: the numbers and names of its cause, by the keys that docs/findings.md lists.
+//! The data of a finding for programs: the numbers and names of its cause, by the keys that docs/findings.md lists.
 
 use crate::cluster::blame::tell::CauseContext;
 use crate::cluster::blame::tell::refused;
@@ -90,7 +90,7 @@ pub(super) fn data(symptom: &Symptom, inputs: &CauseContext<'_>) -> Data {
     }
 }
 
-/// The object that is missing, or the key that it lacks, and the variable that is made from it.
+/// The missing object, or its missing key, and the variable that references it.
 fn missing(data: Data, symptom: &Symptom, inputs: &CauseContext<'_>) -> Data {
     let Some(missing) = config::missing(&symptom.message) else {
         return data.text("answer", &symptom.message);

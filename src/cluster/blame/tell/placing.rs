@@ -158,7 +158,7 @@ pub(super) fn asking(written: &Value, resource: &str) -> Option<String> {
     })
 }
 
-/// A gate that nothing opens.
+/// A scheduling gate that no controller removes.
 pub(super) fn gated(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
     let spec = template::pod_spec(live::kind(inputs.written()));
     let written = |field: &str| {

@@ -1,4 +1,4 @@
-//! Pods that may not be made at all: a quota, a policy, a missing account.
+//! Pods that may not be created at all: a quota, a policy, a missing account.
 
 use crate::cluster::blame::tell::CauseContext;
 use crate::cluster::blame::tell::Diagnosis;

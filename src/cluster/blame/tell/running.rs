@@ -179,7 +179,7 @@ pub(super) fn memory_limit(symptom: &Symptom, inputs: &CauseContext<'_>) -> Opti
     inputs.field(symptom, &["resources/limits/memory"]).filter(|at| at.ends_with("/memory"))
 }
 
-/// A probe of the container that lets the kubelet end it.
+/// A probe of the container whose failure makes the kubelet kill it.
 fn killing_probe(symptom: &Symptom, inputs: &CauseContext<'_>) -> Option<&'static str> {
     ["livenessProbe", "startupProbe"]
         .into_iter()

@@ -94,7 +94,7 @@ fn nothing_is_written_outside() {
     let skipped = extract(&archive(&through)[..], &root, Some("b")).unwrap();
     let skipped: Vec<_> = skipped.iter().map(|item| item.path.to_str().unwrap()).collect();
     assert_eq!(skipped, ["b/l", "b/pipe"]);
-    // Through one that stays inside nothing is written either.
+    // Through a link that stays inside nothing is written either.
     let through = [
         ("b/d/", EntryType::Directory, ""),
         ("b/s", EntryType::Symlink, "d"),

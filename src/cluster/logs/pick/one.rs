@@ -1,4 +1,5 @@
-//! The one container in which a command is run: of a pod that runs, rather one that is ready, and none that is terminating.
+//! The one container in which a command is run: of a pod that runs, preferably a ready one, and not one that is
+//! terminating.
 
 use super::DEFAULT;
 use super::Family;
@@ -21,7 +22,7 @@ pub(crate) struct Asked<'a> {
     pub name: Option<&'a str>,
     /// The container, instead of the application's.
     pub container: Option<&'a str>,
-    /// The Service that people open: meant, where no name is given and there are several workloads.
+    /// The Service to open: used if no name is given and there are several workloads.
     pub service: Option<&'a str>,
     /// The images that the project builds. A container of another image next to them is a sidecar.
     pub images: &'a [&'a str],
@@ -77,7 +78,7 @@ pub(crate) fn one(ours: &[ObjectId], objects: &[Value], asked: Asked<'_>) -> Res
     })
 }
 
-/// The pods of the name; without one those of the only workload that lasts, else those behind the Service.
+/// The pods of the name; without one those of the only long-running workload, else those behind the Service.
 fn meant<'f, 'a>(families: &'f [Family<'a>], asked: Asked<'_>) -> Result<Vec<&'f Family<'a>>, NoContainer> {
     let of = |name: &str| families.iter().filter(|family| family.is_called(name)).collect();
     if let Some(name) = asked.name {

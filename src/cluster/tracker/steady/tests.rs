@@ -103,7 +103,7 @@ fn one_thing_is_told_of_a_container_that_a_probe_lets_end_again_and_again() {
     // Ready between two ends.
     assert_eq!(message(&again(), killing(10, 40), 45), text);
     assert_eq!(message(&again(), killing(10, 60), 61), text);
-    // An end long before the event is another one's.
+    // An exit long before the event belongs to another one.
     let other = message(&unready(again()), killing(60, 60), 61);
     assert!(!other.contains("is killed because"), "{other}");
 }
