@@ -1,6 +1,7 @@
-//! Where a Docker engine is, and a connection to it that keeps its sockets.
+//! The address of a Docker engine, and a connection to it that keeps its sockets.
 //!
-//! Not the builder (`image`) and not the profile (`minikube`): the leaf that preflight, minikube and image stand on.
+//! Not the builder (`image`) and not the profile (`minikube`): the module that preflight, minikube and image depend
+//! on.
 
 pub mod dial;
 pub(crate) mod exec;

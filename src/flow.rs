@@ -71,13 +71,13 @@ pub enum Answer {
     Status(Box<StatusReport>),
     /// The same again and again.
     Statuses(status::repeated::Repeated),
-    /// Several things.
+    /// Several messages.
     Listing(Listing),
     /// Where the time of the last run went.
     Timeline(Box<Timeline>),
     /// A text for another program.
     Text(String),
-    /// Lines as they come.
+    /// Log lines as they are printed.
     Logs(logs::Lines),
     /// A command in a container.
     Exec(Box<exec::Session>),
@@ -90,7 +90,7 @@ pub enum Answer {
         /// The exit code.
         code: u8,
     },
-    /// Several things, and the exit code that they amount to.
+    /// Several messages, and the resulting exit code.
     Judged(Listing, u8),
 }
 

@@ -65,7 +65,7 @@ pub use crate::image::sweep::sweep;
 pub struct Destination {
     /// The engine that builds.
     pub builder: docker::Address,
-    /// The nodes' stores; one that is the builder needs nothing.
+    /// The nodes' stores; the builder's own store needs no delivery.
     pub nodes: Vec<NodeStore>,
     /// Where images are pushed to for nodes that pull, as `HOST[/PATH]`; pods name them by it.
     pub registry: Option<String>,
@@ -100,7 +100,7 @@ pub struct Built {
     pub before: Option<u64>,
     /// [`Outcome::Built`] or [`Outcome::Unchanged`].
     pub outcome: Outcome,
-    /// Which inputs made a build necessary.
+    /// The changed inputs that required a build.
     pub why: Vec<String>,
     /// The digest of everything that decides it.
     pub key: String,
@@ -127,7 +127,7 @@ pub struct Inspected {
 enum ImageOutcome {
     Built(Built),
     Failed(Vec<Finding>),
-    /// Not tried, because this one failed.
+    /// Not tried, because the image of this name failed.
     Without(ImageName),
 }
 

@@ -97,11 +97,11 @@ pub struct Node {
     pub address: Option<IpAddr>,
     /// Where the API server listens at that address.
     pub server: Option<SocketAddr>,
-    /// Why that address is not expected to be reached from this machine, where that is known.
+    /// Why that address is not expected to be reachable from this machine, if that is known.
     pub unrouted: Option<&'static str>,
     /// The published ports of the first node: container port → address.
     pub published: BTreeMap<u16, SocketAddr>,
-    /// When its container was started, where it is one.
+    /// When its container was started, if it is a container.
     pub started: Option<Timestamp>,
     /// What was done: nothing, [`Outcome::Created`] (a new cluster), [`Outcome::Changed`] (started, unpaused,
     /// repaired), [`Outcome::Recreated`] (the node's container was recreated).
@@ -115,7 +115,7 @@ pub struct Node {
 pub struct NodeEngine {
     /// Its container's name, which is its machine's and its Kubernetes node's name too.
     pub container: String,
-    /// Its engine over TLS, where it has one that can be reached.
+    /// Its engine over TLS, if it has one that is reachable.
     pub docker: Option<docker::Address>,
 }
 
@@ -157,7 +157,7 @@ pub enum Break {
     ApiDown(String),
     /// The node and its kubelet run, but the API server answers with an error, a refusal, or not at all: why.
     ApiFails(String),
-    /// A service that the node needs does not run, and the kubelet alone cannot bring the API server back.
+    /// A service that the node needs does not run, and the kubelet alone cannot restart the API server.
     ServiceDown(NodeService),
     /// The kubelet waits before it starts a container of the control plane again, which has ended too often.
     BackOff {

@@ -69,7 +69,7 @@ pub async fn preflight(
     Err(Code::PrerequisiteMissing.fault(kind, message).findings(findings))
 }
 
-/// Everything that this machine has and lacks for `todo`, and for `project` if there is one.
+/// The findings about this machine for `todo`, and for `project` if there is one.
 pub async fn doctor(run: &Run, project: Option<&Project>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let asked = project.map_or_else(unspecific, |project| project.minikube.clone());
@@ -140,7 +140,7 @@ fn driver_is_docker(world: &World, asked: &project::Minikube, known: &RecordedDr
     }
 }
 
-/// A profile as minikube would make it by itself.
+/// A profile as minikube would create it by default.
 fn unspecific() -> project::Minikube {
     #[expect(clippy::unwrap_used, reason = "the name is a constant that parses")]
     let profile = Profile::parse("minikube").unwrap();

@@ -74,7 +74,7 @@ pub struct NodeNetwork {
     pub published: BTreeMap<u16, SocketAddr>,
     /// Where its API server listens at that address: on the node itself, so that kube-proxy has no part in it.
     pub server: Option<SocketAddr>,
-    /// Why its address is not expected to be reached from this machine, where that is known.
+    /// Why its address is not expected to be reachable from this machine, if that is known.
     pub unrouted: Option<&'static str>,
     /// The owner of forwards that outlive the run; `None` if they end with it, as in a rehearsal.
     pub owner: Option<ForwardOwner>,
@@ -118,10 +118,10 @@ pub struct ServiceAnswer {
     pub why: Option<String>,
 }
 
-/// How long things may take.
+/// Time limits.
 #[derive(Debug, Clone, Copy)]
 struct TimeLimits {
-    /// One try.
+    /// One attempt.
     limit: Duration,
     /// The longest pause between two tries.
     pause: Duration,
@@ -142,7 +142,7 @@ const PACE: TimeLimits = TimeLimits {
     read: Duration::from_secs(5),
 };
 
-/// How long the API server may take to come to itself.
+/// How long the API server may take to recover.
 const LISTING: Duration = Duration::from_secs(10);
 
 /// Requests every service that is to be opened until it answers as expected, all at once, and reports the URLs that
@@ -214,7 +214,7 @@ pub async fn check_all(
     Ok(join_all(asked).await)
 }
 
-/// How many endpoints of a Service take requests.
+/// How many endpoints of a Service accept requests.
 pub async fn ready(client: &Client, namespace: &Namespace, service: &ObjectName) -> Result<usize> {
     let found = backend::inspect(client, namespace, service, None).await;
     let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));

@@ -7,10 +7,10 @@ use tokio::net::windows::named_pipe::NamedPipeClient;
 use tokio::time::Instant;
 use tokio::time::sleep;
 
-/// All instances of the pipe are in use: its server has not made the next one yet.
+/// All instances of the pipe are in use: its server has not created the next one yet.
 const ERROR_PIPE_BUSY: i32 = 231;
 
-/// How long a server may take to make one.
+/// How long a server may take to create one.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const PAUSE: Duration = Duration::from_millis(20);
@@ -41,7 +41,7 @@ mod tests {
     use tokio::io::AsyncWriteExt;
     use tokio::net::windows::named_pipe::ServerOptions;
 
-    /// An engine that answers each connection once, and makes the next instance of its pipe only then.
+    /// An engine that answers each connection once, and creates the next instance of its pipe only then.
     async fn engine(pipe: String) {
         let mut server = ServerOptions::new().first_pipe_instance(true).create(&pipe).unwrap();
         loop {

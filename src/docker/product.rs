@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[cfg(unix)]
 use std::time::Duration;
 
-/// How long a socket may take to be opened.
+/// Time limit for opening a socket.
 #[cfg(unix)]
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -24,7 +24,7 @@ pub(crate) struct Product {
     sockets: &'static [(Base, &'static str)],
     /// The end of its pipe's name, on Windows.
     pipe: Option<&'static str>,
-    /// The Docker context that it makes.
+    /// The Docker context that it creates.
     context: Option<&'static str>,
     /// How it is started: on macOS, on other systems.
     start: [&'static str; 2],
@@ -130,7 +130,7 @@ impl Product {
     }
 }
 
-/// How to use an engine that listens at another address than the one that is used, if there is one.
+/// How to use an engine that listens at another address than the current one, if there is one.
 pub(crate) async fn another(world: &World, used: &Address) -> Option<String> {
     for product in &PRODUCTS {
         for socket in product.sockets(world) {

@@ -43,7 +43,7 @@ pub struct Unreachable {
 
 #[derive(Debug)]
 enum Why {
-    /// `DOCKER_HOST` or the Docker context names nothing that can be driven.
+    /// `DOCKER_HOST` or the Docker context has an unsupported address.
     Misnamed(anyhow::Error),
     /// Nothing listens there.
     Absent,

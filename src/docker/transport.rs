@@ -35,7 +35,7 @@ pub(super) fn client(address: &Address, version: &ClientVersion) -> anyhow::Resu
     let at = format!("http://{}", dialer.host());
     let mut builder = Client::builder(TokioExecutor::new());
     if !matches!(address, Address::Tls(..)) {
-        // A new connection costs nothing there, and one that is kept may be to an engine that has ended.
+        // A new connection costs nothing there, and a kept one may be to an engine that has exited.
         builder.pool_max_idle_per_host(0);
     }
     let client = Arc::new(builder.build(Connector(dialer)));

@@ -30,14 +30,14 @@ use futures::FutureExt;
 use serde_json::json;
 use std::sync::Arc;
 
-/// Checks that need nothing but this machine and are to hold before anything is done.
+/// Checks that need only this machine and must pass before anything is done.
 pub(crate) async fn early(run: &Run, project: &Project, objects: &[Object]) -> Result<()> {
     let early = |check: &&Check| check.when == When::Before && check.from == From::Host;
     part(run, project, None, objects, early).await
 }
 
-/// Checks that the node has to make, before anything is applied. Where `idle` finds that nothing is to be rolled out they
-/// are left out (a login to the node takes a second); returns whether they were.
+/// Checks that the node has to make, before anything is applied. If `idle` finds that nothing will be rolled out they
+/// are skipped (a login to the node takes a second); returns whether they were.
 pub(crate) async fn before(
     run: &Run,
     project: &Project,
@@ -166,7 +166,7 @@ async fn run_checks(
     Ok(asker.all(checks).await)
 }
 
-/// A value of a Secret that the project makes or writes.
+/// The value of a Secret that the project generates or writes.
 fn value(objects: &[Object], name: &ObjectName, key: &DataKey) -> Option<Secret> {
     let is = |object: &&Object| {
         object.kind() == "Secret" && object.group().is_empty() && object.name() == name.as_str()

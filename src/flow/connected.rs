@@ -13,7 +13,7 @@ use crate::project::Project;
 use crate::run::Run;
 use std::sync::Arc;
 
-/// The run, the project, and its place in a cluster that can be asked.
+/// The run, the project, and its place in a reachable cluster.
 #[derive(Debug)]
 pub(crate) struct Connected<'a> {
     /// The run.

@@ -143,7 +143,7 @@ async fn is_directory(container: &Container, path: &str) -> Result<bool> {
     }
 }
 
-/// Why `tar` in the container did not do its work.
+/// Why `tar` in the container failed.
 enum Copying {
     /// Its output cannot be taken here; the reason is the reader's.
     Local,

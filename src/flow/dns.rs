@@ -1,5 +1,5 @@
-//! Whether names are found: by this machine, by the node, and by pods. For `todo doctor`, because a run that builds
-//! nothing new needs none of it.
+//! Whether names are resolved: by this machine, by the node, and by pods. For `todo doctor`, because a run that
+//! builds nothing new needs none of it.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -14,7 +14,7 @@ use crate::run::Run;
 use crate::service;
 use std::time::Duration;
 
-/// Where most images come from.
+/// The registry of most images.
 const NAME: &str = "registry-1.docker.io";
 
 /// How long this machine and the node may look for a name.
@@ -34,7 +34,7 @@ struct Resolution {
 /// Problems with name resolution on this machine and in the cluster, if it runs.
 pub(crate) async fn findings(run: &Run, project: &Project) -> Vec<Finding> {
     let mut seen = Resolution::default();
-    // A proxy is given the name as it is.
+    // A proxy resolves the name itself.
     let proxy = ["HTTPS_PROXY", "https_proxy"].iter().any(|name| run.world.var(name).is_some());
     let asked = !proxy && !project.images.is_empty();
     if asked {

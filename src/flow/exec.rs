@@ -50,7 +50,7 @@ pub async fn exec(run: &Run, project: &Project, flags: &cli::Exec) -> Result<Ans
     Ok(Answer::Exec(Box::new(Session { container, argv, is_shell, is_input: true })))
 }
 
-/// The running container that `name` means.
+/// The running container that `name` refers to.
 pub(crate) async fn container(
     run: &Run,
     project: &Project,

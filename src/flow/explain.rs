@@ -18,8 +18,8 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Judges the objects in `path`; `-` is standard input. On a thread of its own, which may wait for its input for ever and
-/// compute for long: when the user stops the run, it is left behind.
+/// Judges the objects in `path`; `-` is standard input. On a thread of its own, which may wait for its input for ever
+/// and compute for long: when the user stops the run, the thread is abandoned.
 pub async fn explain(run: &Run, path: &Path) -> Result<Answer> {
     let (of, path) = (run.clone(), path.to_owned());
     let judging = tokio::task::spawn_blocking(move || diagnose(&of, &path));

@@ -1,4 +1,4 @@
-//! Flags of the command line, as the steps take them.
+//! Flags of the command line, as the steps expect them.
 
 use crate::cli;
 use crate::cluster::ApplyOptions;

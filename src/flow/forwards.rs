@@ -56,7 +56,7 @@ pub(crate) fn status(listed: &Listed) -> ForwardStatus {
     }
 }
 
-/// The command that made it.
+/// The command that started it.
 fn again(spec: &Spec) -> String {
     if spec.by_up { "`todo up`".to_owned() } else { format!("`todo forward --detach {}`", spec.service) }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// How the variables begin that a tool takes up at its build, and the package that it is.
+/// The prefix of the variables that a tool embeds at its build, and the tool's package.
 const TOOLS: [(&str, &[&str]); 4] = [
     ("NEXT_PUBLIC_", &["next"]),
     ("VITE_", &["vite"]),

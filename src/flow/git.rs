@@ -1,11 +1,11 @@
-//! Which git revision of the project's files is deployed: `1a2b3c4`, with `-dirty` where files that git knows were changed since.
+//! The git revision of the deployed project: `1a2b3c4`, with `-dirty` if tracked files were changed since.
 
 use crate::exec;
 use crate::exec::Call;
 use crate::run::Run;
 use std::path::Path;
 
-/// The revision of the repository that `folder` is in; nothing where there is none, or no git.
+/// The revision of the repository that `folder` is in; nothing if there is none, or no git.
 pub(crate) async fn revision(run: &Run, folder: &Path) -> Option<String> {
     let program = exec::find(&run.world, "git")?;
     let call = Call::new(program)

@@ -172,7 +172,7 @@ impl ReleasePlan {
         self.changed.is_empty() && self.gone.is_empty()
     }
 
-    /// Runs the hooks that come before the objects.
+    /// Runs the hooks that run before the objects are written.
     pub(crate) async fn install(mut self, run: &Run, target: &Target, limits: &Limits) -> Result<Installing> {
         self.run(run, target, limits, |moments| moments.0).await?;
         Ok(Installing(self))

@@ -30,7 +30,7 @@ impl Unwritten {
         format!("write {} into {}?", lines.join(", "), run.world.hosts_file().display())
     }
 
-    /// Writes them; a refusal comes with the command that has the right to.
+    /// Writes them; a refusal contains the command that has the permission.
     pub fn write(&self, run: &Run) -> Result<(), Box<Finding>> {
         let path = run.world.hosts_file();
         let written = change(&path, |text| hosts::with(text, &self.project, &self.entries));
@@ -128,7 +128,7 @@ fn change(path: &Path, by: impl Fn(&str) -> String) -> io::Result<()> {
     if new == old {
         return Ok(());
     }
-    // A link to it stays one.
+    // A symbolic link to it is kept.
     let path = std::fs::canonicalize(path)?;
     let beside = beside(&path, new.as_bytes(), Some(std::fs::metadata(&path)?.permissions()))?;
     let moved = std::fs::rename(&beside, &path);

@@ -51,7 +51,7 @@ pub(crate) async fn served(run: &Run, project: &Project, target: &Target, object
         }
         ingress::admits(&target.client, |why| item.waiting(why)).await
     };
-    // minikube waits six minutes for a pod that cannot come.
+    // minikube waits six minutes for a pod that cannot start.
     tokio::select! {
         done = up => done?,
         fault = ingress::cannot_come_up(&target.client, project.minikube.profile.as_str()) => return Err(fault),

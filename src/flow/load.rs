@@ -166,7 +166,7 @@ fn combine(
     Ok(ReadFiles { planned: Planned { plan, images }, values, mistakes, fault })
 }
 
-/// Images that no registry would bring to the nodes of another cluster.
+/// Images without a registry from which the nodes of another cluster could pull them.
 fn no_registry(project: &Project) -> Option<Finding> {
     let target = project.elsewhere.as_ref().filter(|target| target.registry.is_none())?;
     let image = &project.images.first()?.name;

@@ -17,7 +17,7 @@ use regex::Regex;
 /// The default number of lines per container.
 const LINES: u32 = 100;
 
-/// Lines as they come.
+/// Log lines as they are printed.
 #[derive(Debug)]
 pub struct Lines {
     logs: Logs,

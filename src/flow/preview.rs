@@ -21,7 +21,7 @@ use crate::manifest::bind::Bound;
 pub(crate) struct Preview {
     /// The images.
     pub(crate) looked: Vec<Inspected>,
-    /// Where they would stand.
+    /// The bindings of the images.
     pub(crate) bound: Bound,
     /// The objects.
     pub(crate) comparison: Comparison,

@@ -34,7 +34,7 @@ use std::sync::Arc;
 /// Where a cluster is, and how images and requests get there.
 #[derive(Debug)]
 pub(crate) struct ClusterHandle {
-    /// The kubeconfig that knows it.
+    /// The kubeconfig that contains it.
     pub(crate) kubeconfig: PathBuf,
     /// Its context in there.
     pub(crate) context: String,
@@ -161,13 +161,13 @@ pub(crate) async fn connect(run: &Run, owner: &ForwardOwner) -> std::result::Res
 /// The current state of the run's cluster.
 #[derive(Debug)]
 pub(crate) enum ClusterState {
-    /// It can be asked.
+    /// It is running and reachable.
     Running(Box<ClusterHandle>),
     /// It is the project's minikube, which does not run.
     NotRunning(MinikubeState),
 }
 
-/// Looks, and changes nothing.
+/// Reads the state, and changes nothing.
 pub(crate) async fn inspect(run: &Run, project: &Project) -> Result<ClusterState> {
     match &project.elsewhere {
         Some(other) => elsewhere(run, other),

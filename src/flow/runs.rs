@@ -36,7 +36,7 @@ pub(crate) fn load(world: &World, is_wanted: impl Fn(&RunRecord) -> bool) -> Vec
     names.reverse();
     let parse = |path: PathBuf| {
         let bytes = file::read(&path, LONGEST).ok()?;
-        // One of another version is passed over.
+        // A record of another version is skipped.
         serde_json::from_slice::<KeptRun>(&bytes).ok()
     };
     names.into_iter().filter_map(parse).filter(|kept| is_wanted(&kept.record)).collect()

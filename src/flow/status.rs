@@ -113,7 +113,7 @@ async fn report(run: &Run, project: &Project) -> Result<StatusReport> {
     Ok(report)
 }
 
-/// Lists the project's forwards, and returns those that run. A directory that cannot be read hides nothing else.
+/// Lists the project's forwards, and returns those that run. An unreadable directory does not affect the rest.
 fn forwards(run: &Run, project: &Project, report: &mut StatusReport) -> Vec<ForwardRecord> {
     let listed = match flow::forwards::list(run, project) {
         Ok(listed) => listed,

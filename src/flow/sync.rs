@@ -41,7 +41,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use write::write;
 
-/// From when on the lock counts as one that was waited for.
+/// A lock that took longer than this was waited for.
 const WAITED: Duration = Duration::from_millis(500);
 
 /// The state kept from one round to the next.
@@ -77,14 +77,14 @@ struct LastDeployed {
 pub(crate) enum Tried {
     /// The running containers have the files that a rebuild would give them.
     Done,
-    /// The pipeline has to do it: the image and why, where that is known.
+    /// The pipeline is needed: the image and why, if that is known.
     Build(Option<Unsynced>),
 }
 
 /// Why copied files may be missing in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Lacking {
-    /// One runs without them, or never runs for long.
+    /// A container runs without them, or never runs for long.
     Container,
     /// The API server forbids watching pods; its message.
     Unwatched(String),
@@ -94,7 +94,7 @@ pub(crate) enum Lacking {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unsynced {
     pub(crate) image: ImageName,
-    /// Why.
+    /// The reason.
     pub(crate) why: String,
     /// The output of a command in a container before it failed.
     pub(crate) output: Vec<String>,
@@ -134,7 +134,7 @@ impl Syncing {
         });
     }
 
-    /// Forgets it: the next round is one of the pipeline.
+    /// Discards the state: the next round runs the pipeline.
     pub(crate) fn forget(&mut self) {
         self.deployed = None;
     }
@@ -264,7 +264,7 @@ fn namespaces(target: &Target, plan: &plan::Plan) -> BTreeSet<String> {
     plan.objects.iter().map(|object| object.id().namespace.unwrap_or_else(home)).collect()
 }
 
-/// Whether a container of the image runs that is not among those that have its files, or one never runs for long.
+/// Whether a running container of the image is not among those that have its files, or one never runs for long.
 fn lacks(pods: &[serde_json::Value], image: &str, current: &BTreeSet<String>) -> bool {
     let found = synced::containers(pods, image);
     found.running.iter().any(|item| !current.contains(&item.id))

@@ -14,7 +14,7 @@ use crate::project::Project;
 use crate::run::Run;
 use crate::world::World;
 
-/// Returns the last run of the project from this machine, and, where its cluster can be asked, its pods.
+/// Returns the last run of the project from this machine, and, if its cluster is reachable, its pods.
 pub async fn timeline(run: &Run, project: &Project) -> Result<Answer> {
     let cluster = project.minikube.profile.as_str();
     let is_alike =
@@ -26,14 +26,14 @@ pub async fn timeline(run: &Run, project: &Project) -> Result<Answer> {
     Ok(Answer::Timeline(Box::new(Timeline { run: Some(last), usual, pods: pods(run, project).await })))
 }
 
-/// How long the steps of a run take mostly, for the live view.
+/// How long the steps of a run usually take, for the live view.
 pub(crate) fn expected(world: &World, command: &str, [project, namespace, profile]: [&str; 3]) -> Usual {
     let is_alike =
         |record: &RunRecord| record.command == command && record.is_of(project, namespace, profile);
     Usual::from_records(runs::load(world, is_alike).iter().map(|kept| &kept.record))
 }
 
-/// The pods that run now. A cluster that cannot be asked hides no run.
+/// The pods that run now. An unreachable cluster does not hide the run.
 async fn pods(run: &Run, project: &Project) -> Vec<PodTimes> {
     let asked = async {
         let target = deployed(run, project, Step::Preflight).await?;

@@ -1,9 +1,9 @@
 //! `todo up`: makes the cluster match the project, and ends with a URL that has answered.
 //!
-//! The stages of a run, each made from the one before it: `Planned` (every file read, nothing touched), `Connected` (the
-//! cluster runs and can be asked), `build::Built` (the images are in the nodes), `write::Written` (the objects differ in
-//! nothing), `wait::Healthy`, and at last the URL. From the first write until everything is healthy the run holds the
-//! project's lock.
+//! The stages of a run, each created from the previous one: `Planned` (every file read, nothing changed), `Connected`
+//! (the cluster is running and reachable), `build::Built` (the images are in the nodes), `write::Written` (the
+//! objects match the project), `wait::Healthy`, and at last the URL. From the first write until everything is healthy
+//! the run holds the project's lock.
 
 pub(super) mod build;
 pub(crate) mod verify;
@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 /// Brings the project up.
 pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<Answer> {
-    // A run before this one may have been stopped.
+    // An earlier run may have been stopped.
     run.sink.stop(false);
     let planned = plan(run, project).await?;
     let (cluster, started) = cluster(run, project, &planned.plan.objects).await?;
@@ -75,8 +75,8 @@ pub(super) async fn possible(run: &Run, project: &Project, plan: &Plan, step: Op
     check::early(run, project, &plan.objects).await
 }
 
-/// The cluster: the `[target]` that was named, or the project's minikube, started or repaired where it has to be. With it
-/// comes when it was started, if that was in this run.
+/// The cluster: the `[target]` that was named, or the project's minikube, started or repaired if necessary. Also
+/// returns when it was started, if that was in this run.
 pub(super) async fn cluster(
     run: &Run,
     project: &Project,

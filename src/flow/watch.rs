@@ -101,7 +101,7 @@ pub async fn watch(
 struct Watch<'a> {
     run: &'a Run,
     controls: &'a Controls,
-    /// The last one that could be read.
+    /// The last deploy.toml that could be read.
     project: Arc<Project>,
     up: cli::Up,
     watching: Watching,
@@ -137,7 +137,7 @@ impl Watch<'_> {
                 Ok(()) => Box::pin(self.round(&mut later)).await,
                 Err(fault) if changes.paths().count() <= 1 || self.is_of_others(&fault) => Err(fault),
                 Err(fault) => {
-                    // Whatever else changed is brought up as the last deploy.toml has it.
+                    // Other changes are deployed with the last readable deploy.toml.
                     self.failed(began, &fault);
                     Box::pin(self.round(&mut later)).await
                 }
@@ -266,7 +266,7 @@ impl Watch<'_> {
         });
     }
 
-    /// The changed paths as people know them.
+    /// The changed paths as shown to the user.
     fn names(&self, changes: &Changes) -> Vec<String> {
         let root = self.project.root.canonicalize().unwrap_or_else(|_| self.project.root.clone());
         changes.paths().map(|path| relative(&root, path).display().to_string()).collect()

@@ -54,7 +54,7 @@ const DIRECTORY: u32 = 1 << 31;
 const SYMLINK: u32 = 1 << 27;
 
 /// The time of the last file that was sent. Each file is later than all before it, by a millisecond or more, because
-/// programs that watch by time ask whether it is later than before, and web servers make their `ETag` from it.
+/// programs that watch by time check whether it is later than before, and web servers derive their `ETag` from it.
 #[derive(Debug, Default)]
 pub struct Stamps(AtomicU64);
 
@@ -292,7 +292,7 @@ pub async fn image_process(
     Ok(Some((process, volumes.unwrap_or_default().into_iter().collect())))
 }
 
-/// Which of the paths an image has: asked of a container of it that is never started, and removed.
+/// Which of the paths an image has: read from a container of it that is never started, and then removed.
 pub async fn paths_of_image(
     engine: &Engine,
     image: &str,

@@ -71,7 +71,7 @@ pub struct BuildOutput {
     pub sent: u64,
 }
 
-/// Why a build made nothing.
+/// Why a build failed.
 #[derive(Debug)]
 pub enum BuildError {
     /// The engine has no BuildKit.
@@ -274,7 +274,7 @@ pub(crate) struct BuildStream {
 }
 
 impl BuildStream {
-    /// The messages of an answer; one that is not 200 is a failure that carries the engine's message.
+    /// The messages of a response; one with a status other than 200 is a failure with the engine's message.
     pub(crate) async fn from_response(
         (answer, call): (Response<Incoming>, Call),
     ) -> Result<BuildStream, BuildError> {

@@ -53,7 +53,7 @@ pub(crate) fn values(image: &Surveyed, world: &World) -> Result<SecretStore, Vec
     if missing.is_empty() { Ok(SecretStore::new(values)) } else { Err(missing) }
 }
 
-/// Build secrets by id, and which others were asked for.
+/// Build secrets by id, and which others were requested.
 #[derive(Debug, Clone, Default)]
 pub struct SecretStore {
     values: Arc<BTreeMap<String, Secret>>,

@@ -117,7 +117,7 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Looks the image up; builds it if it is not there; brings it to the nodes.
+    /// Looks the image up; builds it if it is missing; delivers it to the nodes.
     pub(crate) async fn make(&self, image: &Surveyed, needs: Vec<Built>) -> Result<Built, Vec<Finding>> {
         let item = self.run.sink.item(Step::Image, image.image.name.as_str());
         let about = format!("image {}", image.image.name);
@@ -295,7 +295,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Gives the image the tag that pods name, unless it has it.
+    /// Adds the tag for the pods to the image, unless it has it.
     async fn named(&self, name: &ImageName, found: &EngineImage) -> Result<String, Vec<Finding>> {
         let reference = tags::by_id(&self.deployed(name), &found.id);
         if !found.tags.contains(&reference) {
@@ -312,7 +312,7 @@ impl<'a> Builder<'a> {
         budget::check(image, found.size, &history).map_or(Ok(()), |finding| Err(vec![finding]))
     }
 
-    /// The image of that key: asked for already, if it had it last time.
+    /// The image of that key: already requested, if the last key was the same.
     async fn find_by_key(
         &self,
         repository: &str,

@@ -29,7 +29,7 @@ pub struct Login {
     pub username: String,
     /// Password or token.
     pub secret: Secret,
-    /// Whether the secret is an identity token, which engines take in another field.
+    /// Whether the secret is an identity token, which engines expect in another field.
     pub is_token: bool,
 }
 

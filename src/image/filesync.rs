@@ -1,4 +1,4 @@
-//! Files that the builder asks for: BuildKit's FileSync, the sending side (`fsutil: send.go`).
+//! Files that the builder requests: BuildKit's FileSync, the sending side (`fsutil: send.go`).
 //!
 //! We send names, modes, sizes and times of everything; the engine compares them with the copy that it kept from the
 //! last build, and requests the files that differ. It compares sizes and times only, so the nanoseconds of a file's
@@ -178,7 +178,7 @@ impl Files {
     }
 }
 
-/// Which part of the context a request needs. More than asked for is always right, only slower.
+/// Which part of the context a request needs. Sending more than requested is always correct, only slower.
 #[derive(Debug, PartialEq, Eq)]
 enum Selection {
     All,
@@ -193,7 +193,7 @@ impl Selection {
         }
     }
 
-    /// Whether a wanted path is this link or lies behind it, so that its target is needed as well.
+    /// Whether a requested path is this link or lies behind it, so that its target is needed as well.
     fn leads_through(&self, link: &str) -> bool {
         matches!(self, Selection::Below(roots) if roots.iter().any(|root| is_below(root, link)))
     }

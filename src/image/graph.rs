@@ -65,7 +65,7 @@ pub fn cycle(surveyed: &[Surveyed]) -> Vec<Finding> {
     let (needs, levels) = (needs(surveyed), levels(surveyed));
     let is_done = |index: usize| levels.iter().flatten().any(|&done| done == index);
     let Some(first) = (0..surveyed.len()).find(|&index| !is_done(index)) else { return Vec::new() };
-    // Each image that is not done needs another one that is not done: the path comes back to an image that is on it.
+    // Each remaining image needs another remaining one: the path returns to an image that is on it.
     let mut path: Vec<usize> = Vec::new();
     let mut at = first;
     while !path.contains(&at) {

@@ -19,7 +19,7 @@ const NAMESPACE: &str = "k8s.io";
 pub(crate) struct Node {
     engine: Engine,
     container: String,
-    /// The names it had when first asked.
+    /// The names that it had at the first query.
     before: OnceCell<BTreeSet<String>>,
 }
 
@@ -48,7 +48,7 @@ impl Node {
         &self.container
     }
 
-    /// Whether it had an image of that name when the run began; asked once for all images.
+    /// Whether it had an image of that name when the run began; queried once for all images.
     pub(crate) async fn had(&self, reference: &str) -> anyhow::Result<bool> {
         let names = || async {
             let images = self.images().await?;

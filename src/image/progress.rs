@@ -21,7 +21,7 @@ pub struct Progress {
     last_shown: Option<(String, Option<Amount>)>,
 }
 
-/// One thing that a build does: an instruction, a pull, an upload.
+/// One vertex of a build: an instruction, a pull, an upload.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Vertex {
     /// In BuildKit's words: `[builder 3/7] RUN npm ci`, `[internal] load build context`.
@@ -158,7 +158,7 @@ impl Vertex {
     }
 }
 
-/// The end of an output, in lines, whatever pieces it comes in.
+/// The end of an output, in lines, however it is split into chunks.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Tail {
     lines: VecDeque<String>,
@@ -178,7 +178,7 @@ impl Tail {
             }
             self.lines.push_back(line);
         }
-        // A progress bar that never ends its line must not grow without end either.
+        // A progress bar that never ends its line must not grow without bound either.
         if self.open.len() > 64 * 1024 {
             self.open.drain(..32 * 1024);
         }
@@ -227,7 +227,7 @@ pub fn step_name(name: &str) -> Option<StepName<'_>> {
     Some(StepName { stage: words.next(), index, total, text: text.trim() })
 }
 
-/// A command on one line, without the mounts of its `RUN`, and cut off where it is long.
+/// A command on one line, without the mounts of its `RUN`, and truncated if it is long.
 #[must_use]
 pub fn shortened(command: &str) -> String {
     let command =

@@ -146,7 +146,7 @@ async fn follow(
     Ok(digest)
 }
 
-/// The user's login at the registry of `reference` as engines read it; an empty one where there is none.
+/// The user's login at the registry of `reference`, encoded for engines; an empty one if there is none.
 async fn login(credentials: &Credentials, reference: &str) -> anyhow::Result<String> {
     let host = reference::registry(reference);
     let login = credentials.login(host).await?.map_or_else(
@@ -160,7 +160,7 @@ async fn login(credentials: &Credentials, reference: &str) -> anyhow::Result<Str
     Ok(URL_SAFE.encode(login.to_string()))
 }
 
-/// The reference with a tag: without one the engine would pull every tag that there is.
+/// The reference with a tag: without one the engine would pull every tag of the repository.
 fn with_tag(reference: &str) -> String {
     let name = reference.rsplit('/').next().unwrap_or(reference);
     if name.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") }

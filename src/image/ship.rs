@@ -42,7 +42,7 @@ pub(crate) struct RemoteStore {
 enum Store {
     Docker(Engine),
     Containerd(Node),
-    /// The one that references name.
+    /// The registry that the image's reference names.
     Registry(Credentials),
 }
 
@@ -63,7 +63,7 @@ impl RemoteStore {
         Ok(RemoteStore { stores })
     }
 
-    /// Brings the image to every store that lacks it, all of them at once.
+    /// Delivers the image to every store that lacks it, all of them at once.
     pub(crate) async fn deliver(
         &self,
         builder: &Engine,
@@ -103,7 +103,7 @@ async fn to_engine(
     image: &EngineImage,
     item: &OpenItem,
 ) -> anyhow::Result<()> {
-    // Ids are digests of other things in the containerd store, so equal layers are as good.
+    // The containerd store computes ids from other content, so equal layers suffice.
     let is_there = |found: Option<EngineImage>| {
         found.is_some_and(|found| found.id == image.id || found.layers == image.layers)
     };

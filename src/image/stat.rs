@@ -74,7 +74,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     file::open(path)
 }
 
-/// Opens the file `path` below `root` for reading: through no link, also not one that stands where a directory was.
+/// Opens the file `path` below `root` for reading: through no link, also not one that has replaced a directory.
 #[cfg(unix)]
 pub(crate) fn open_below(root: &Path, path: &str) -> io::Result<File> {
     use rustix::fs::Mode;
@@ -133,7 +133,7 @@ impl Below {
     }
 }
 
-/// The fields have other types from one platform to the next.
+/// The fields have different types on different platforms.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 fn number<N: TryInto<M>, M>(number: N) -> Option<M> {
     number.try_into().ok()

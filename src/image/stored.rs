@@ -19,7 +19,7 @@ pub struct Stored {
     pub reference: String,
     /// Bytes, as the engine counts them.
     pub size: u64,
-    /// When it was made, in seconds since 1970.
+    /// Its creation time, in seconds since 1970.
     pub made: i64,
 }
 

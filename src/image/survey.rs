@@ -247,7 +247,7 @@ fn find_ignore(
     let path = if beside.is_file() { beside } else { image.context.join(IGNORE) };
     let ignore = match file::read_utf8(&path, file::TEXT) {
         Ok(text) => Ignore::parse(&text).map_err(findings::BadIgnore::Rules),
-        // BuildKit reads no rules out of a directory of that name, or out of nothing.
+        // BuildKit reads no rules from a directory of that name, or from a missing file.
         Err(error) if error.kind() != std::io::ErrorKind::InvalidInput && !path.is_file() => {
             Ok(Ignore::default())
         }

@@ -25,7 +25,7 @@ pub struct Surveyed {
     pub ignore: Ignore,
     /// The file of those rules, or the one where they would be; relative to deploy.toml where it is below it.
     pub ignore_path: PathBuf,
-    /// The Dockerfile as people know it: relative to deploy.toml where it is below it.
+    /// The Dockerfile as shown to the user: relative to deploy.toml where it is below it.
     pub dockerfile_path: PathBuf,
     /// Warnings about it.
     pub warnings: Vec<Finding>,

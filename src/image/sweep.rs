@@ -26,7 +26,7 @@ use std::collections::HashMap;
 /// How many of the newest of each image are kept in any case.
 const KEPT: usize = 2;
 
-/// How many names an image that stays may have: an edit that does not reach it makes another each time.
+/// How many names a kept image may have: an edit that does not affect it adds another one each time.
 const NAMES: usize = 8;
 
 /// The result of a sweep.

@@ -1,4 +1,4 @@
-//! Whether changed files of a context may be written into running containers, because a rebuild would put the same there.
+//! Whether changed files of a context may be written into running containers, because a rebuild would write the same.
 //!
 //! Pure: Dockerfiles, contexts and facts about containers in, a decision out; nothing is read and nothing is written. A
 //! change is only synced if each rule of [`reason::Reason`] holds, because a container that differs from its image is
@@ -116,7 +116,7 @@ impl Plan {
     }
 }
 
-/// One file, directory or link as COPY would have made it.
+/// One file, directory or link as COPY would have created it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileWrite {
     /// The path in the context.

@@ -36,7 +36,7 @@ pub fn by_id(repository: &str, id: &str) -> String {
     format!("{repository}:i-{}", hex.get(..16).unwrap_or(hex))
 }
 
-/// Which image of the project a reference is of ([`ImageName::as_path`]), if it is one that we made.
+/// Which image of the project a reference is of ([`ImageName::as_path`]), if it is one that we created.
 #[must_use]
 pub fn ours<'a>(project: &ImageOwner, reference: &'a str) -> Option<&'a str> {
     let rest =

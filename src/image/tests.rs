@@ -1,4 +1,4 @@
-//! The room as a whole: against an engine at the wire, and (ignored) against a real one.
+//! The module as a whole: against an engine at the wire, and (ignored) against a real one.
 
 #[cfg(unix)]
 mod asked;

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-/// More than these wait for one another.
+/// More threads than these would block one another.
 const MOST: usize = 8;
 
 /// The result of `work` on each processor's thread, this one's first. A panic is propagated to the caller.

@@ -44,7 +44,7 @@ pub(crate) fn warnings(surveyed: &Surveyed) -> Vec<Finding> {
     found
 }
 
-/// The sources of every `COPY`, ready to be asked which of them takes a path.
+/// The sources of every `COPY`, prepared for looking up which of them copies a path.
 struct Taken(Vec<(usize, Option<Glob>)>);
 
 impl Taken {
@@ -68,7 +68,7 @@ impl Taken {
         )
     }
 
-    /// The line of the `COPY` that takes a path.
+    /// The line of the `COPY` that copies a path.
     fn line(&self, path: &str) -> Option<usize> {
         let takes = |glob: &Option<Glob>| glob.as_ref().is_none_or(|glob| glob.matches_or_parent(path));
         self.0.iter().find(|(_, glob)| takes(glob)).map(|(line, _)| *line)
@@ -159,7 +159,7 @@ fn megabytes(bytes: u64) -> String {
     format!("{} MB", (bytes + 500_000) / 1_000_000)
 }
 
-/// The three heaviest things at the top, each followed down while one thing in it makes nine tenths of it.
+/// The three largest top-level entries, each narrowed down while one entry in it makes up nine tenths of it.
 fn heaviest(entries: &[ContextEntry]) -> Vec<(String, u64)> {
     let mut sizes: BTreeMap<&str, u64> = BTreeMap::new();
     for entry in entries {

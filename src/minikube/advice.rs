@@ -8,7 +8,8 @@ use crate::minikube::events::Failure;
 use crate::project::name::Profile;
 use crate::world::Os;
 
-/// The kind that an exit code of minikube means: up to 79 something that the machine lacks, beyond that the cluster.
+/// The fault kind of an exit code of minikube: up to 79 a missing prerequisite of the machine, beyond that the
+/// cluster.
 pub(crate) fn kind(code: Option<i32>, reason: &str) -> FaultKind {
     match code {
         // The driver's decade, but about minikube's own data on the node.

@@ -45,7 +45,7 @@ impl Own {
         })
     }
 
-    /// The first that cannot be used: why.
+    /// The first file that cannot be used, and why.
     fn unusable(&self) -> Option<(PathBuf, String)> {
         let files = [&self.authority, &self.certificate, &self.key];
         files.into_iter().find_map(|path| entry::unusable(path).map(|why| (path.clone(), why)))
@@ -114,7 +114,7 @@ pub(crate) async fn reach(
     }
 }
 
-/// An API server that refuses the entry: whether it takes minikube's own certificates.
+/// An API server that refuses the entry: whether it accepts minikube's own certificates.
 async fn refused(node: &Node, own: Option<Own>, api: &[SocketAddr], why: String) -> Break {
     let Some(own) = own.filter(|own| own.unusable().is_none()) else { return Break::ApiFails(why) };
     for address in api {

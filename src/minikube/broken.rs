@@ -37,7 +37,7 @@ impl Unreadable {
         Unreadable { why, help: vec![help] }
     }
 
-    /// A node that runs or rests, and of which minikube remembers nothing: `path` is missing.
+    /// A node, running or stopped, without a saved configuration: `path` is missing.
     pub(crate) fn forgotten(path: &Path, profile: &Profile) -> Unreadable {
         let why = format!(
             "`{}` does not exist, but the engine has the node's container `{profile}`; a start would replace it",
@@ -180,7 +180,7 @@ pub(crate) fn entry_fault(profile: &Profile, fault: Fault) -> Fault {
     ))
 }
 
-/// The fault of a profile that is in `state` and is not brought to run.
+/// The fault of a profile that is in `state` and cannot be started.
 pub(crate) fn fault(profile: &Profile, state: &MinikubeState) -> Fault {
     let (why, help) = match state {
         MinikubeState::Broken(broken) => (broken.to_string(), broken.help(profile)),

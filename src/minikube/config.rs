@@ -111,7 +111,7 @@ impl Config {
         desired.iter().map(String::as_str).filter(|name| *name != INGRESS && !on(name)).collect()
     }
 
-    /// Whether no start has come to its end: the default addons are written down by its last step, on or off.
+    /// Whether no start has completed: the default addons are recorded by its last step, on or off.
     pub(crate) fn lacks_defaults(&self) -> bool {
         DEFAULTS.iter().any(|name| self.addons.as_ref().is_none_or(|addons| !addons.contains_key(*name)))
     }

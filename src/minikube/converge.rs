@@ -33,7 +33,7 @@ use crate::project::name::Profile;
 use crate::run::Run;
 use std::time::Duration;
 
-/// How long an API server may take after something was done about it.
+/// How long an API server may take to answer after a remedy.
 const AFTER: Duration = Duration::from_secs(30);
 
 /// Applies one remedy after the other until the profile runs; returns its node and its Kubernetes version.
@@ -46,7 +46,7 @@ pub(crate) async fn converge(
     let mut tried = Vec::new();
     let mut notes = Vec::new();
     let mut seen = state::inspect(run, profile, state::BRIEF).await?;
-    // A start that was interrupted early leaves a profile that never was a cluster.
+    // A start that was interrupted early leaves a profile without a cluster.
     let new = matches!(seen.state, MinikubeState::Absent) || seen.container.is_none() && !seen.begun;
     let node_was = seen.container.clone();
     let (mut node, config) = loop {

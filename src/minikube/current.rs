@@ -69,7 +69,7 @@ impl Before {
         Ok(Some(Before { here: here.unwrap_or_default().to_owned(), path, line }))
     }
 
-    /// Puts it back if it changed; nothing else in the file is touched.
+    /// Restores it if it changed; nothing else in the file is changed.
     pub(crate) fn restore(&self) -> anyhow::Result<()> {
         set(&self.path, &self.here, self.line.as_deref())
     }

@@ -1,9 +1,9 @@
 //! One minikube at a time for a profile, whichever run has started it.
 //!
-//! Two `minikube start` at once overwrite each other's config.json and the node's container (tried with v1.38.1: the later
-//! one fails with `failed to lookup ip for ""`). And a run that is killed leaves its minikube working for some seconds.
-//! So a run locks a file before it calls minikube, and minikube inherits the open file as its standard input: on Unix the
-//! lock lasts until both have ended (`flock(2)`), on Windows until the run has.
+//! Two `minikube start` at once overwrite each other's config.json and the node's container (tried with v1.38.1: the
+//! later one fails with `failed to lookup ip for ""`). And when a run is killed, its minikube continues for some
+//! seconds. So a run locks a file before it calls minikube, and minikube inherits the open file as its standard
+//! input: on Unix the lock lasts until both have ended (`flock(2)`), on Windows until the run has.
 
 use crate::event::OpenItem;
 use crate::fault::Result;
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// How long between two attempts to take the lock.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The lock, for as long as this and its clones live. Nothing where no file can be locked, as in a read-only home.
+/// The lock, until this and its clones are dropped. Nothing if no file can be locked, as in a read-only home.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Exclusive(Option<Arc<File>>);
 
@@ -54,7 +54,8 @@ pub(crate) async fn exclusive(run: &Run, profile: &Profile, item: &OpenItem) -> 
     }
 }
 
-/// The file, made where it is not there. One for all directories of minikube: a profile's name is that of its container, too.
+/// The file, created if it is missing. One for all directories of minikube: a profile's name is that of its
+/// container, too.
 fn open(world: &World, profile: &Profile) -> io::Result<File> {
     let state = world.state_folder().ok_or(ErrorKind::NotFound)?;
     let folder = state.join("minikube");

@@ -92,8 +92,8 @@ fn problem(error: &KubeconfigError) -> String {
 /// Whether minikube can read all of them.
 ///
 /// # Errors
-/// Why not. It reads the file that it writes only with `kind` and `apiVersion` (`kubeconfig.go`: `decode`), which kubectl
-/// does not ask for.
+/// Why not. It reads the file that it writes only with `kind` and `apiVersion` (`kubeconfig.go`: `decode`), which
+/// kubectl does not require.
 pub(crate) fn readable_by_minikube(world: &World) -> Result<(), String> {
     let all = all(world)?;
     let first = path(world);
@@ -113,7 +113,7 @@ pub(crate) fn readable_by_minikube(world: &World) -> Result<(), String> {
 pub(crate) fn fit_for_minikube(world: &World) -> Result<(), String> {
     readable_by_minikube(world)?;
     let Some(first) = path(world) else { return Ok(()) };
-    // minikube makes its directory, too.
+    // minikube creates its directory, too.
     let folder = first.parent().map_or(Ok(()), std::fs::create_dir_all);
     folder
         .and_then(|()| crate::replace::writable(&first))

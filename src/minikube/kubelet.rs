@@ -1,7 +1,7 @@
 //! Whether the kubelet runs in a node that is a container, as the engine sees it from outside.
 //!
-//! Not `systemctl` in the node: the engine lists the processes of a container without starting one in it. Where the
-//! kubelet runs, it starts an API server that ended by itself, and a `minikube start` would interfere with it.
+//! Not `systemctl` in the node: the engine lists the processes of a container without starting one in it. A running
+//! kubelet restarts an API server that exited, and a `minikube start` would interfere with it.
 
 use bollard::Docker;
 

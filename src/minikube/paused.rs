@@ -5,10 +5,10 @@ use bollard::query_parameters::ListContainersOptionsBuilder;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Before that, nothing is wrong with an API server.
+/// An API server that is silent for less is not a problem.
 const AT_ONCE: Duration = Duration::from_millis(300);
 
-/// Whether `minikube pause` stopped the API server, which the node's own engine knows. Not asked where the API server
+/// Whether `minikube pause` stopped the API server, according to the node's own engine. Not queried if the API server
 /// answers at once.
 pub(crate) async fn paused(docker: Option<docker::Address>) -> bool {
     tokio::time::sleep(AT_ONCE).await;

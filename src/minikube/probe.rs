@@ -21,10 +21,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Time limit for one request: a paused API server accepts connections and then does not answer.
 const ONE: Duration = Duration::from_secs(5);
 
-/// How long a connection may take; the API server is on this machine or in its network.
+/// Time limit for a connection; the API server is on this machine or in its network.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// A connection over which an API server has answered: to make another costs both sides more than most requests.
+/// A connection over which an API server has answered: opening another one costs both sides more than most requests.
 #[derive(Clone)]
 pub struct Connection(pub Client);
 
@@ -117,7 +117,7 @@ fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
 async fn client(kubeconfig: Kubeconfig, context: &str) -> Result<Client, String> {
     let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| innermost(&e))?;
-    // The environment's HTTPS_PROXY would be taken, and then refused; a node is never behind it.
+    // The environment's HTTPS_PROXY would be used, and then refused; a node is never behind it.
     config.proxy_url = None;
     // Our own retries report why they wait; kube's wait in silence for minutes.
     config.default_retry = false;

@@ -47,7 +47,8 @@ pub(crate) fn check(run: &Run, profile: &Profile, remedy: Remedy, seen: &Profile
     }
     let Some(own) = Own::read(&run.world, profile) else { return Ok(()) };
     if remedy != Remedy::UpdateContext && seen.has_data() {
-        // Without its authority, minikube makes another one, which neither this cluster nor any other profile knows.
+        // Without its authority, minikube creates another one, which neither this cluster nor any other profile
+        // knows.
         let key = own.authority.with_extension("key");
         for path in [&own.authority, &key] {
             if let Some(why) = entry::unusable(path) {

@@ -1,4 +1,4 @@
-//! An API server that does not answer while the kubelet of its node runs, which starts it again: it is waited for.
+//! Waits for an API server that does not answer while the kubelet of its node runs, which restarts it.
 //!
 //! A restart of the API server or of etcd, or of the node's Docker engine, takes 5 to 60 seconds.
 

@@ -29,7 +29,7 @@ use futures::TryStreamExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long an API server may take that the kubelet of its node starts again.
+/// How long an API server may take that the kubelet of its node restarts.
 pub(crate) const RECOVERY: Duration = Duration::from_secs(90);
 
 /// A change that repairs a state.
@@ -37,7 +37,7 @@ pub(crate) const RECOVERY: Duration = Duration::from_secs(90);
 pub(crate) enum Remedy {
     /// `minikube start` of a new profile.
     Create,
-    /// The engine lets the node's containers run on.
+    /// The engine unpauses the node's containers.
     Thaw,
     /// `minikube unpause`.
     Unpause,
@@ -119,7 +119,7 @@ pub(crate) fn next(
     remedies.iter().copied().find(|remedy| !tried.contains(remedy))
 }
 
-/// Lets every one of these containers run on that is paused.
+/// Unpauses those of these containers that are paused.
 pub(crate) async fn thaw(engine: &Docker, containers: &[String]) -> anyhow::Result<()> {
     for name in containers {
         match engine.unpause_container(name).await {
@@ -136,8 +136,9 @@ pub(crate) async fn thaw(engine: &Docker, containers: &[String]) -> anyhow::Resu
 /// Removes the containers of nodes that minikube began to create and can never complete: it lacks their key, or never
 /// recorded their address.
 ///
-/// A start that was interrupted while it made the container leaves such a node, and every later start fails with a hint
-/// to delete the profile (tried with v1.38.1). The volume stays, so nothing is lost. Returns whether there was one.
+/// A start that was interrupted while it created the container leaves such a node, and every later start fails with a
+/// hint to delete the profile (tried with v1.38.1). The volume stays, so nothing is lost. Returns whether there was
+/// one.
 pub(crate) async fn remove_unfinished(
     engine: &Docker,
     home: &Path,

@@ -55,7 +55,7 @@ pub(crate) struct ProfileState {
     pub(crate) state: MinikubeState,
     /// The saved configuration, if there is one.
     pub(crate) config: Option<Config>,
-    /// The first node's container, where there is one.
+    /// The first node's container, if it has one.
     pub(crate) container: Option<String>,
     /// Whether the volume of the first node exists, where nodes are containers.
     pub(crate) volume: bool,
@@ -100,10 +100,10 @@ pub(crate) async fn inspect(run: &Run, profile: &Profile, timeout: Duration) -> 
     Ok(seen)
 }
 
-/// A profile that minikube does not know may have left a volume, which a new one will take over.
+/// A profile that minikube does not know may have left a volume, which a new one will reuse.
 ///
-/// Nor is a container of that name free to be replaced: `minikube start` deletes one that it does not remember, however
-/// healthy the cluster in it (`pkg/drivers/kic/kic.go`: `Create`), and it may be remembered in another `MINIKUBE_HOME`.
+/// Nor may a container of that name be replaced: `minikube start` deletes one that it does not know, however healthy
+/// the cluster in it (`pkg/drivers/kic/kic.go`: `Create`), and it may be known in another `MINIKUBE_HOME`.
 async fn absent(run: &Run, profile: &Profile) -> Result<ProfileState> {
     let mut seen = ProfileState::bare(MinikubeState::Absent, None);
     if let Ok((_, engine)) = reach::reach(&run.world).await {
@@ -126,7 +126,7 @@ async fn absent(run: &Run, profile: &Profile) -> Result<ProfileState> {
     Ok(seen)
 }
 
-/// Whether minikube made this container for the profile.
+/// Whether minikube created this container for the profile.
 fn is_of(node: &ContainerInspectResponse, profile: &Profile) -> bool {
     let labels = node.config.as_ref().and_then(|config| config.labels.as_ref());
     labels.is_some_and(|labels| labels.get(LABEL).is_some_and(|of| of == profile.as_str()))
@@ -231,7 +231,7 @@ async fn running(
     api.extend(shared_address(config));
     let mut node = draft(run, profile, config, host, engines, published, address)?;
     node.started = started;
-    // Whether it is paused is known long before an API server that is paused has been given up.
+    // Whether it is paused is known long before the request to a paused API server times out.
     let reached = tokio::select! {
         reached = api::reach(&run.world, &node, &api, timeout) => reached,
         true = paused(node.docker.clone()) => return Ok(MinikubeState::Paused(Pause::Kubernetes)),

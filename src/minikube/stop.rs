@@ -62,7 +62,8 @@ pub async fn stop(run: &Run, profile: &Profile) -> Result<Outcome> {
 pub async fn delete(run: &Run, profile: &Profile) -> Result<Outcome> {
     let item = run.sink.item(Step::Minikube, format!("profile {profile}"));
     let (lock, _) = exclusive(run, profile, &item).await?;
-    // With its engine down, `minikube delete` forgets the profile and leaves container and volume behind; looking fails then.
+    // With its engine down, `minikube delete` removes the profile and leaves container and volume behind; inspecting
+    // fails then.
     let seen = state::inspect(run, profile, Duration::ZERO).await?;
     if matches!(seen.state, MinikubeState::Absent) && !seen.volume {
         item.finish(Outcome::Unchanged, None);

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 /// The object that minikube creates after kubeadm has completed (`elevateKubeSystemPrivileges`).
 const LAST: &str = "minikube-rbac";
 
-/// How long each of the two questions may take.
+/// Time limit for each of the two requests.
 const QUESTION: Duration = Duration::from_secs(5);
 
 /// How long kubeadm may continue in the node. It gives up by itself if an API server does not start within 4 minutes.
@@ -61,7 +61,7 @@ pub(crate) async fn unfinished(
     })
 }
 
-/// Whether kubeadm and minikube have made all that belongs to a cluster, and its nodes have their network.
+/// Whether kubeadm and minikube have created all parts of a cluster, and its nodes have their network.
 async fn is_complete(Connection(client): &Connection) -> bool {
     let rights = Api::<ClusterRoleBinding>::all(client.clone());
     let nodes = Api::<Node>::all(client.clone());

@@ -16,10 +16,10 @@ const MEMORY: u64 = 1800;
 const DISK: u64 = 3 << 30;
 const DISK_SOON: u64 = 8 << 30;
 
-/// Below that a stopped node will not come up well.
+/// With less a stopped node will not start properly.
 const DISK_EXISTING: u64 = 1 << 30;
 
-/// CPUs and memory, for a node that is to be made. With `MINIKUBE_FORCE` minikube tries anyway, and so do we.
+/// CPUs and memory, for a node that is to be created. With `MINIKUBE_FORCE` minikube tries anyway, and so do we.
 pub(super) fn check(asked: &project::Minikube, facts: &EngineFacts, forced: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut wrong = |message: String, help: &str| {
@@ -94,7 +94,7 @@ fn tight(place: &Path, free: u64, new: bool, command: &str) -> Option<Finding> {
     Some(finding.help(format!("free some space, for example: `{command}`")))
 }
 
-/// How many inotify instances a node takes: systemd, the engine, the kubelet and the programs of its pods.
+/// How many inotify instances a node needs: systemd, the engine, the kubelet and the programs of its pods.
 const INSTANCES: usize = 40;
 
 /// The instances and watches that systemd and the kubelet need by themselves, 12 instances and 196 watches (systemd

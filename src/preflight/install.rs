@@ -13,7 +13,7 @@ pub(super) enum Tool {
     Helm,
 }
 
-/// The program of each package manager, and its command. Those of the system come before those that are added to it.
+/// The program of each package manager, and its command. Those of the system come before additional ones.
 const MANAGERS: [(&str, &str); 8] = [
     ("apt-get", "sudo apt-get install"),
     ("dnf", "sudo dnf install"),

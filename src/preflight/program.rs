@@ -16,7 +16,7 @@ use crate::world::Os;
 use crate::world::World;
 use serde::Deserialize;
 
-/// The oldest minikube that we know to behave as we expect.
+/// The oldest minikube that is known to work.
 const OLDEST: Version = Version(1, 32, 0);
 
 #[derive(Deserialize)]

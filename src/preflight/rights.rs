@@ -20,7 +20,7 @@ pub(super) fn root(world: &World) -> Option<Finding> {
     })
 }
 
-/// Directories of minikube and kubectl that a `sudo` of the past left to root.
+/// Directories of minikube and kubectl that belong to root because of an earlier `sudo`.
 pub(super) fn folders(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     let minikube = world.minikube_folder();
@@ -44,7 +44,7 @@ pub(super) fn folders(world: &World) -> Vec<Finding> {
     found
 }
 
-/// Proxies that a node cannot use, or that would stand between this machine and its node.
+/// Proxies that a node cannot use, or that would intercept requests from this machine to its node.
 pub(super) fn proxies(world: &World) -> Vec<Finding> {
     const NODES: &str = "192.168.49.0/24";
     let set: Vec<(&str, &str)> = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"]

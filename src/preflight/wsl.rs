@@ -1,6 +1,7 @@
 //! Windows' programs in WSL, and WSL's in Windows: each side has a minikube, profiles and a kubeconfig of its own.
 //!
-//! `minikube.exe` can be called from WSL, and makes clusters that this `todo` would look for in Linux' home directory and not find.
+//! `minikube.exe` can be called from WSL, and creates clusters that this `todo` would not find in Linux' home
+//! directory.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -60,7 +61,7 @@ fn is_in_wsl(folder: &Path) -> bool {
     ["//wsl.localhost/", "//wsl$/"].iter().any(|share| folder.starts_with(share))
 }
 
-/// Whether a program is one of Windows', also behind a link of another name.
+/// Whether a program is a Windows program, also behind a link of another name.
 fn is_windows(path: &Path) -> bool {
     let is = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("exe"));
     is(path) || std::fs::canonicalize(path).is_ok_and(|path| is(&path))

@@ -11,11 +11,11 @@ use kube::api::ListParams;
 /// The endpoints of one port of a Service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Backends {
-    /// Endpoints that take requests.
+    /// Endpoints that accept requests.
     pub(super) ready: usize,
     /// Endpoints that do not yet, or no more.
     pub(super) unready: usize,
-    /// The pods among the ready ones, each with the port that it is to be asked at.
+    /// The pods among the ready ones, each with its target port.
     pub(super) pods: Vec<(String, u16)>,
 }
 

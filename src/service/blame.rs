@@ -29,7 +29,7 @@ pub(super) enum Unreachable {
 /// The cluster's state of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ServiceContext {
-    /// The endpoints; `None` if the cluster could not be asked.
+    /// The endpoints; `None` if the cluster was unreachable.
     pub(super) backends: Option<Backends>,
     /// The pods of the namespace.
     pub(super) pods: Vec<Pod>,
@@ -160,7 +160,7 @@ fn service_of<'a>(candidate: &Candidate, objects: &'a [Object]) -> Option<&'a Ob
     objects.iter().find(|object| object.kind() == "Service" && object.name() == name)
 }
 
-/// The workload that makes the pods that a Service selects.
+/// The workload that creates the pods that a Service selects.
 fn workload_of<'a>(service: &Object, objects: &'a [Object]) -> Option<&'a Object> {
     let selector = service.value["spec"]["selector"].as_object().filter(|selector| !selector.is_empty())?;
     let near = pods::all(objects).filter(|(object, _)| object.namespace() == service.namespace());
@@ -191,8 +191,8 @@ fn containers<'o>(candidate: &Candidate, objects: &'o [Object]) -> Option<Vec<&'
     Some(main.collect()).filter(|main: &Vec<_>| !main.is_empty())
 }
 
-/// The TCP ports that the only container behind the Service declares, if `port` is none of them. Of several containers one
-/// may be up long before the others.
+/// The TCP ports that the only container behind the Service declares, if `port` is none of them. With several
+/// containers one may have started long before the others.
 pub(super) fn ports_beside(candidate: &Candidate, objects: &[Object], port: u16) -> Vec<u16> {
     let main = containers(candidate, objects).unwrap_or_default();
     let [only] = main.as_slice() else { return Vec::new() };
@@ -315,8 +315,8 @@ fn is_refused(inputs: &ServiceContext) -> bool {
     inputs.forward.as_ref().is_some_and(|trouble| trouble.contains("refused"))
 }
 
-/// Whether something on this machine takes connections before anything in the pod does: a forward, or the engine's proxy
-/// before a published port. kube-proxy's rules do not.
+/// Whether something on this machine accepts connections before anything in the pod does: a forward, or the engine's
+/// proxy for a published port. kube-proxy's rules do not.
 fn is_forwarded(question: &Question) -> bool {
     question.host().parse::<IpAddr>().is_ok_and(|at| at.is_loopback())
 }
@@ -343,7 +343,7 @@ fn selected(selector: &BTreeMap<String, String>, pods: &[Pod]) -> (Code, String,
         let help = "give a container of the pod a port of the name in `targetPort`";
         return (Code::ServicePortNotFound, message, help.to_owned());
     }
-    // The pods that come nearest: those that share most of the selector's keys.
+    // The closest pods: those that share most of the selector's keys.
     let nearest = pods.iter().filter_map(|pod| pod.metadata.labels.as_ref()).max_by_key(|labels| {
         let same = selector.iter().filter(|(key, value)| labels.get(*key) == Some(value)).count();
         (same, selector.keys().filter(|key| labels.contains_key(*key)).count())

@@ -180,7 +180,7 @@ fn guess(services: &[(Service, Option<Place>)], ingresses: &[(Ingress, Option<Pl
         let of_kind = services.iter().filter(|(service, place)| {
             place.is_some() && service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some(kind)
         });
-        // `max_by_key` takes the last of equals, people mean the first.
+        // `max_by_key` returns the last of equals, users expect the first.
         of_kind
             .rev()
             .filter_map(|(service, place)| {
@@ -259,8 +259,7 @@ impl Candidate {
         routes
     }
 
-    /// Whether an answer may be that of a controller that has not read the Ingress yet: a 404 of which nothing is
-    /// expected.
+    /// Whether an answer may be that of a controller that has not read the Ingress yet: a 404 that is not expected.
     pub(super) fn may_be_unread(&self, route: &Route, status: u16) -> bool {
         let through = self.ingress.is_some() && *route != Route::Forward;
         through && status == 404 && self.expect.status.is_none() && self.expect.contains.is_none()

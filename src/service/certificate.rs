@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// TLS that takes any certificate; the signature of the handshake is still verified.
+/// TLS that accepts any certificate; the signature of the handshake is still verified.
 pub(super) fn unchecked() -> Result<Arc<rustls::ClientConfig>, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))

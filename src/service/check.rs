@@ -46,7 +46,7 @@ const LIMIT: Duration = Duration::from_secs(8);
 /// How often, and until when.
 const PACE: TimeLimits = TimeLimits { limit: LIMIT, ..super::PACE };
 
-/// How long an application that is healthy may take to pass.
+/// How long a healthy application may take to pass.
 const AFTER: Duration = Duration::from_secs(30);
 
 /// The parts of the cluster that checks need.
@@ -105,7 +105,7 @@ pub struct CheckResult {
 enum Tried {
     /// It is as expected.
     Passed(String),
-    /// There is nothing to ask.
+    /// There is nothing to check.
     Nothing(&'static str),
     /// The check failed; and the evidence.
     Failed(CheckProblem),
@@ -120,7 +120,7 @@ enum CheckProblem {
     Wrong(HttpAnswer, String),
     /// A Service that does not answer as expected: the status of its answer, if there was one, and why that is wrong.
     Service { status: Option<u16>, why: String },
-    /// It cannot be asked.
+    /// The check could not be made.
     Unasked(String),
 }
 

@@ -22,7 +22,7 @@ use super::request;
 use super::verifier::Prover;
 use tokio::time::Instant;
 
-/// How often in a row the node must be silent: one lost packet is none.
+/// How often in a row the node must be silent: one lost packet is not enough.
 const SILENT: u32 = 3;
 
 /// The evidence against a route.

@@ -39,7 +39,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// first end, so we do not pass that end on.
 const LAST_WORD: Duration = Duration::from_secs(30);
 
-/// How many ports above the wanted one are tried.
+/// How many ports above the requested one are tried.
 const NEXT: u16 = 20;
 
 /// A forward; it ends when this is dropped.
@@ -106,7 +106,7 @@ impl Forward {
         self.address
     }
 
-    /// The port that was wanted, if another program has it.
+    /// The requested port, if another program uses it.
     #[must_use]
     pub fn missed(&self) -> Option<u16> {
         self.wanted.filter(|wanted| *wanted != self.address.port())

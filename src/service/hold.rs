@@ -41,7 +41,7 @@ const PRIVILEGED: u16 = 1024;
 pub struct ForwardSpec {
     /// The Service.
     pub service: ObjectName,
-    /// The port's number or name; the likeliest one, if not given.
+    /// The port's number or name; the most likely one, if not given.
     pub port: Option<String>,
     /// The port of localhost.
     pub local: Option<u16>,
@@ -85,7 +85,7 @@ impl ForwardSpec {
     }
 }
 
-/// A port of a Service, and where on localhost it is wanted.
+/// A port of a Service, and its requested address on localhost.
 #[derive(Debug, Clone)]
 pub struct Lead {
     /// The Service.
@@ -142,7 +142,7 @@ pub async fn hold(client: &Client, namespace: &Namespace, lead: &Lead) -> Result
     with_notes(client, namespace, lead, Opened::Here(forward)).await
 }
 
-/// Has it held by a process of its own, or by the one that does so already.
+/// Starts a process of its own for it, or reuses the one that has it already.
 pub async fn detach(
     run: &Run,
     client: &Client,

@@ -65,7 +65,7 @@ pub(crate) enum NoAnswer {
     NoConnection(String),
     /// The host answers, but nothing listens.
     Refused,
-    /// The connection was made and cut off before an answer.
+    /// The connection was made and closed before an answer.
     Closed,
     /// The connection was made and nothing was received in time.
     Silent(Duration),
@@ -114,7 +114,7 @@ impl From<NoAnswer> for Failed {
 }
 
 impl Question {
-    /// The URL as one would type it.
+    /// The URL as typed in a browser.
     pub(crate) fn url(&self) -> String {
         format!("{}://{}{}", if self.tls { "https" } else { "http" }, self.authority, self.path)
     }

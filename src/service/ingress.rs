@@ -44,7 +44,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How long a refused pull must last: the first refusal may be a registry's bad moment.
 const REFUSED: Duration = Duration::from_secs(5);
 
-/// How long a controller that was pulled may take until it admits.
+/// How long a controller may take after its image was pulled until it admits.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// An Ingress and the class that it requests.
@@ -186,7 +186,7 @@ pub async fn admits(client: &Client, tell: impl Fn(String)) -> Result<()> {
     }
 }
 
-/// Whether the webhook answers; a controller without one judges nothing.
+/// Whether the webhook answers; a controller without one does not validate.
 async fn judges(client: &Client) -> bool {
     let services: Api<Service> = Api::namespaced(client.clone(), NAMESPACE);
     let (Ok(namespace), Ok(name)) = (Namespace::parse(NAMESPACE), ObjectName::parse(ADMISSION)) else {
@@ -201,7 +201,7 @@ async fn judges(client: &Client) -> bool {
     }
 }
 
-/// Ends once the addon of `profile` cannot come up: an image of its pods cannot be pulled. Otherwise never.
+/// Ends once the addon of `profile` cannot start: an image of its pods cannot be pulled. Otherwise never.
 pub async fn cannot_come_up(client: &Client, profile: &str) -> Fault {
     refused_for(client, profile, PAUSE, REFUSED).await
 }

@@ -1,4 +1,4 @@
-//! Asking one service once, for `status`.
+//! Requests one service once, for `status`.
 
 use super::Attempt;
 use super::NodeNetwork;

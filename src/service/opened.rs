@@ -18,16 +18,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long the API server may take to come to itself.
+/// How long the API server may take to recover.
 const ASKING: Duration = Duration::from_secs(10);
 
-/// Between two requests to one that does not.
+/// The pause between two requests while it does not answer.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// A forward, and how long it lasts.
 #[derive(Debug)]
 pub enum Opened {
-    /// As long as this value: in a rehearsal, and while a Service is only asked.
+    /// As long as this value: in a rehearsal, and while a Service is only checked.
     Here(Forward),
     /// Until it is ended.
     Detached(Box<Detached>),
@@ -76,7 +76,7 @@ impl Opened {
         }
     }
 
-    /// The port that was wanted, if another program has it.
+    /// The requested port, if another program uses it.
     #[must_use]
     pub fn missed(&self) -> Option<u16> {
         match self {
@@ -103,7 +103,7 @@ impl Opened {
         }
     }
 
-    /// The one that this process holds.
+    /// A forward held by this process.
     #[must_use]
     pub fn into_here(self) -> Option<Forward> {
         match self {

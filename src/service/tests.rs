@@ -44,7 +44,7 @@ pub(super) fn run() -> (Run, UnboundedReceiver<Event>) {
     (run, events)
 }
 
-/// An API server that knows endpoints, ready or not, and no pods.
+/// An API server that lists endpoints, ready or not, and no pods.
 pub(super) async fn cluster(ready: bool) -> Client {
     let at = fake::server(move |_, path| {
         let items = if path.contains("endpointslices") {

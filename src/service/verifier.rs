@@ -23,7 +23,7 @@ pub(super) struct Prover<'a> {
 }
 
 impl Prover<'_> {
-    /// The pods behind a candidate, as its EndpointSlices have them; `None` where the cluster cannot be asked.
+    /// The pods behind a candidate, according to its EndpointSlices; `None` if the cluster is unreachable.
     pub(super) async fn backends(&self, candidate: &Candidate) -> Option<Backends> {
         let port = candidate.port.name.as_deref();
         backend::inspect(self.client, self.namespace, &candidate.service, port).await.ok()

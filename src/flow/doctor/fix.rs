@@ -41,7 +41,7 @@ pub(super) async fn fixes(run: &Run, project: &Project) -> Vec<Fix> {
             Err(_) => {}
         }
     }
-    // A cluster that cannot be asked has no lock that could be seen.
+    // The lock of an unreachable cluster cannot be read.
     if let Ok(target) = reach::running(run, project).await
         && let Ok(Some(owner)) = lock::abandoned(&target).await
     {

@@ -26,7 +26,7 @@ pub struct Repeated {
 }
 
 impl Repeated {
-    /// Nothing is looked up yet.
+    /// Nothing has been read yet.
     #[must_use]
     pub fn new(project: Arc<Project>) -> Repeated {
         Repeated { project, looked: None, planned: None }

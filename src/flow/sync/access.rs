@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a command of deploy.toml may take.
+/// Time limit for a command of deploy.toml.
 const COMMAND: Duration = Duration::from_secs(300);
 
 /// How many of the last lines of a command are shown.

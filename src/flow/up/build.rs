@@ -38,7 +38,7 @@ pub(in crate::flow) struct Built {
     pub(in crate::flow) adopt: bool,
     /// Namespace and name of Helm's own releases that become this project's.
     pub(in crate::flow) adopted: Vec<(String, String)>,
-    /// Checks were left out, because nothing seemed to change.
+    /// Whether checks were skipped, because nothing seemed to change.
     pub(in crate::flow) checks_skipped: bool,
 }
 

@@ -30,7 +30,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long the URL may take to answer once everything is healthy.
+/// Time limit for the URL to answer once everything is healthy.
 pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 
 /// Verifies the URL, runs the project's checks, and removes images that are no longer used.

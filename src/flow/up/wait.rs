@@ -24,7 +24,7 @@ use crate::manifest::Release;
 /// A project that runs.
 #[derive(Debug)]
 pub(in crate::flow) struct Healthy {
-    /// Its objects, as they were wanted.
+    /// Its desired objects.
     pub(in crate::flow) objects: Vec<Object>,
     /// Whether this run has written any of them.
     pub(in crate::flow) changed: bool,

@@ -37,7 +37,7 @@ pub(in crate::flow) struct Written {
     pub(in crate::flow) charts: Installing,
     pub(in crate::flow) releases: Vec<Release>,
     pub(in crate::flow) images: Vec<image::Built>,
-    /// Checks were left out, because nothing seemed to change.
+    /// Whether checks were skipped, because nothing seemed to change.
     pub(in crate::flow) checks_skipped: bool,
     /// The warnings about the objects before anything was built.
     pub(in crate::flow) warnings: Vec<Finding>,
@@ -103,7 +103,7 @@ async fn prepare_for_charts(to: &Connected<'_>, objects: &[Object], options: &Ap
     Ok(())
 }
 
-/// Namespaces, and the Secrets and ConfigMaps that deploy.toml itself gives the pods to read.
+/// Namespaces, and the Secrets and ConfigMaps that deploy.toml itself defines for the pods.
 fn is_needed_by_charts(project: &Project, object: &Object) -> bool {
     let ours = project.file.file_name().is_some_and(|name| object.place.file == Path::new(name));
     object.kind() == "Namespace" || ours && matches!(object.kind(), "Secret" | "ConfigMap")

@@ -57,7 +57,7 @@ impl AppLogs {
         *of = Some((target.clone(), ids));
     }
 
-    /// Reads them, if they are wanted, there is something to be read, and they are not read already.
+    /// Starts reading the logs, if they are shown, there are objects to read from, and they are not read already.
     pub(super) fn follow(&self) {
         let mut reading = self.reading.borrow_mut();
         if !self.wanted.get() || reading.as_ref().is_some_and(|task| !task.is_finished()) {

@@ -1,4 +1,4 @@
-//! How often a round may be given up because a file changed: a program that writes without end must not keep the loop
+//! How often a round may be aborted because a file changed: a program that writes without end must not keep the loop
 //! from ever finishing one.
 
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ const MOST: usize = 3;
 /// … in this time.
 const WITHIN: Duration = Duration::from_secs(30);
 
-/// When rounds were given up.
+/// When rounds were aborted.
 #[derive(Debug, Default)]
 pub(super) struct Restarts(VecDeque<Instant>);
 
@@ -23,7 +23,7 @@ impl Restarts {
         }
     }
 
-    /// Whether a round that begins now may be given up.
+    /// Whether a round that begins now may be aborted.
     pub(super) fn are_allowed(&self, now: Instant) -> bool {
         self.0.iter().filter(|time| now.duration_since(**time) < WITHIN).count() < MOST
     }

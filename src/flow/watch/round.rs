@@ -1,7 +1,7 @@
 //! One round of the loop: files copied into the running containers where that is enough, else the pipeline of `up`.
 //!
-//! The connections to the API server and to the engines are kept from one round to the next. Copying uses them without a
-//! look at the machine and at minikube; whatever fails with them is done again by the pipeline, which looks at both.
+//! The connections to the API server and to the engines are kept from one round to the next. Copying uses them
+//! without checking the machine and minikube; if it fails, the pipeline repeats the work and checks both.
 
 use crate::cli;
 use crate::cluster::Target;
@@ -205,7 +205,8 @@ impl<'a> Rounds<'a> {
 }
 
 impl Noticing<'_> {
-    /// Does `work`, unless a file changes and the work may be given up; a file that is again as it was has not changed.
+    /// Does `work`, unless a file changes and the work may be aborted; a file with its former content has not
+    /// changed.
     async fn unless_changed<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
         let mut work = std::pin::pin!(work);
         loop {

@@ -6,7 +6,7 @@ use std::fmt;
 /// Why files could not be written into a container.
 #[derive(Debug)]
 pub enum NotWritten {
-    /// The file of the context is not the one that was decided about.
+    /// The file of the context has changed since the decision.
     Changed(String),
     /// The container no longer exists.
     Gone,

@@ -7,7 +7,7 @@ use dockerfile::key;
 use dockerfile::key::Inputs;
 use std::fmt::Write;
 
-/// Which inputs make a build necessary.
+/// The changed inputs that require a build.
 pub(super) fn why(last: Option<&Last>, inputs: &Inputs) -> Vec<String> {
     let Some(last) = last else { return vec!["it was not built before".to_owned()] };
     let why = key::why(&last.inputs, inputs);

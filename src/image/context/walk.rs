@@ -1,4 +1,4 @@
-//! The walk: directories read in parallel, because the time goes into system calls, and files in batches.
+//! The walk: directories read in parallel, because system calls take most of the time, and files in batches.
 //!
 //! An ignored directory is not opened unless a `!` rule may keep something in it.
 

@@ -19,7 +19,7 @@ impl Cause {
         Cause { help: Some(help.into()), ..Cause::unknown(message) }
     }
 
-    /// A failure with nothing to do about it but to read on.
+    /// A failure without specific help.
     pub(super) fn unknown(message: impl Into<String>) -> Cause {
         Cause {
             code: Code::ImageBuildFailed,

@@ -38,7 +38,7 @@ pub(super) fn diagnose(image: &Surveyed, broken: &FailedBuild) -> Cause {
         .unwrap_or_else(|| Cause::unknown(plain(error)))
 }
 
-/// The same error number is given for watches (`inotify(7)`) and by small file systems in memory.
+/// The same error number is used for watches (`inotify(7)`) and by small in-memory file systems.
 fn is_full(line: &str) -> bool {
     line.to_lowercase().contains("no space left on device")
         && !["inotify", "watch", "/dev/shm"].iter().any(|other| line.contains(other))

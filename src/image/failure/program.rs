@@ -71,7 +71,7 @@ fn named(text: &str) -> Option<&str> {
     found.contains('/').then_some(found)
 }
 
-/// The first line of the file of the context that a COPY probably took into the image under this path.
+/// The first line of the context's file that a COPY probably copied to this path.
 fn first_line(image: &Surveyed, path: &str) -> Option<String> {
     let root = &image.context.root;
     let name = path.rsplit('/').next()?;

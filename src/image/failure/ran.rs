@@ -100,7 +100,7 @@ fn is_followed(after: &[String]) -> bool {
         .any(|line| says_why(line) && !network::is_told(line) && !ENDS.iter().any(|end| line.contains(end)))
 }
 
-/// The optional secrets that the failing step mounts itself and was not given.
+/// The optional secrets that the failing step mounts itself and that were not provided.
 fn absent_secrets(image: &Surveyed, broken: &FailedBuild) -> Vec<String> {
     let step = broken.step.as_deref().and_then(|step| image.dockerfile.step(step));
     let mounts =

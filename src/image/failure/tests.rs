@@ -154,7 +154,7 @@ fn a_cause_is_named_on_evidence_of_the_step_alone() {
         (MAKE, EXIT_1, vec!["write: No space left on device"], "disk is full"),
         (MAKE, EXIT_1, vec!["inotify_add_watch: No space left on device"], "ended with exit code 1"),
         (MAKE, EXIT_1, vec!["/dev/shm/x: No space left on device"], "ended with exit code 1"),
-        // A host that cannot be reached, and one that could after a while.
+        // An unreachable host, and one that was reachable after a while.
         (MAKE, EXIT_1, vec!["curl: (6) Could not resolve host: a.example"], "cannot reach `a.example`"),
         (
             MAKE,
@@ -178,7 +178,7 @@ fn a_cause_is_named_on_evidence_of_the_step_alone() {
         (MAKE, &exit(126), vec!["/bin/sh: ./make: Permission denied"], "not executable"),
         (MAKE, &exit(127), vec!["env: 'bash\\r': No such file or directory"], "carriage return"),
         (MAKE, "exec /bin/sh: exec format error", vec![], "another processor"),
-        // A repository without git in the engine, one that is not there, a URL that is not there, and a host.
+        // A repository without git in the engine, a missing one, a missing URL, and a host.
         (
             "[2/2] ADD https://git.example/r.git#main /r",
             "failed to load cache key: failed to fetch remote https://git.example/r.git: git stderr:\n: exec: \"git\": executable file not found in $PATH",

@@ -63,8 +63,8 @@ fn a_file_that_is_not_what_was_hashed_is_not_sent_for_it() {
     assert!(send(name, 3, seconds, blake3::hash(b"two").as_bytes()).is_err(), "another content");
 }
 
-/// Nothing of a file that the context never had is sent, although it has the right size and time: it is the content that
-/// is found out too late.
+/// Nothing of a file that the context never had is sent, although it has the right size and time: the difference in
+/// content is detected too late.
 #[test]
 #[cfg(unix)]
 fn a_file_or_folder_that_became_a_link_is_not_followed() {

@@ -21,13 +21,13 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Why an ignore file cannot be followed.
+/// Why an ignore file cannot be applied.
 pub(super) enum BadIgnore {
     Rules(Vec<BadRule>),
     Unreadable(io::Error),
 }
 
-/// Two images with one name would be one another's base and tag.
+/// Two images with one name would be base and tag of each other.
 pub(super) fn same_names(images: &[Image]) -> Vec<Finding> {
     let before = |index: usize| images[..index].iter().find(|other| other.name == images[index].name);
     let repeated = (0..images.len()).filter_map(|index| Some((&images[index], before(index)?)));

@@ -1,4 +1,4 @@
-//! `COPY` and `ADD`: which paths they take, and where these land.
+//! `COPY` and `ADD`: which paths they copy, and where to.
 
 use crate::image::sync::reason::InstructionLine;
 use dockerfile::context::Context;
@@ -43,7 +43,7 @@ pub(super) enum Origin {
     Outside,
 }
 
-/// How a source takes a path.
+/// How a source selects a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Taken<'a> {
     /// It is the source itself.

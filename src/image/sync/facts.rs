@@ -90,8 +90,8 @@ impl Accounts {
         accounts
     }
 
-    /// The user and group of `USER[:GROUP]` (`buildkit: solver/llbsolver/file/user_linux.go`): a user that is a number is
-    /// also the group, a user by name brings its own. `None` if a name is not known.
+    /// The user and group of `USER[:GROUP]` (`buildkit: solver/llbsolver/file/user_linux.go`): a numeric user is also
+    /// the group, a named user has its own group. `None` if a name is not known.
     #[must_use]
     pub fn owner(&self, spec: &str) -> Option<(u32, u32)> {
         let (user, group) = match spec.split_once(':') {

@@ -1,7 +1,7 @@
-//! Whether the process in a container notices that its files are other ones.
+//! Whether the process in a container notices that its files have changed.
 //!
-//! Read from its command line: a server that opens a file for each request, or a program that watches its sources. Whatever
-//! is not known is taken for a process that notices nothing, so that its image is built again.
+//! Determined from its command line: a server that opens a file for each request, or a program that watches its
+//! sources. An unknown process counts as one that notices nothing, so that its image is rebuilt.
 
 mod command;
 mod reloader;
@@ -44,7 +44,7 @@ impl Process {
 pub enum Noticed {
     /// It reads the file again for each request.
     Served,
-    /// It watches the file, and takes it in without a restart, or after a build of its own.
+    /// It watches the file, and reloads it without a restart, or after a build of its own.
     Reloaded,
     /// It watches the file, and replaces the process that has read it.
     Restarted,
@@ -59,7 +59,7 @@ pub enum NotNoticed {
     Command,
     /// It reloads, but not for files such as this one.
     File,
-    /// `node --watch` watches inodes, and a file that is replaced has another one.
+    /// `node --watch` watches inodes, and a replaced file has another one.
     Inode,
 }
 

@@ -1,4 +1,4 @@
-//! Why an image is built again instead of its files being synced: one variant for each rule that a change can break.
+//! Why an image is rebuilt instead of its files being synced: one variant for each rule that a change can violate.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 pub struct InstructionLine {
     /// Its line.
     pub line: usize,
-    /// It, on one line, shortened.
+    /// The instruction, on one line, shortened.
     pub text: String,
 }
 
@@ -39,7 +39,7 @@ pub enum Reason {
     Changed(Input),
     /// deploy.toml has `sync = false`.
     Off,
-    /// Another image of the project, which has to be built again, starts from this one.
+    /// Another image of the project, which must be rebuilt, is based on this one.
     Needed(String),
     /// `# syntax` names a frontend with instructions of its own.
     Frontend {
@@ -80,13 +80,13 @@ pub enum Reason {
     Owner(InstructionLine),
     /// The permissions of `--chmod` are not an octal number.
     Mode(InstructionLine),
-    /// Without the file, another one would be at its place, or may be.
+    /// Without the file, another one would take its place, or may do so.
     Below(String),
     /// The file was the only one that an instruction named.
     SourceGone(InstructionLine),
     /// A file became a directory or a link, or the other way round.
     Kind(String),
-    /// The place is in a volume, or is one that the container runtime fills.
+    /// The destination is in a volume, or is one that the container runtime mounts over.
     Volume {
         /// The file in the container.
         path: String,
@@ -103,7 +103,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether the user has asked for a build by the change itself, so that nothing has to be explained.
+    /// Whether the change itself is the user's request for a build, so that nothing has to be explained.
     #[must_use]
     pub fn is_expected(&self) -> bool {
         match self {

@@ -11,14 +11,14 @@ pub(super) struct Rules<'a>(Vec<(Glob, &'a SyncRule)>);
 /// The rules for one path of the context.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Matched {
-    /// Where it is copied to; as the Dockerfile has it if not given.
+    /// Its destination; that of the Dockerfile if not given.
     pub(super) to: Option<String>,
     /// The steps afterwards, in the order of the rules.
     pub(super) then: Vec<After>,
 }
 
 impl Matched {
-    /// Whether a command takes the place of the `RUN`s that come after the file was copied.
+    /// Whether a command replaces the `RUN`s after the `COPY` of the file.
     pub(super) fn runs(&self) -> bool {
         self.then.iter().any(|after| matches!(after, After::Run(_)))
     }
@@ -54,7 +54,7 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// The patterns of an image's rules that are about nothing in its context.
+/// The patterns of an image's rules that match nothing in its context.
 #[must_use]
 pub fn unused(image: &Surveyed) -> Vec<&str> {
     let rules = image.image.sync.iter().flatten();

@@ -3,7 +3,7 @@
 use crate::image::sync::facts::Question;
 use crate::image::sync::reason::Reason;
 
-/// Why a file is not proved.
+/// Why the result for a file is not certain.
 #[derive(Debug)]
 pub(super) enum Stop {
     Reason(Reason),

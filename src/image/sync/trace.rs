@@ -186,7 +186,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// Forgets the places where a later instruction puts another file.
+    /// Removes the places that a later instruction overwrites.
     fn hide(
         &self,
         live: &mut Vec<Placed>,
@@ -318,7 +318,7 @@ impl Tracer<'_> {
         Ok(Placed { path, copy: copy.at.clone(), owner, mode, direct })
     }
 
-    /// Names are looked up in the stage as it is then, which the container still has if nothing replaced the files.
+    /// Names are looked up in the stage at that point, whose files the container still has unless they were replaced.
     fn owner(&self, copy: &Copy, index: usize, spec: &str) -> Result<(u32, u32), Stop> {
         let not_known = || Stop::from(Reason::Owner(copy.at.clone()));
         if !is_numeric(spec) {

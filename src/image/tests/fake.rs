@@ -33,7 +33,7 @@ pub(super) struct Fake {
 }
 
 impl Fake {
-    /// Answers each request by `answer`, which is given the request's line and returns status and body.
+    /// Answers each request by `answer`, which receives the request's line and returns status and body.
     pub(super) fn start(
         folder: &Path,
         answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static,

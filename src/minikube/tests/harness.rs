@@ -35,7 +35,7 @@ pub(super) const OUT_OF_MEMORY: &str = r#"echo '{"specversion":"1.0","type":"io.
 /// minikube's announcement before it deletes every object.
 pub(super) const RESET: &str = r#"echo '{"specversion":"1.0","type":"io.k8s.sigs.minikube.error","data":{"message":"Unable to restart control-plane node(s), will reset cluster: <no value>"}}'"#;
 
-/// The events of a start that did not come to its end.
+/// The events of a start that did not complete.
 pub(super) const BEGUN: &str = "{\"data\":{\"name\":\"Initial Minikube Setup\"}}\n";
 
 pub(super) struct Harness {
@@ -108,7 +108,7 @@ impl Harness {
         }
     }
 
-    /// A script that makes the profile run: its container, its config.json and its kubeconfig entry.
+    /// A script that starts the profile: its container, its config.json and its kubeconfig entry.
     pub(super) fn runs(&self) -> String {
         let api = self.read_file("api");
         let port = |outside: &str| json!([{"HostIp": "127.0.0.1", "HostPort": outside}]);

@@ -137,7 +137,7 @@ fn nothing_listens_only_where_somebody_was_refused() {
     assert!(nothing(&advised(NoAnswer::Closed, "127.0.0.1", false, Some("connect: connection refused"))));
     // A server that closes a connection has accepted it.
     assert!(!advised(NoAnswer::Closed, node, false, None).contains("nothing in the pod listens"));
-    // A proxy of this machine takes it before it knows.
+    // A proxy of this machine accepts it before it knows.
     let either = advised(NoAnswer::Closed, "127.0.0.1", false, None);
     assert!(nothing(&either) && either.contains("or something listens"), "{either}");
 }

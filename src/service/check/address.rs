@@ -29,7 +29,7 @@ pub(super) fn leads(value: &[u8]) -> Option<Leads> {
         return None;
     }
     let places = authority.rsplit_once('@').map_or(authority, |(_, places)| places);
-    // Several hosts are copies of one another: the first will do.
+    // Several hosts are replicas: the first one is enough.
     let first = places.split(',').next().unwrap_or_default();
     if first.is_empty() {
         return Some(Leads::Nowhere);

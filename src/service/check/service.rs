@@ -1,4 +1,4 @@
-//! Checks of a Service: asked as people open it, or as the pods of the cluster ask it.
+//! Checks of a Service: from outside, as it is opened in a browser, or from the pods of the cluster.
 
 use super::CheckProblem;
 use super::CheckRunner;
@@ -23,7 +23,7 @@ use kube::api::ListParams;
 /// Where a Service is requested.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Entrance {
-    /// Where people open it: behind its Ingress, if it has one.
+    /// Its public address: behind its Ingress, if it has one.
     AsPeopleDo,
     /// Itself, as pods ask it, at this port.
     Itself(Option<u16>),

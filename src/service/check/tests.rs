@@ -1,4 +1,4 @@
-//! Checks against programs, nodes and clusters that answer, refuse, and come up late.
+//! Checks against programs, nodes and clusters that answer, refuse, and start late.
 
 use super::CheckResult;
 use super::CheckRunner;

@@ -49,7 +49,7 @@ pub async fn serve(
     let client = connect()
         .await
         .map_err(|error| Code::ClusterUnreachable.fault(FaultKind::Minikube, error.to_string()))?;
-    // The port of the one before, so that the URL stays the same.
+    // The port of the previous forward, so that the URL stays the same.
     let before = claim.before.as_ref().map(|before| before.address.port());
     let name = spec.port_name.as_deref();
     let forward = Forward::open_again(&client, &spec.namespace, &spec.service, name, spec.local_port, before);
@@ -112,7 +112,7 @@ async fn asked(run: &Run, store: &Store, forward: &Forward, key: &str) {
     }
 }
 
-/// A line in the log, which is for people. That it cannot be written ends nothing.
+/// A line in the log for the user. A failure to write it is ignored.
 fn note(run: &Run, store: &Store, key: &str, words: &str) {
     let line = format!("{:.0} {}", run.world.clock.now(), words.replace('\n', " "));
     let _ = store.note(key, &line, LOG);

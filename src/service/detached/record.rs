@@ -29,8 +29,8 @@ pub struct ForwardOwner {
 }
 
 impl ForwardOwner {
-    /// Whether both mean the same project in the same cluster: by the cluster's UID where both know it, or as the same
-    /// context of the same file, which may be another cluster by now.
+    /// Whether both refer to the same project in the same cluster: by the cluster's UID if both have it, or by the
+    /// same context of the same file, which may be another cluster by now.
     #[must_use]
     pub fn is(&self, other: &ForwardOwner) -> bool {
         let same_uid = self.cluster.is_some() && self.cluster == other.cluster;
@@ -39,7 +39,7 @@ impl ForwardOwner {
     }
 }
 
-/// A forward as it is wanted.
+/// A requested forward.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// The owner.
@@ -56,13 +56,13 @@ pub struct Spec {
     pub port_name: Option<String>,
     /// The requested port of localhost; any, if `None`.
     pub local_port: Option<u16>,
-    /// Whether `up` wants it, and may end it where it no longer does.
+    /// Whether `up` requested it, and may end it when it is no longer needed.
     pub by_up: bool,
 }
 
 impl Spec {
-    /// The name of its files. The same for every run that wants the same: cluster, namespace, port of a Service, and port
-    /// of localhost.
+    /// The name of its files. The same for every run that requests the same: cluster, namespace, port of a Service,
+    /// and port of localhost.
     #[must_use]
     pub fn key(&self) -> String {
         let cluster = match &self.owner.cluster {

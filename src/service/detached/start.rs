@@ -1,5 +1,6 @@
-//! The side of the run that wants a forward: one that runs is used, else a process is started, which is found by its
-//! record. Of two runs that start one at once, one process gets the lock, the other ends, and both runs find the first.
+//! The side of the run that needs a forward: a running one is reused, else a process is started, which is found by
+//! its record. If two runs start one at once, one process gets the lock, the other ends, and both runs find the
+//! first.
 
 use super::ForwardRecord;
 use super::Spec;
@@ -63,7 +64,7 @@ impl Detached {
         self.reused
     }
 
-    /// The port that was wanted, if another program has it.
+    /// The requested port, if another program uses it.
     #[must_use]
     pub fn missed(&self) -> Option<u16> {
         self.record.missed()
@@ -81,7 +82,7 @@ impl Detached {
     /// Remembers the URL that has answered through it, for `status`.
     pub fn answers_at(&self, url: &str) {
         if self.record.url.as_deref() != Some(url) {
-            // A record that cannot be written costs `status` the path of the URL and nothing else.
+            // If the record cannot be written, only the path of the URL is missing in `status`.
             let _ = self.store.update(&self.key, |record| record.url = Some(url.to_owned()));
         }
     }
@@ -125,7 +126,7 @@ pub async fn open(run: &Run, spec: &Spec) -> io::Result<Detached> {
             StoreEntry::Free(_) => match started.as_mut().map(Background::ended) {
                 None => started = Some(start(run, &store, &key, spec)?),
                 Some(None) => {}
-                // It left the lock to another one, which has ended since.
+                // It left the lock to another process, which has ended since.
                 Some(Some(status)) if status.success() => started = None,
                 Some(Some(status)) => {
                     let log = last_line(&store, &key);

@@ -83,7 +83,7 @@ impl Store {
         &self.folder
     }
 
-    /// Makes the directory, for its owner alone.
+    /// Creates the directory, accessible only to its owner.
     pub(super) fn create(&self) -> io::Result<()> {
         private_folder(&self.folder)
     }

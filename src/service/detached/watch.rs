@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long things may take.
+/// Time limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// Between two looks at the cluster.
@@ -105,7 +105,7 @@ impl Since {
     fn see(&mut self, seen: ServiceState, now: Instant, pace: Pace) -> Option<Gone> {
         match seen {
             ServiceState::There => *self = Since::default(),
-            // No cluster becomes another one and then itself again.
+            // A cluster cannot become another one and then itself again.
             ServiceState::Gone(Gone::Cluster) => return Some(Gone::Cluster),
             ServiceState::Gone(gone) => {
                 self.unreachable = None;
@@ -189,8 +189,8 @@ async fn inspect(client: &Client, watched: &Watched, is_known: &mut bool) -> Ser
     ServiceState::There
 }
 
-/// The UID of the namespace kube-system, which stands for the cluster (no other object is in every cluster from its
-/// beginning to its end); `None` where this user may not read it.
+/// The UID of the namespace kube-system, which identifies the cluster (no other object exists in every cluster for
+/// all of its life); `None` if this user may not read it.
 pub async fn cluster_uid(client: &Client) -> kube::Result<Option<String>> {
     let namespaces: Api<v1::Namespace> = Api::all(client.clone());
     match limit::with_timeout(namespaces.get_opt("kube-system")).await {

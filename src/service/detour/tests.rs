@@ -35,7 +35,7 @@ fn behind(port: SocketAddr) -> Candidate {
     candidate
 }
 
-/// An application that answers through the API server, whatever becomes of the node's port.
+/// An application that answers through the API server, whatever happens to the node's port.
 async fn forwarded() -> kube::Client {
     let app = fake::server(|_, _| fake::text(200, "")).await;
     with_pods(pods([("web-1", Some(app))])).await
@@ -113,7 +113,7 @@ async fn a_port_that_is_filtered_is_left_long_after_kube_proxy_would_have_writte
 
 #[tokio::test]
 async fn an_address_is_not_given_up_while_the_program_does_not_listen_yet() {
-    // Ready, but nothing listens: neither at the node's port nor in the pod. Longer than any other reason would take.
+    // Ready, but nothing listens: neither at the node's port nor in the pod. Longer than any other cause would last.
     let port = fake::closed_port().await;
     let pods = pods([("web-1", None)]);
     let client = with_pods(std::sync::Arc::clone(&pods)).await;

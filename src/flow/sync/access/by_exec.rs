@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a command may take.
+/// Time limit for a command.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Arguments of one `rm`.

@@ -2,7 +2,7 @@
 
 use crate::image::sync::process::Process;
 
-/// How many programs may stand around it.
+/// How many wrapper programs may surround it.
 const DEPTH: usize = 8;
 
 /// The words of its command line, the program first; `None` where a shell does more than start one program.
