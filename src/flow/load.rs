@@ -12,8 +12,8 @@ use crate::fault::Result;
 use crate::flow::frontends;
 use crate::flow::hidden;
 use crate::flow::redaction;
-use crate::image::survey::misread;
 use crate::image::survey::survey;
+use crate::image::survey::survey_names;
 use crate::image::surveyed::Surveyed;
 use crate::manifest;
 use crate::manifest::Loaded;
@@ -106,15 +106,14 @@ async fn read_files(run: &Run, project: &Arc<Project>, scope: Scope) -> Result<R
     combine(run, project, scope, images, loaded?)
 }
 
-/// The mistakes of a project, without the contexts of its images; `written` are its manifests, if they were already
-/// read.
+/// The mistakes of a project, without the contents of its images' contexts; `written` are its manifests, if they were
+/// already read.
 pub(crate) async fn mistakes(
     run: &Run,
     project: &Arc<Project>,
     written: Option<LoadedManifests>,
 ) -> Result<Vec<Finding>> {
-    let wrong = blocking(run, project, |run, project| Ok(misread(run, project))).await?;
-    let images = if wrong.is_empty() { Ok(Vec::new()) } else { Err(unusable().findings(wrong)) };
+    let images = blocking(run, project, survey_names).await;
     let loaded = match written {
         Some(written) => Loaded { written, ..Loaded::default() },
         None => manifest::load_all(run, &project.root, &project.namespace, &project.sources).await?,

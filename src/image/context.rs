@@ -4,6 +4,7 @@ mod confirm;
 mod found;
 mod walk;
 
+pub use self::walk::names;
 pub use self::walk::walk;
 use crate::image::stat::Stat;
 use dockerfile::context::Context;

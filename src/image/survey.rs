@@ -11,6 +11,7 @@ use crate::event::Severity;
 use crate::fault::FaultKind;
 use crate::fault::Result;
 use crate::file;
+use crate::image::context::names;
 use crate::image::context::walk;
 use crate::image::graph;
 use crate::image::graph::needed;
@@ -66,13 +67,29 @@ const AT_ONCE: usize = 4;
 
 /// Reads every image of the project. A fault has the findings of all of them.
 pub fn survey(run: &Run, project: &Project) -> Result<Vec<Surveyed>> {
+    read_all(run, project, Reading::Contents)
+}
+
+/// Likewise without opening the files of the contexts, which is enough to find what is wrong. The hashes mean nothing.
+pub fn survey_names(run: &Run, project: &Project) -> Result<Vec<Surveyed>> {
+    read_all(run, project, Reading::Names)
+}
+
+/// What is read of the files of a context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Contents,
+    Names,
+}
+
+fn read_all(run: &Run, project: &Project, reading: Reading) -> Result<Vec<Surveyed>> {
     let (mut surveyed, mut wrong) = (Vec::new(), findings::same_names(&project.images));
     for some in project.images.chunks(AT_ONCE) {
         let Some((last, others)) = some.split_last() else { continue };
         let all: Vec<ReadImage> = thread::scope(|scope| {
             let threads: Vec<_> =
-                others.iter().map(|image| scope.spawn(|| read_image(run, project, image))).collect();
-            let last = read_image(run, project, last);
+                others.iter().map(|image| scope.spawn(|| read_image(run, project, image, reading))).collect();
+            let last = read_image(run, project, last, reading);
             let joined = threads.into_iter().map(|thread| match thread.join() {
                 Ok(read) => read,
                 Err(panic) => std::panic::resume_unwind(panic),
@@ -117,17 +134,6 @@ struct Rules {
     wrong: Vec<Finding>,
 }
 
-/// The problems with the images, whatever their contexts contain: no file of a context is read.
-#[must_use]
-pub fn misread(run: &Run, project: &Project) -> Vec<Finding> {
-    let mut wrong = findings::same_names(&project.images);
-    for image in &project.images {
-        let subject = format!("image {}", image.name);
-        wrong.extend(rules(run, project, image).wrong.into_iter().map(|finding| finding.about(&subject)));
-    }
-    wrong
-}
-
 fn rules(run: &Run, project: &Project, image: &Image) -> Rules {
     let mut wrong = findings::missing_build_secrets(image, &run.world);
     let shown = |path: &Path| relative(&project.root, path);
@@ -161,17 +167,22 @@ fn rules(run: &Run, project: &Project, image: &Image) -> Rules {
     Rules { path, dockerfile, is_understood, ignore_path, ignore, context_is_there, wrong }
 }
 
-fn read_image(run: &Run, project: &Project, image: &Image) -> ReadImage {
+fn read_image(run: &Run, project: &Project, image: &Image, reading: Reading) -> ReadImage {
     let shown = |path: &Path| relative(&project.root, path);
     let Rules { path, dockerfile, is_understood, ignore_path, ignore, context_is_there, mut wrong } =
         rules(run, project, image);
     let mut warned = Vec::new();
     let context = ignore.as_ref().filter(|_| context_is_there).map(|ignore| {
-        let folder = run.world.cache_folder();
-        // Names and hashes of a context are private; without the directory nothing is remembered.
-        let _ = folder.as_deref().map(private_folder);
-        let cache = StatCache::open(folder.as_deref(), &image.context, ignore);
-        let walked = walk(&image.context, ignore, &cache, &|| run.stopped().is_some());
+        let stop = || run.stopped().is_some();
+        let walked = if reading == Reading::Names {
+            names(&image.context, ignore, &stop)
+        } else {
+            let folder = run.world.cache_folder();
+            // Names and hashes of a context are private; without the directory nothing is remembered.
+            let _ = folder.as_deref().map(private_folder);
+            let cache = StatCache::open(folder.as_deref(), &image.context, ignore);
+            walk(&image.context, ignore, &cache, &stop)
+        };
         let problems = findings::problems(image, &shown(&ignore_path), &walked.problems);
         let (errors, warnings) = problems.into_iter().partition(|found| found.severity == Severity::Error);
         wrong.extend::<Vec<Finding>>(errors);

@@ -15,11 +15,12 @@ use std::sync::Arc;
 const MOST: usize = 5;
 
 /// Reports every mistake, and adds to `first` what must be done about it before `todo up`. `written` are the
-/// manifests, if they were already read.
+/// manifests, if they were already read; `notes` are what the proposal tells.
 pub(super) async fn refused(
     run: &Run,
     project: &Arc<Project>,
     written: Option<LoadedManifests>,
+    notes: &[(String, String)],
     first: &mut Vec<String>,
 ) -> Result<()> {
     let mut mistakes = load::mistakes(run, project, written).await?;
@@ -28,7 +29,7 @@ pub(super) async fn refused(
     }
     // The mistakes that the proposal already asks to correct.
     let asked = |mistake: &Finding| mistake.place.as_ref().is_some_and(|place| is_named(place, first));
-    mistakes.retain(|mistake| !asked(mistake));
+    mistakes.retain(|mistake| !asked(mistake) && !is_copied_in(mistake, notes));
     first.extend(mistakes.iter().take(MOST).map(edit));
     if mistakes.len() > MOST {
         first.push(format!("and {} more: `todo plan` lists them", mistakes.len() - MOST));
@@ -42,6 +43,14 @@ pub(super) async fn refused(
 /// Whether it is a value or file that only the user has: the proposal asks for those first.
 fn is_asked_for(mistake: &Finding) -> bool {
     matches!(mistake.code, Code::SecretValueMissing | Code::EnvFileMissing | Code::SecretFileUnreadable)
+}
+
+/// Whether it is a file that a Dockerfile copies and does not get, where the notes say already what that Dockerfile lacks.
+fn is_copied_in(mistake: &Finding, notes: &[(String, String)]) -> bool {
+    let copied = matches!(mistake.code, Code::CopySourceMissing | Code::FileDockerignored);
+    let Some(place) = mistake.place.as_ref().filter(|_| copied) else { return false };
+    let dockerfile = format!("{}:", place.file.to_string_lossy().replace('\\', "/"));
+    notes.iter().any(|(note, _)| note.starts_with(&dockerfile))
 }
 
 /// Whether the line of a place is named.

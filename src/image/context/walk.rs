@@ -53,10 +53,7 @@ pub(super) fn walk_at(
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Walked {
     let itself = fs::metadata(root).ok().map(|metadata| Stat::from_metadata(&metadata));
-    let mut found = listed(root, ignore, cache, stop);
-    found.entries.sort_unstable_by(|one, other| compare(&one.entry.path, &other.entry.path));
-    found.problems.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-    send_folders_of_what_is_sent(&mut found.entries);
+    let found = listed(root, ignore, Some(cache), stop);
     if let Some(stat) = itself
         && !stop()
     {
@@ -64,12 +61,26 @@ pub(super) fn walk_at(
         let records = std::iter::once(itself).chain(found.entries.iter().map(FoundEntry::record));
         cache.save(records, found.problems.is_empty(), began);
     }
+    walked(root, found)
+}
+
+/// The names in the context in `root`, and what cannot be sent. No file is read: the hashes are zeros.
+pub fn names(root: &Path, ignore: &Ignore, stop: &(dyn Fn() -> bool + Sync)) -> Walked {
+    walked(root, listed(root, ignore, None, stop))
+}
+
+fn walked(root: &Path, found: FoundContext) -> Walked {
     let sent = found.entries.into_iter().filter(|found| found.sent).map(|found| found.entry);
     Walked { context: Context::new(root, sent.collect()), problems: found.problems }
 }
 
-/// Everything in the context, in no order.
-fn listed(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() -> bool + Sync)) -> FoundContext {
+/// Everything in the context, sorted by path; without a `cache` no contents.
+fn listed(
+    root: &Path,
+    ignore: &Ignore,
+    cache: Option<&StatCache>,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> FoundContext {
     let first = Work::Folder { path: String::new(), hits: Hits::default() };
     let queue = Mutex::new(Queue { work: vec![first], busy: 0 });
     let walker = Walker { root, ignore, cache, stop, queue, wake: Condvar::new() };
@@ -77,13 +88,16 @@ fn listed(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() -> b
     for part in on_each(|| walker.work()) {
         found.append(part);
     }
+    found.entries.sort_unstable_by(|one, other| compare(&one.entry.path, &other.entry.path));
+    found.problems.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    send_folders_of_what_is_sent(&mut found.entries);
     found
 }
 
 struct Walker<'a> {
     root: &'a Path,
     ignore: &'a Ignore,
-    cache: &'a StatCache,
+    cache: Option<&'a StatCache>,
     stop: &'a (dyn Fn() -> bool + Sync),
     queue: Mutex<Queue>,
     wake: Condvar,
@@ -219,7 +233,8 @@ impl Walker<'_> {
                     Err(error) => found.fail(path, error),
                     Ok(metadata) => {
                         let stat = Stat::from_metadata(&metadata);
-                        if let Some(hash) = self.cache.hash(&path, &stat) {
+                        let hash = self.cache.map_or(Some([0; 32]), |cache| cache.hash(&path, &stat));
+                        if let Some(hash) = hash {
                             let kind = file(&stat, stat::executable(&metadata), hash);
                             found.add(path, kind, stat);
                         } else {
