@@ -4,7 +4,7 @@
 //! everybody. Variables of `.env` are resolved where they hold no secret; in `environment` all variables are kept, because
 //! what stands for a secret becomes a reference (`generate/values`).
 
-mod dotenv;
+pub(super) mod dotenv;
 mod load;
 mod merge;
 mod model;

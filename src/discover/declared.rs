@@ -184,6 +184,27 @@ impl Declared<'_> {
     }
 }
 
+/// Makes texts of the numbers and booleans below one of `keys`, which the tool reads as they are written: `1.10` keeps its zero.
+/// `text` is what the document was read from.
+pub(super) fn as_written(document: &mut Document, text: &str, keys: &[&str]) {
+    let lines: Vec<&str> = text.lines().collect();
+    for (pointer, place) in &document.places {
+        if !keys.iter().any(|key| pointer.contains(key)) {
+            continue;
+        }
+        let Some(value) = document.value.pointer_mut(pointer) else { continue };
+        let line = lines.get(place.line.saturating_sub(1)).copied().unwrap_or_default();
+        let word: String = line
+            .chars()
+            .skip(place.column.saturating_sub(1))
+            .take_while(|letter| !letter.is_whitespace() && !",}]".contains(*letter))
+            .collect();
+        if (value.is_number() || value.is_boolean()) && !word.is_empty() && !word.starts_with(['*', '!']) {
+            *value = Value::from(word);
+        }
+    }
+}
+
 /// The texts, numbers and booleans of a mapping, as texts; `None` for a secret, and for a text with a variable or a template,
 /// whose value only a run would know.
 fn known_values(mapping: &Value) -> impl Iterator<Item = (&String, Option<String>)> {

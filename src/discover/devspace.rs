@@ -3,6 +3,7 @@
 use super::declared::Declared;
 use super::declared::DeclaredChart;
 use super::declared::DeclaredImage;
+use super::declared::as_written;
 use super::evidence::Evidence;
 use super::tree::Tree;
 use super::tree::file_name;
@@ -15,7 +16,8 @@ use std::path::Path;
 pub fn read(tree: &Tree, evidence: &mut Evidence) {
     for path in tree.texts.keys().filter(|path| matches!(file_name(path), "devspace.yaml" | "devspace.yml")) {
         let text = tree.text(path).unwrap_or_default();
-        for document in documents(text, Path::new(path)).0 {
+        for mut document in documents(text, Path::new(path)).0 {
+            as_written(&mut document, text, &["/buildArgs/"]);
             let declared = Declared { tree, path, document: &document };
             images(&declared, evidence);
             deployments(&declared, evidence);

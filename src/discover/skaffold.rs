@@ -3,9 +3,12 @@
 //! The base configuration counts, with what a profile puts in the place of its parts that is active for the context
 //! `minikube` (`skaffold: docs/content/en/docs/environment/profiles.md`). Other profiles are told.
 
+mod environment;
+
 use super::declared::Declared;
 use super::declared::DeclaredChart;
 use super::declared::DeclaredImage;
+use super::declared::as_written;
 use super::evidence::Evidence;
 use super::tree::Tree;
 use super::tree::file_name;
@@ -19,10 +22,12 @@ use std::path::Path;
 /// Reads every skaffold.yaml.
 pub fn read(tree: &Tree, evidence: &mut Evidence) {
     for path in tree.texts.keys().filter(|path| is_skaffold(path)) {
-        let text = tree.text(path).unwrap_or_default();
-        for document in documents(text, Path::new(path)).0 {
+        let environment = environment::read(tree, path);
+        let text = environment.filled(tree.text(path).unwrap_or_default());
+        for mut document in documents(&text, Path::new(path)).0 {
+            as_written(&mut document, &text, &["/buildArgs/", "/setValues/", "/setValueTemplates/"]);
             let declared = Declared { tree, path, document: &document };
-            let active = active(&declared);
+            let active = active(&declared, environment.profile());
             artifacts(&declared, &section(&declared, active, "build"), evidence);
             manifests(&declared, active, evidence);
             forwards(&declared, &section(&declared, active, "portForward"), evidence);
@@ -31,17 +36,20 @@ pub fn read(tree: &Tree, evidence: &mut Evidence) {
     }
 }
 
-/// The profile that Skaffold activates by itself on minikube; where the base deploys nothing, the one that does for this machine.
-fn active(declared: &Declared<'_>) -> Option<usize> {
+/// The profile that skaffold.env asks for; else the one that Skaffold activates by itself on minikube; where the base deploys nothing, the one that does for this machine.
+fn active(declared: &Declared<'_>, asked: Option<&str>) -> Option<usize> {
     let on_minikube = |(_, profile): &(usize, &Value)| {
         let activation = profile["activation"].as_array().into_iter().flatten();
         let mut contexts = activation.filter(|item| item["command"].is_null() && item["env"].is_null());
         contexts.any(|context| context["kubeContext"] == "minikube")
     };
-    let found = declared.list("/profiles").find(on_minikube).map(|(index, _)| index);
+    let named = |(_, profile): &(usize, &Value)| asked.is_some() && profile["name"].as_str() == asked;
+    let found =
+        declared.list("/profiles").find(named).or_else(|| declared.list("/profiles").find(on_minikube));
+    let found = found.map(|(index, _)| index);
     // A part of what another skaffold.yaml requires is no deployment.
-    let named = |path: &&String| is_skaffold(path) && **path != declared.path;
-    let alone = !declared.tree.texts.keys().any(|path| named(&path));
+    let other = |path: &&String| is_skaffold(path) && **path != declared.path;
+    let alone = !declared.tree.texts.keys().any(|path| other(&path));
     found.or_else(|| (alone && !deploys(declared, "")).then(|| local(declared)).flatten())
 }
 
@@ -234,6 +242,23 @@ mod tests {
             &[("skaffold.yaml", "build: {artifacts: [{image: a}]}\n"), ("k8s/a.yaml", "")],
         );
         assert_eq!(read(&tree).applied[0].path, "k8s/*.yaml");
+    }
+
+    #[test]
+    fn numbers_without_quotes_keep_their_zeros_and_skaffold_env_fills_in() {
+        let text = "build:\n  artifacts:\n  - image: a\n    docker: {buildArgs: {PYTHON: 3.10, NODE: '{{.NODE}}', KEY: '{{ .TOKEN }}'}}\ndeploy:\n  helm:\n    releases:\n    - {name: web, chartPath: chart, namespace: '{{.SPACE}}', setValues: {tag: 1.20, replicas: 2}}\nprofiles:\n- {name: here, deploy: {kubectl: {manifests: [here/*.yaml]}}}\n- {name: there}\n";
+        let files = [("skaffold.yaml", text), ("chart/Chart.yaml", ""), ("here/a.yaml", "")];
+        let read = |env: &str| read(&Tree::from_texts("x", &[&files[..], &[("skaffold.env", env)]].concat()));
+        let filled = read("NODE=22\nSPACE=shop\nTOKEN=abc\n");
+        let args = |pairs: &std::collections::BTreeMap<String, String>| {
+            pairs.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(args(&filled.builds[0].args), ["NODE=22", "PYTHON=3.10"], "no secret is copied");
+        assert_eq!(args(&filled.releases[0].set), ["replicas=2", "tag=1.20"]);
+        assert_eq!(filled.releases[0].namespace.as_deref(), Some("shop"));
+        assert!(filled.applied.is_empty());
+        let profile = read("SKAFFOLD_PROFILE=here\n");
+        assert_eq!((profile.releases.len(), profile.applied[0].path.as_str()), (0, "here/*.yaml"));
     }
 
     #[test]

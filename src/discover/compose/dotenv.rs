@@ -6,7 +6,7 @@ use crate::project::dotenv::DotenvEntry;
 use std::collections::BTreeMap;
 
 /// The values of a `.env` file; `outer` are known before it, and win.
-pub(super) fn values(text: &str, outer: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub(in crate::discover) fn values(text: &str, outer: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let pair = |entry: &DotenvEntry| {
         (entry.key.to_string(), String::from_utf8_lossy(entry.value.expose()).into_owned())
     };
