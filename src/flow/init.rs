@@ -76,7 +76,7 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
     let rendered = written.as_ref().map(|written| written.objects.clone());
     let rivals: Vec<&Method> = rivals
         .into_iter()
-        .filter(|other| other.path != method.path && !failed.contains(&other.path))
+        .filter(|other| other.path != method.path && !failed.contains_key(&other.path))
         .collect();
     if !rivals.is_empty() {
         let left = rivals.iter().take(MOST);
@@ -102,10 +102,8 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
         }
         proposal = propose(&survey, method, rendered.as_deref(), &settled);
     }
-    proposal.instead.retain(|(path, _)| !failed.contains(path));
-    if failed.contains(&method.path) {
-        proposal.first.push(format!("correct {}, then `todo init --force`", method.title));
-    }
+    proposal.instead.retain(|(path, _)| !failed.contains_key(path));
+    proposal.first.extend(failed.get(&method.path).cloned());
     if let Some(program) = lacking(run, method) {
         proposal.first.insert(0, format!("install `{program}`, then `todo init --force`"));
     }
@@ -133,7 +131,7 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
     let project = Arc::new(project);
     // Manifests that could not be rendered are not judged.
     if written.is_some() || method.kind > WayKind::Kustomize {
-        refused(run, &project, written, &mut proposal.first).await?;
+        refused(run, &project, written, &proposal.notes, &mut proposal.first).await?;
     }
     Ok(describe(&path, method, &proposal, &project, &objects))
 }

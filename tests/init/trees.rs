@@ -198,3 +198,33 @@ fn a_program_gets_one_object() {
     assert_eq!(answer["images"][0]["name"], "hello");
     assert_eq!(answer["service"], "hello");
 }
+
+#[test]
+#[cfg(unix)]
+fn a_chart_that_lacks_a_chart_of_others_ends_in_how_to_get_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().canonicalize().unwrap();
+    let write = |name: &str, text: &str| {
+        std::fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+        std::fs::write(folder.join(name), text).unwrap();
+    };
+    let chart = "name: shop\nversion: 0.1.0\ndependencies:\n- {name: db, version: 1.0.0, repository: 'https://charts.example.com'}\n";
+    write("chart/Chart.yaml", chart);
+    write("chart/values.yaml", "image: {repository: shop, tag: v1}\n");
+    write("up.sh", "docker build -t shop:v1 .\nhelm install shop chart\n");
+    write("Dockerfile", "FROM nginx:1.27-alpine\n");
+    write(
+        "k8s/shop.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: shop}]}\n",
+    );
+    // What Helm 3 says (`helm: pkg/downloader/manager.go`).
+    let helm = "#!/bin/sh\ncase $1 in\nversion) echo v3.16.0;;\n*) echo 'Error: no repository definition for https://charts.example.com. Please add them via helm repo add' >&2; exit 1;;\nesac\n";
+    write("bin/helm", helm);
+    std::fs::set_permissions(folder.join("bin/helm"), PermissionsExt::from_mode(0o755)).unwrap();
+    let screen = &written(&folder, &["--yes"])["screen.txt"];
+    let last: Vec<&str> = screen.lines().filter(|line| line.starts_with("next ")).collect();
+    assert!(last.len() == 1 && last[0].contains("`helm repo add db https://charts.example.com`"), "{screen}");
+    let text = std::fs::read_to_string(folder.join("deploy.toml")).unwrap();
+    assert!(text.contains("chart = \"chart\""), "the chart is what is deployed: {text}");
+}

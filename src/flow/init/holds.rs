@@ -12,6 +12,7 @@ use crate::discover::propose::propose;
 use crate::discover::toml;
 use crate::discover::tree::shown;
 use crate::discover::variant::is_far;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::exec;
@@ -32,20 +33,21 @@ const MOST_BUILT: usize = 512 << 10;
 const MOST_TRIED: usize = 4;
 
 /// The method with its rendered objects: one that cannot be rendered is replaced by the next that can, unless it was
-/// requested.
+/// requested, or lacks only charts of others, which this machine can get. With it comes what must be done for each that
+/// failed, by its path.
 pub(super) async fn holds<'s>(
     run: &Run,
     flags: &Init,
     survey: &'s Survey,
     first: &'s Method,
     path: &Path,
-) -> Result<(&'s Method, Option<LoadedManifests>, Vec<String>)> {
+) -> Result<(&'s Method, Option<LoadedManifests>, BTreeMap<String, String>)> {
     let next = survey.methods.iter().filter(|method| {
         let other = method.path != first.path && method.kind < WayKind::Compose && method.broken.is_empty();
         // A method for another machine does not replace the intended one.
         other && flags.from.is_none() && !method.is_aside() && !is_far(&method.path)
     });
-    let (mut failed, mut paths) = (None, Vec::new());
+    let (mut failed, mut helps) = (None, BTreeMap::new());
     for method in std::iter::once(first).chain(next).take(MOST_TRIED) {
         let proposal = propose(survey, method, None, &BTreeMap::new());
         match rendered(run, survey, method, flags.from.is_some(), path, &proposal).await? {
@@ -55,16 +57,25 @@ pub(super) async fn holds<'s>(
                     let words = format!("{title} cannot be rendered; taken instead: {}", method.title);
                     note(run, words, "correct it, then `todo init --force` looks again".to_owned());
                 }
-                return Ok((method, written, paths));
+                return Ok((method, written, helps));
             }
             Err(findings) => {
+                let lacking = findings.iter().find(|finding| finding.code == Code::ChartDependencyMissing);
+                let help = match lacking.and_then(|finding| finding.help.clone()) {
+                    Some(help) => help,
+                    None => format!("correct {}", method.title),
+                };
+                helps.insert(method.path.clone(), format!("{help}, then `todo init --force`"));
+                let stays = method.path == first.path && lacking.is_some();
                 failed = failed.or(Some((method.title.clone(), findings)));
-                paths.push(method.path.clone());
+                if stays {
+                    break;
+                }
             }
         }
     }
     warn(run, failed.map(|(_, findings)| findings).unwrap_or_default());
-    Ok((first, None, paths))
+    Ok((first, None, helps))
 }
 
 /// The objects of a chart or kustomization as its own program renders them; `None` where that cannot be tried.

@@ -57,6 +57,12 @@ pub(super) fn folder(source: &Source) -> &Path {
 /// What a program said, at the place it names.
 pub(super) fn render_failed(error: &ExecError, root: &Path, source: &Source) -> Finding {
     let ProgramError { message, more } = parse_stderr(&error.stderr);
+    if let Some((place, line)) = helmignored(&message, root, source) {
+        let message =
+            format!("cannot render {}: `{line}` makes Helm ignore its other files", what(root, source));
+        let help = "remove that line: to Helm one that begins with `!` ignores all that it does not match";
+        return Code::ManifestsUnrenderable.error(message).at(place).help(help);
+    }
     let place = place_in(&message, root, source).unwrap_or_else(|| source.place.clone());
     let help = format!("see it whole with `{}`", error.command);
     Code::ManifestsUnrenderable
@@ -64,6 +70,19 @@ pub(super) fn render_failed(error: &ExecError, root: &Path, source: &Source) -> 
         .at(place)
         .evidence(more)
         .help(help)
+}
+
+/// The line of `.helmignore` for which Helm does not see a Chart.yaml that is there (`helm: pkg/ignore/rules.go`).
+fn helmignored(message: &str, root: &Path, source: &Source) -> Option<(Place, String)> {
+    let file = folder(source).join(".helmignore");
+    if !message.contains("Chart.yaml file is missing") || !folder(source).join("Chart.yaml").is_file() {
+        return None;
+    }
+    let text = crate::file::read_utf8(&file, crate::file::TEXT).ok()?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let (index, line) = text.lines().enumerate().find(|(_, line)| line.trim().starts_with('!'))?;
+    let place = Place { file: shown(root, &file).into(), line: index + 1, column: 0 };
+    Some((place, line.trim().to_owned()))
 }
 
 /// What a program says of why it failed.

@@ -196,3 +196,16 @@ async fn everything_that_is_not_there_is_told_at_once() {
         ["`bin` has no Chart.yaml", "`nope.yaml` does not exist", "`bin` has no kustomization.yaml"]
     );
 }
+
+#[tokio::test]
+async fn a_chart_that_its_helmignore_hides_is_told_by_that_line() {
+    let said = "echo 'Error: Chart.yaml file is missing' >&2; exit 1";
+    for (ignore, line) in [("*.md\n!README.md\n", Some(2)), ("*.md\n", None)] {
+        let folder = project("helm", said);
+        std::fs::write(folder.path().join("helm/web/.helmignore"), ignore).unwrap();
+        let fault = rendered(folder.path(), &[chart(folder.path())]).await.unwrap_err();
+        let place = fault.findings[0].place.clone().unwrap();
+        let found = place.file.ends_with(".helmignore").then_some(place.line);
+        assert_eq!(found, line, "{:?}", fault.findings);
+    }
+}
