@@ -15,7 +15,7 @@ use k8s_openapi::api::core::v1::HTTPHeader;
 use k8s_openapi::api::core::v1::Probe;
 use k8s_openapi::api::core::v1::TCPSocketAction;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use password::without_passwords;
+pub(in crate::discover::generate) use password::without_passwords;
 
 /// The probes of a container.
 #[derive(Default)]

@@ -9,7 +9,7 @@ const BEFORE: [&str; 9] =
     ["--password=", "--password ", "PASSWORD=", "--passwd=", "--pass=", "--pass ", "-a ", "-a", "-p"];
 
 /// The words of a check with `$NAME` in the place of the value of the variable NAME, where that is a password.
-pub(super) fn without_passwords(words: &[String], unit: &Unit<'_>) -> Vec<String> {
+pub(in crate::discover::generate) fn without_passwords(words: &[String], unit: &Unit<'_>) -> Vec<String> {
     let secrets: Vec<(&str, String)> = unit
         .service
         .environment

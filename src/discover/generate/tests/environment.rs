@@ -46,3 +46,19 @@ fn variables_that_only_a_shell_has_are_asked_for_and_make_no_names() {
     let given = super::got(compose, &[(".env", "SEED=first\nPORT=8080\n")]);
     assert!(given.proposal.first.is_empty(), "{:?}", given.proposal.first);
 }
+
+#[test]
+fn a_password_whose_only_other_place_is_a_check_is_made_at_random() {
+    let of = |check: &str| {
+        let compose = format!(
+            "services:\n  db:\n    image: mysql:8\n    environment: {{MYSQL_ROOT_PASSWORD: hunter2}}\n    healthcheck: {{test: {check}}}\n"
+        );
+        let got = got(&compose, &[]);
+        got.proposal
+            .secrets
+            .iter()
+            .any(|secret| secret.generate.iter().any(|key| key == "MYSQL_ROOT_PASSWORD"))
+    };
+    assert!(of("[CMD, mysqladmin, ping, -uroot, -phunter2]"));
+    assert!(!of("[CMD-SHELL, \"bash -c 'mysqladmin ping -phunter2'\"]"), "no shell puts a variable in there");
+}

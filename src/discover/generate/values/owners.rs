@@ -7,6 +7,7 @@ use super::Plan;
 use super::Unit;
 use crate::discover::compose::Fallback;
 use crate::discover::compose::Volume;
+use crate::discover::generate::health::without_passwords;
 use crate::discover::keys::is_secret;
 use crate::discover::proposal::Proposal;
 use crate::discover::secrecy::host_and_user;
@@ -212,9 +213,10 @@ fn elsewhere(plan: &Plan<'_>, units: &[Unit<'_>], owner: &PasswordOwner) -> Vec<
             }
         }
         let service = unit.service;
-        let health = service.health.iter().flat_map(|health| &health.words);
-        let words = service.command.iter().chain(&service.entrypoint).flatten().chain(health);
-        let line = words.cloned().collect::<Vec<_>>().join(" ");
+        // A check reads the variable where it can, so that it knows any password.
+        let health = service.health.iter().flat_map(|health| without_passwords(&health.words, unit));
+        let words = service.command.iter().chain(&service.entrypoint).flatten().cloned().chain(health);
+        let line = words.collect::<Vec<_>>().join(" ");
         if holds(&line, literal) {
             found.insert(format!("a command of `{}` ({})", service.name, service.place));
         }
