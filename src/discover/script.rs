@@ -214,6 +214,11 @@ impl<'a> ScriptReader<'a> {
         if let Some(place) = folder.strip_prefix(PLACE) {
             return vec![join("", place.trim_matches('/'))];
         }
+        // Somewhere above the end of such a path the repository begins.
+        if let Some(folder) = folder.strip_prefix('/') {
+            let ends = folder.match_indices('/').map(|(at, _)| &folder[at + 1..]);
+            return std::iter::once(folder).chain(ends).chain([""]).map(str::to_owned).collect();
+        }
         // `git clone … && cd NAME` goes to where we are already.
         let inner = folder.split_once('/').map_or("", |(_, inner)| inner);
         let folders = [folder, inner];

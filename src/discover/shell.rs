@@ -38,7 +38,8 @@ pub struct Call {
     pub text: String,
     /// Its line, from 1.
     pub line: usize,
-    /// The directory that the script has gone to, where it has; one that begins with [`PLACE`] is a path of the tree.
+    /// The directory that the script has gone to, where it has; one that begins with [`PLACE`] is a path of the tree, one that
+    /// begins with `/` a path of its author's machine.
     pub folder: Option<String>,
     /// The here-document that it reads.
     pub document: Option<String>,
@@ -291,6 +292,10 @@ impl Shell<'_> {
             "-" => self.before.pop().flatten(),
             "~" => now.clone(),
             to if to.contains(['$', '%']) => now.clone(),
+            to if is_of_an_author(to) => Some(format!("/{}", join("", to))),
+            to if !to.contains(PLACE) && now.as_deref().is_some_and(|now| now.starts_with('/')) => {
+                Some(format!("/{}", join(now.as_deref().unwrap_or_default(), to)))
+            }
             to => {
                 Some(match (to.rsplit_once(PLACE), now.as_deref().and_then(|now| now.strip_prefix(PLACE))) {
                     (Some((_, place)), _) => format!("{PLACE}{}", join("", place.trim_matches('/'))),
@@ -369,6 +374,13 @@ impl Shell<'_> {
             self.variables.values.insert(name, Value { text, branch });
         }
     }
+}
+
+/// Whether a path starts at the root of somebody's machine, where people keep their work.
+fn is_of_an_author(path: &str) -> bool {
+    const HOMES: [&str; 4] = ["/home/", "/Users/", "/mnt/", "/path/to/"];
+    let drive = path.as_bytes().get(1) == Some(&b':') && path.starts_with(|c: char| c.is_ascii_alphabetic());
+    drive || HOMES.iter().any(|home| path.starts_with(home))
 }
 
 #[cfg(test)]

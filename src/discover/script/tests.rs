@@ -269,3 +269,25 @@ fn what_others_install_is_told_and_no_secret_is_kept() {
     );
     assert!(!format!("{read:?}").contains("hunter2"));
 }
+
+#[test]
+fn flags_on_further_lines_of_a_makefile_keep_their_dashes() {
+    let make = "up:\n\t-@docker build \\\n\t-f api/Dockerfile.prod \\\n\t. \\\n\t-t api;\n\thelm upgrade app ./helm/app \\\n\t--install --set db.url=$(DB_URL)\n";
+    let read = evidence(&[CHART, ("api/Dockerfile.prod", "FROM a"), ("Makefile", make)]);
+    assert_eq!(
+        (read.builds[0].names[0].as_str(), read.builds[0].dockerfile.as_str()),
+        ("api", "api/Dockerfile.prod")
+    );
+    assert_eq!((read.releases[0].name.as_str(), read.releases[0].secret.len()), ("app", 1));
+}
+
+#[test]
+fn a_folder_of_its_authors_machine_is_where_the_repository_lies() {
+    for folder in ["/mnt/d/work/shop", "/home/me/shop", "C:\\Users\\me\\shop"] {
+        let script = format!("cd '{folder}'\ndocker build -t api ./api\ncd helm/app\nhelm install app .\n");
+        let read = evidence(&[CHART, API, ("scripts/up.sh", &script)]);
+        assert_eq!(read.builds[0].context, "api", "{folder}");
+        assert_eq!(read.releases[0].chart, "helm/app", "{folder}");
+        assert!(read.besides.is_empty(), "{folder}: {:?}", read.besides);
+    }
+}

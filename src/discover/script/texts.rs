@@ -96,8 +96,12 @@ fn is_clean_up(path: &str) -> bool {
 fn makefile(path: &str, text: &str) -> Vec<Text> {
     let mut targets: Vec<(String, Vec<String>)> = Vec::new();
     let mut assignments: Vec<String> = Vec::new();
+    let mut continues = false;
     for (index, line) in text.lines().enumerate() {
-        let recipe = line.strip_prefix('\t').map(|line| line.trim_start_matches(['@', '-', '+', ' ']));
+        // `@`, `-` and `+` are make's at the beginning of a command, and belong to a flag on its further lines.
+        let marks: &[char] = if continues { &[' '] } else { &['@', '-', '+', ' '] };
+        continues = line.ends_with('\\');
+        let recipe = line.strip_prefix('\t').map(|line| line.trim_start_matches(marks));
         assignments.push(String::new());
         match (recipe, assignment(line), target(line)) {
             (Some(recipe), ..) => {
