@@ -4,6 +4,7 @@
 //! before what merely lies there, what this machine has the programs for before what it lacks them for.
 
 mod charts;
+mod halves;
 mod hosts;
 mod manifests;
 #[cfg(test)]
@@ -13,7 +14,6 @@ mod written;
 use super::chart;
 use super::chart::Chart;
 use super::compose::Compose;
-use super::copies::copy_of;
 use super::copies::lateness;
 use super::dockerfile::FoundDockerfile;
 use super::dockerfile::is_aside;
@@ -35,6 +35,7 @@ use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::pods;
 use charts::by_charts;
+use halves::join_halves;
 pub(in crate::discover) use hosts::hosts;
 pub(in crate::discover) use hosts::refers;
 use manifests::by_manifests;
@@ -138,6 +139,8 @@ pub fn all(
     methods.extend(by_kustomize(tree, evidence, &kustomizations, &charts));
     methods.extend(by_manifests(tree, evidence, &kustomizations, &charts));
     join_halves(&mut methods);
+    let runs = |method: &Method| method.kind != MethodKind::Manifests || has_pods(&method.objects);
+    methods.retain(|method| runs(method) || !method.broken.is_empty());
     for compose in composes.iter().filter(|compose| !compose.services.is_empty() || !compose.wrong.is_empty())
     {
         let title = format!("manifests written after {}", compose.described());
@@ -199,42 +202,6 @@ fn standing(provenance: &Provenance, path: &str) -> Rank {
     let rank = provenance.standing().0;
     let own = path != "." && file.starts_with(&format!("{path}/"));
     if rank == Rank::Docs && own { Rank::Aside } else { rank }
-}
-
-/// What one file deploys in several ways is one way: a chart, and manifests beside it that name other images.
-fn join_halves(methods: &mut Vec<Method>) {
-    let mut at = 0;
-    while at < methods.len() {
-        let half = (0..at).find(|other| {
-            let (one, two) = (&methods[*other], &methods[at]);
-            let same = one
-                .provenance
-                .as_ref()
-                .zip(two.provenance.as_ref())
-                .is_some_and(|(one, two)| one.entry == two.entry && one.rank == two.rank);
-            let shared = |image: &Use| one.uses.iter().any(|known| known.repository == image.repository);
-            let objects = |method: &Method| {
-                method.objects.iter().map(Object::id).collect::<std::collections::BTreeSet<_>>()
-            };
-            same && copy_of(&one.path) == copy_of(&two.path)
-                && one.broken.is_empty()
-                && two.broken.is_empty()
-                && !two.uses.iter().any(shared)
-                && objects(one).is_disjoint(&objects(two))
-        });
-        let Some(other) = half else {
-            at += 1;
-            continue;
-        };
-        let two = methods.remove(at);
-        let one = &mut methods[other];
-        one.title = format!("{} and {}", one.title, two.title);
-        one.sources.extend(two.sources);
-        one.objects.extend(two.objects);
-        one.uses.extend(two.uses);
-        one.left_out.extend(two.left_out);
-        one.spaces.extend(two.spaces);
-    }
 }
 
 impl Method {

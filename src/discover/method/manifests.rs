@@ -1,5 +1,7 @@
 //! Directories of plain manifests as ways: which files are some, which directories belong together, and what is left out.
 
+mod beside_charts;
+
 use super::Method;
 use super::MethodKind;
 use super::Source;
@@ -34,6 +36,7 @@ use crate::manifest::ObjectId;
 use crate::manifest::pods;
 use crate::manifest::pods::ConfigKind;
 use crate::manifest::read::one_namespace;
+use beside_charts::beside_charts;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -86,6 +89,7 @@ pub(super) fn by_manifests(
             break;
         }
     }
+    let rest = beside_charts(tree, evidence, rest, &mut methods);
     let mut groups: BTreeMap<String, Vec<ManifestFile>> = BTreeMap::new();
     for file in rest {
         groups.entry(group(parent(&file.path))).or_default().push(file);
@@ -107,7 +111,6 @@ pub(super) fn by_manifests(
         }
     }
     methods.extend(merged.into_iter().map(|(folder, files)| of_manifests(tree, &folder, files, false)));
-    methods.retain(|method| has_pods(&method.objects) || !method.broken.is_empty());
     methods
 }
 
