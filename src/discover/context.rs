@@ -19,6 +19,7 @@ pub use contents::Attempt;
 pub use contents::before;
 pub use contents::lacking;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// How an image is built, and why so.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,6 +69,7 @@ pub fn choose(
     let lacks = |item| lacking(tree, one_of(found, item));
     let mut notes: Vec<Note> = Vec::new();
     let mut taken: Option<&Candidate> = None;
+    let mut failed: BTreeSet<&str> = BTreeSet::new();
     for candidate in &candidates {
         let lacking = lacks(candidate);
         let wrong = match (&candidate.place, lacking.iter().find(|lack| lack.command.is_none())) {
@@ -91,6 +93,10 @@ pub fn choose(
             ),
             _ => continue,
         };
+        // Documents repeat one another: a context that fails is told once.
+        if !failed.insert(&candidate.context) {
+            continue;
+        }
         notes.push(Note { what: wrong, help: String::new(), first: false });
     }
     let layout = Candidate { context: found.layout.clone(), ..Candidate::blank() };
@@ -248,6 +254,16 @@ mod tests {
                 "{script}: {chosen:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_context_that_fails_is_told_once_however_many_files_name_it() {
+        let line = "docker build -f docker/Dockerfile -t w gone\n";
+        let files =
+            [("docker/Dockerfile", "FROM a\nCOPY a.py .\n"), ("a.py", ""), ("a.sh", line), ("b.sh", line)];
+        let tree = Tree::from_texts("x", &files);
+        let chosen = choose(&tree, &dockerfile::all(&tree)[0], &readers::read(&tree), &[], Some("w"));
+        assert_eq!((chosen.context.as_str(), chosen.notes.len()), ("", 1), "{chosen:?}");
     }
 
     #[test]

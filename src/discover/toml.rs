@@ -20,6 +20,9 @@ use values::quoted;
 use values::table;
 use values::typed;
 
+/// How many Dockerfiles that build nothing get a table each to be filled in.
+const MOST_UNUSED: usize = 3;
+
 /// The text of deploy.toml.
 #[must_use]
 pub fn write(proposal: &Proposal) -> String {
@@ -43,7 +46,14 @@ pub fn write(proposal: &Proposal) -> String {
             let _ = writeln!(text, "# {}", line.trim_start_matches("# "));
         }
     }
-    for path in &proposal.unused {
+    if proposal.unused.len() > MOST_UNUSED {
+        let some: Vec<String> =
+            proposal.unused.iter().take(MOST_UNUSED).map(|path| format!("`{path}`")).collect();
+        let more = proposal.unused.len() - MOST_UNUSED;
+        let words = "build no images that the manifests name. If one is missing, add its [image.NAME].";
+        comment(&mut text, &format!("{} and {more} more Dockerfiles {words}", some.join(", ")));
+    }
+    for path in proposal.unused.iter().filter(|_| proposal.unused.len() <= MOST_UNUSED) {
         comment(
             &mut text,
             &format!("`{path}` builds no image that the manifests name. If one is missing here:"),

@@ -79,7 +79,7 @@ pub(super) fn data(survey: &Survey, objects: &[Object], proposal: &mut Proposal)
     for config in proposal.configs.iter().filter(|config| config.blank) {
         let message =
             format!("the ConfigMap `{}`: {}; nothing here says what is in it", config.name, config.why);
-        let help = format!("write it: a manifest, or [config.{}]", config.name);
+        let help = format!("write the ConfigMap `{0}`: a manifest, or [config.{0}]", config.name);
         proposal.first.push(help.clone());
         proposal.notes.push((message, help));
     }
@@ -87,7 +87,7 @@ pub(super) fn data(survey: &Survey, objects: &[Object], proposal: &mut Proposal)
         let keys = config.open.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
         let message =
             format!("the ConfigMap `{}`: {}; nothing says the value of {keys}", config.name, config.why);
-        let help = format!("write it into [config.{}] in deploy.toml, before `todo up`", config.name);
+        let help = format!("write {keys} into [config.{}] in deploy.toml, before `todo up`", config.name);
         proposal.first.push(help.clone());
         proposal.notes.push((message, help));
     }

@@ -87,7 +87,7 @@ fn builds(survey: &Survey, uses: &[Use], proposal: &mut Proposal) {
             ),
             None => (
                 format!("{place} builds `{name}` with `{}`, which is not there", build.dockerfile),
-                "write the Dockerfile, then `todo init --force`".to_owned(),
+                format!("write `{}`, then `todo init --force`", build.dockerfile),
             ),
         };
         proposal.first.push(help.clone());
