@@ -163,8 +163,9 @@ fn named(values: &BTreeMap<String, (String, Place)>, pointer: &str) -> Option<Us
     }
     let registry = beside("registry").filter(|registry| !registry.is_empty());
     let image = registry.map_or(image.clone(), |registry| format!("{registry}/{image}"));
+    let tag = beside("tag").filter(|tag| !tag.is_empty() && key != "image").unwrap_or_default().to_owned();
     let hints = above.split('/').filter(|part| !part.is_empty() && !part.to_lowercase().contains("image"));
-    Some(Use { hints: hints.map(str::to_owned).collect(), ..Use::new(&image, place.clone()) })
+    Some(Use { hints: hints.map(str::to_owned).collect(), tag, ..Use::new(&image, place.clone()) })
 }
 
 /// Every text of a values file by its pointer below `prefix`, with its place; those of later files win.

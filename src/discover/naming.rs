@@ -256,6 +256,21 @@ mod tests {
     }
 
     #[test]
+    fn what_declares_a_deployment_says_which_variant_of_a_dockerfile_it_means() {
+        let skaffold =
+            "build: {artifacts: [{image: web, context: web, docker: {dockerfile: Dockerfile.dev}}]}\n";
+        let files = [
+            ("web/Dockerfile", FROM),
+            ("web/Dockerfile.dev", FROM),
+            ("web/x", ""),
+            ("build.sh", "docker build -t web web\n"),
+            ("skaffold.yaml", skaffold),
+        ];
+        assert_eq!(named(&files, &["web"]), ["web web/Dockerfile.dev"]);
+        assert_eq!(named(&files[..4], &["web"]), ["web web/Dockerfile"]);
+    }
+
+    #[test]
     fn somebody_elses_image_is_not_built_because_its_last_part_is_alike() {
         let script = "docker build -t ghcr.io/me/rabbitmq infra/rabbitmq\n";
         let files = [("infra/rabbitmq/Dockerfile", FROM), ("infra/rabbitmq/x", ""), ("build.sh", script)];

@@ -124,7 +124,7 @@ pub fn propose(
     let main = proposal.namespace.as_ref().map(|(name, _)| name.clone());
     for source in &mut proposal.sources {
         if let Source::Chart { namespace, .. } = source
-            && (*namespace == main || namespace.is_none())
+            && (*namespace == main || main.is_none() && namespace.as_deref() == Some("default"))
         {
             *namespace = None;
         }

@@ -16,9 +16,11 @@ pub(super) fn weigh(inputs: NamingInputs<'_>, one: &Use, found: &FoundDockerfile
     let short = last(&one.repository);
     let mut reasons: Vec<(u32, String)> = Vec::new();
     for build in inputs.evidence.builds.iter().filter(|build| build.dockerfile == found.path) {
+        // More than variants of one Dockerfile differ: what counts more decides which of them is meant.
         let less = match build.provenance.rank {
-            Rank::Declared | Rank::Script => 0,
-            Rank::Docs => 5,
+            Rank::Declared => 0,
+            Rank::Script => 5,
+            Rank::Docs => 8,
             Rank::Aside => 60,
         };
         // The name counts even where the build fails; another build of that name is the better reason.

@@ -113,7 +113,15 @@ fn installs(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
         proposal.first.push(help.clone());
         proposal.notes.push((what, help));
     }
+    let mut named: BTreeSet<&str> = BTreeSet::new();
     for item in needed {
+        // Several documents install one thing; its namespace is no name of it.
+        let charts = item.names.iter().map(String::as_str).filter(|name| name.contains('/'));
+        let again = charts.clone().any(|name| named.contains(name));
+        named.extend(charts);
+        if again {
+            continue;
+        }
         let help = format!("do what {} does: it {}", item.provenance.place, item.what);
         if !proposal.first.contains(&help) {
             proposal.first.push(help);
@@ -161,6 +169,29 @@ fn runs(objects: &[Object], store: &[&str]) -> bool {
         .any(|image| store_of(&image.repository).is_some_and(|known| *known == *store))
 }
 
+/// The API groups with a dot that an API server has by itself (`kubernetes: pkg/controlplane/instance.go`).
+const BUILT_IN: [&str; 19] = [
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "certificates.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "events.k8s.io",
+    "extensions.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+    "internal.apiserver.k8s.io",
+    "networking.k8s.io",
+    "node.k8s.io",
+    "policy.k8s.io",
+    "rbac.authorization.k8s.io",
+    "resource.k8s.io",
+    "scheduling.k8s.io",
+    "storage.k8s.io",
+];
+
 /// The API groups of objects that neither Kubernetes has nor a definition among the objects.
 fn foreign_groups(objects: &[Object]) -> BTreeSet<String> {
     let defined: BTreeSet<&str> = objects
@@ -169,10 +200,9 @@ fn foreign_groups(objects: &[Object]) -> BTreeSet<String> {
         .filter_map(|object| object.value["spec"]["group"].as_str())
         .collect();
     let groups = objects.iter().filter_map(|object| object.value["apiVersion"].as_str()?.split_once('/'));
-    let foreign = groups.map(|(group, _)| group).filter(|group| {
-        let own = !group.contains('.') || group.ends_with(".k8s.io") && !group.starts_with("gateway.");
-        !own && !defined.contains(group)
-    });
+    let foreign = groups
+        .map(|(group, _)| group)
+        .filter(|group| group.contains('.') && !BUILT_IN.contains(group) && !defined.contains(group));
     foreign.map(str::to_owned).collect()
 }
 

@@ -320,3 +320,50 @@ fn keys_that_pods_can_do_without_are_not_asked_for() {
     let secret = proposed(&[("k8s/web.yaml", &from("secret"))]);
     assert_eq!(secret.secrets[0].optional, ["a"]);
 }
+
+#[test]
+fn manifests_that_a_document_applies_beside_charts_are_a_part_of_the_application() {
+    let db = pod("db", "postgres:16");
+    let readme = "# Deploy\n```sh\nkubectl apply -f infra/db.yaml\nhelm install web charts/web\n```\n";
+    let other = pod("watch", "acme/watch");
+    let files = [
+        ("README.md", readme),
+        ("infra/db.yaml", db.as_str()),
+        ("charts/web/Chart.yaml", "name: web\n"),
+        ("charts/web/values.yaml", "image: {repository: web, tag: v1}\n"),
+        ("watching/deploy.sh", "kubectl apply -f .\n"),
+        ("watching/watch.yaml", &other),
+    ];
+    let survey = survey(Tree::from_texts("shop", &files), Programs { helm: true, kustomize: true });
+    let method = survey.methods.iter().find(|method| method.path == "charts/web").unwrap();
+    assert_eq!(method.sources[1..], [Source::Path("infra".into())], "{method:?}");
+    // What is neither in the cluster nor in the chart is no way of its own.
+    assert!(survey.methods.iter().all(|method| method.path != "infra"));
+}
+
+#[test]
+fn one_name_with_two_tags_in_the_values_of_a_chart_is_told() {
+    let values =
+        "api:\n  image: {repository: shop, tag: api-1}\nweb:\n  image: {repository: shop, tag: web-1}\n";
+    let build = "docker build -t shop:api-1 api\ndocker build -t shop:web-1 web\nhelm install shop chart\n";
+    let files = [
+        ("chart/Chart.yaml", "name: shop\n"),
+        ("chart/values.yaml", values),
+        ("up.sh", build),
+        ("api/Dockerfile", FROM),
+        ("web/Dockerfile", FROM),
+    ];
+    let proposal = proposed(&files);
+    assert!(proposal.images.is_empty() && !proposal.first.is_empty(), "{proposal:?}");
+}
+
+#[test]
+fn kinds_that_only_an_extension_of_the_storage_group_has_are_asked_for() {
+    let class = "apiVersion: snapshot.storage.k8s.io/v1\nkind: VolumeSnapshotClass\nmetadata: {name: s}\n";
+    let storage = "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: s}\nprovisioner: x\n";
+    for (object, asked) in [(class, true), (storage, false)] {
+        let text = format!("{}---\n{object}", pod("a", "nginx"));
+        let proposal = proposed(&[("k8s/a.yaml", &text)]);
+        assert_eq!(proposal.first.iter().any(|line| line.contains("install what brings")), asked, "{object}");
+    }
+}
