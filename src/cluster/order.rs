@@ -228,7 +228,8 @@ struct Turns<'a> {
 }
 
 impl Turns<'_> {
-    /// Finds the turn of an object; or, where it waits for itself, round which objects. A circle is cut where it closes.
+    /// Determines the turn of an object; or, if it depends on itself, the cycle of objects. A cycle is cut where it
+    /// closes.
     fn visit(&mut self, id: &ObjectId) -> Option<Vec<ObjectId>> {
         if self.known.contains_key(id) {
             return None;

@@ -99,7 +99,7 @@ impl<'a> OwnerFacts<'a> {
     }
 }
 
-/// The owner of an inventory's project, by [`owner`].
+/// The owner of an inventory's project, by `owner`.
 #[must_use]
 pub fn project_owner(target: &Target, inventory: &Inventory, wants: Option<&Wants>) -> Owner {
     owner(target, OwnerFacts::from_inventory(inventory), wants)

@@ -1,4 +1,4 @@
-//! When the pods of the project that run now were scheduled, had their images, started and were ready, after they were created.
+//! When the running pods of the project were scheduled, had their images, started and were ready, since their creation.
 
 use crate::answer::timeline::PodTimes;
 use crate::cluster::logs;

@@ -171,8 +171,7 @@ fn hide_credentials(run: &Run, file: &Kubeconfig) {
     }
 }
 
-/// A connection to the cluster behind `context` of the file `kubeconfig`, if that is one that `guard` allows. Nothing is sent
-/// yet.
+/// A connection to the cluster behind `context` of the file `kubeconfig`, if `guard` allows it. Nothing is sent yet.
 pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -> Result<Client, Fault> {
     let doing = || format!("cannot use the context `{context}` of {}", kubeconfig.display());
     file::check(kubeconfig, file::TEXT).or_fault(Code::ClusterUnreachable, FaultKind::Minikube, doing)?;

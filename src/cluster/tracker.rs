@@ -1,4 +1,4 @@
-//! Successive snapshots of the cluster → the health of each object. Holds only what has to be remembered between two of them:
+//! Successive snapshots of the cluster → the health of each object. Holds only the state needed between two of them:
 //! when something was first seen, and how often.
 //!
 //! Pure: [`HealthTracker::observe`] is given the time and a [`Snapshot`]; it returns the health of each object, the

@@ -30,7 +30,7 @@ impl fmt::Debug for Sides {
 }
 
 impl Sides {
-    /// The unified diff, with the values that `redactor` knows, the data of Secrets and what is called a password masked.
+    /// The unified diff, with the values that `redactor` knows, the data of Secrets and passwords masked.
     #[must_use]
     pub fn unified(&self, id: &ObjectId, redactor: &Redactor) -> String {
         let side = |value: &Option<Shared<Value>>| value.as_ref().map(|value| meant(value));

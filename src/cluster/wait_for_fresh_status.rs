@@ -27,7 +27,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Where the cluster's DNS and proxy run, without which pods that are up reach nothing.
 const SYSTEM: &str = "kube-system";
 
-/// Waits until no pod of the target's namespace is a memory of the time before `started`, and the cluster's own are ready.
+/// Waits until no pod of the target's namespace has a status from before `started`, and the cluster's own pods are
+/// ready.
 pub async fn wait_for_fresh_status(run: &Run, target: &Target, started: Timestamp) -> Result<()> {
     let wire = target.wire();
     let end = Instant::now() + LIMIT;

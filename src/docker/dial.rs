@@ -67,7 +67,8 @@ impl Dialer {
         tokio::time::timeout(HEAD, self.send_all(request)).await.with_context(silent)?
     }
 
-    /// As [`Dialer::send`], for a request that the engine answers only when it has taken all of its body: without a limit.
+    /// As [`Dialer::send`], for a request that the engine answers only after it has read all of its body: without a
+    /// limit.
     pub async fn send_all<B>(&self, request: Request<B>) -> anyhow::Result<(Response<Incoming>, Call)>
     where
         B: Body + Send + 'static,

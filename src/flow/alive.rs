@@ -48,8 +48,8 @@ const LEASE: Duration = Duration::from_secs(15);
 /// Does `work` for as long as there is a cluster to do it in.
 ///
 /// # Errors
-/// Those of the work; [`FaultKind::Minikube`] where the node has stopped, its kubelet no longer reports, or its API server stays
-/// silent ([`FaultKind::Apply`] for a `[target]`).
+/// Those of the work; [`FaultKind::Minikube`] if the node has stopped, its kubelet no longer reports, or its API
+/// server stays silent ([`FaultKind::Apply`] for a `[target]`).
 pub(crate) async fn while_up<T>(
     run: &Run,
     project: &Project,

@@ -1,5 +1,5 @@
-//! Everything that is written, read: manifests, values, Dockerfiles, contexts. All that is wrong with any of it at once,
-//! before anything outside is touched.
+//! Reads all files of the project: manifests, values, Dockerfiles, contexts. Reports all mistakes in them at once,
+//! before anything outside is changed.
 
 use crate::cluster::check_annotations;
 use crate::cluster::check_order;

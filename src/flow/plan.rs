@@ -199,7 +199,7 @@ fn render(
     Planned { listing: list(rows, json), diffs, is_nothing }
 }
 
-/// An object, with its namespace if that is not the project's, and below it a line for each of its fields that would change.
+/// An object, with its namespace if that is not the project's, and below it a line for each field that would change.
 fn of_object(home: &Namespace, difference: &ObjectDifference, with_fields: bool) -> Row {
     let action = match difference.action {
         Action::Unchanged => "keep",

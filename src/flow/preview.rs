@@ -39,7 +39,7 @@ pub(crate) async fn preview(
 ) -> Result<Preview> {
     let Connected { run, project, cluster, target } = to;
     let looked = image::inspect(run, &project.image_owner(), &cluster.destination, images).await?;
-    // An image that has to be built first has no name yet; any that the pods do not have now shows that they would change.
+    // An image that must be built first has no name yet; any name that the pods do not have now shows a change.
     let unbuilt = |image: &Inspected| format!("{} (to be built)", image.name);
     let references = looked
         .iter()

@@ -106,7 +106,7 @@ pub async fn build(
     }
 }
 
-/// Reads `Step 2/5 : RUN make`; podman's `STEP 2/5: RUN make` too, which has `[1/2] ` before it where there are two stages.
+/// Parses `Step 2/5 : RUN make`; podman's `STEP 2/5: RUN make` too, with `[1/2] ` before it if there are two stages.
 fn step_of(text: &str) -> Option<(String, Amount)> {
     let text = match text.strip_prefix('[').and_then(|stage| stage.split_once("] ")) {
         Some((_, step)) => step,

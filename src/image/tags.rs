@@ -46,7 +46,7 @@ pub fn ours<'a>(project: &ImageOwner, reference: &'a str) -> Option<&'a str> {
     (!hex.is_empty() && hex.chars().all(|c| c.is_ascii_hexdigit())).then_some(image)
 }
 
-/// Whether a reference is one under which the image of that name and id was pushed to some registry. Only we name images
+/// Whether a reference is one under which the image of that name and id was pushed to a registry. Only we name images
 /// by their own ids.
 #[must_use]
 pub fn is_pushed(image: &str, id: &str, reference: &str) -> bool {

@@ -27,7 +27,7 @@ fn named(kubeconfig: &Kubeconfig) -> Option<&str> {
 
 /// Makes `context` the current one if there is none; returns whether there was none.
 ///
-/// It is written where `kubectl config use-context` writes it: in the first file that exists, which is that of the entry
+/// It is written as by `kubectl config use-context`: to the first file that exists, which is that of the entry
 /// (`client-go: tools/clientcmd/config.go`: `GetDefaultFilename`).
 pub(crate) fn choose(world: &World, context: &str) -> anyhow::Result<bool> {
     let Some(path) = unset(world)? else { return Ok(false) };

@@ -1,7 +1,8 @@
 //! Where a node's engine and API server are, from the outside: published ports and addresses.
 //!
 //! Not `minikube docker-env`: that starts minikube for half a second, and may restart the engine of the node
-//! (`cmd/minikube/cmd/docker-env.go`). The ports are in the container's inspection, the certificates in minikube's directory.
+//! (`cmd/minikube/cmd/docker-env.go`). The ports are in the container's inspection, the certificates in minikube's
+//! directory.
 
 use crate::docker;
 use crate::world::Os;

@@ -31,8 +31,8 @@ pub async fn look_patiently(run: &Run, desired: &project::Minikube) -> Result<Mi
     .await
 }
 
-/// The same for a command that changes the cluster: a service of the node that is down, and a kubelet that waits before it
-/// starts the API server again, are restarted as by [`super::ensure`]. A node that is stopped stays so.
+/// The same for a command that changes the cluster: a service of the node that is down, and a kubelet in back-off
+/// before it restarts the API server, are restarted as by [`super::ensure`]. A stopped node stays stopped.
 pub async fn recovered(run: &Run, desired: &project::Minikube) -> Result<MinikubeState> {
     let seen = state::inspect(run, &desired.profile, state::BRIEF).await?;
     if let MinikubeState::Broken(broken) = &seen.state

@@ -22,8 +22,8 @@ const START: Duration = Duration::from_secs(60);
 /// From which back-off on a container of the control plane is not waited for. Shorter ones are usual while etcd starts.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Prints a block of properties for each service, the free space of the disk, and the back-off of the control plane as the
-/// kubelet that runs now has logged it last (`pkg/kubelet/kuberuntime/kuberuntime_manager.go`: `doBackOff`).
+/// Prints a block of properties for each service, the free space of the disk, and the back-off of the control plane
+/// that the running kubelet has logged last (`pkg/kubelet/kuberuntime/kuberuntime_manager.go`: `doBackOff`).
 const SCRIPT: &str = r#"systemctl show --property=Id,LoadState,ActiveState,NRestarts \
   docker.service containerd.service cri-docker.service kubelet.service docker.socket cri-docker.socket
 echo

@@ -182,7 +182,7 @@ pub(super) fn lacks_readiness_probes(candidate: &Candidate, objects: &[Object]) 
         .is_some_and(|main| main.iter().all(|container| container["readinessProbe"].is_null()))
 }
 
-/// The containers of the pods behind the Service, without those that run before them; `None` if the manifests do not have
+/// The containers of the pods behind the Service, without the init containers; `None` if the manifests do not have
 /// them.
 fn containers<'o>(candidate: &Candidate, objects: &'o [Object]) -> Option<Vec<&'o Value>> {
     let workload = workload_of(service_of(candidate, objects)?, objects)?;

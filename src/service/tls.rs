@@ -16,8 +16,8 @@ use std::time::Duration;
 
 /// The messages of servers, with status 400, to plain HTTP on their TLS port; in lower case.
 ///
-/// nginx: `src/http/ngx_http_special_response.c` (497 is sent as 400); Go: `net/http/server.go`; Apache: `server/protocol.c`;
-/// Tomcat: `TLSClientHelloExtractor.java`.
+/// nginx: `src/http/ngx_http_special_response.c` (497 is sent as 400); Go: `net/http/server.go`; Apache:
+/// `server/protocol.c`; Tomcat: `TLSClientHelloExtractor.java`.
 const SAYINGS: [&str; 4] = [
     "plain http request was sent to https port",
     "client sent an http request to an https server",

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// The output of the docker runtime when it cannot start a command.
 const FAILURE: &[u8] = b"OCI runtime exec failed";
 
-/// The exit code that a `Status` holds (k8s.io/apimachinery `remotecommand`: reason `NonZeroExitCode`, cause `ExitCode`).
+/// The exit code in a `Status` (k8s.io/apimachinery `remotecommand`: reason `NonZeroExitCode`, cause `ExitCode`).
 pub(super) fn parse(status: &[u8], program: &str) -> Result<i32, NotRun> {
     let status: Value = serde_json::from_slice(status)
         .map_err(|error| NotRun::Disconnected(format!("the server's last message is no JSON: {error}")))?;

@@ -41,7 +41,7 @@ impl Split {
     }
 }
 
-/// A path in a container begins behind a name and a colon; a path of this machine that holds a colon begins with `.` or `/`.
+/// A path in a container follows a name and a colon; a local path with a colon begins with `.` or `/`.
 pub(super) fn side(text: &str, os: Os) -> Side {
     if text == "-" {
         return Side::Stream;

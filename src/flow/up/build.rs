@@ -34,7 +34,7 @@ const BUILDING: Duration = Duration::from_millis(300);
 pub(in crate::flow) struct Built {
     pub(in crate::flow) plan: Plan,
     pub(in crate::flow) images: Vec<image::Built>,
-    /// `--adopt`: take over objects that were deployed from another place under the same name.
+    /// Whether objects that were deployed from another place under the same name are taken over.
     pub(in crate::flow) adopt: bool,
     /// Namespace and name of Helm's own releases that become this project's.
     pub(in crate::flow) adopted: Vec<(String, String)>,

@@ -1,5 +1,5 @@
-//! The keys of `todo watch`: `r` and `f` bring the project up again, `l` shows and hides the application's logs, `o` opens the URL,
-//! `q` ends the loop; `h`, `u` and `c` are answered by the view. They are read while a round runs, too.
+//! The keys of `todo watch`: `r` and `f` bring the project up again, `l` shows and hides the application's logs, `o`
+//! opens the URL, `q` ends the loop; the view handles `h`, `u` and `c`. They are read during a round, too.
 
 use super::logs::AppLogs;
 use crate::event::EventKind;

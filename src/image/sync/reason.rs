@@ -24,7 +24,8 @@ pub enum Input {
     Dockerfile,
     /// A build argument.
     Arguments,
-    /// The context's directory, the target stage, the platform or the secrets, in deploy.toml; or the image is new there.
+    /// The context's directory, the target stage, the platform or the secrets in deploy.toml; or the image is new
+    /// there.
     Image,
     /// `.dockerignore`.
     IgnoreRules,

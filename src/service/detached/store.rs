@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
-/// How long the directory's lock is waited for; it is held for milliseconds, unless a process that holds it was stopped.
+/// How long the directory's lock is waited for; it is held for milliseconds, unless its holder was suspended.
 const FOLDER: Duration = Duration::from_secs(5);
 
 /// Time limit for a forward to end.

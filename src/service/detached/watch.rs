@@ -20,7 +20,8 @@ pub struct Pace {
     /// How long an object must be missing to count as deleted: `replace --force` and `up --recreate` delete and
     /// recreate.
     pub confirm: Duration,
-    /// How long the API server may be out of reach: a cluster that is stopped and started again finds its forwards there.
+    /// How long the API server may be unreachable: a cluster that is stopped and started again still has its
+    /// forwards.
     pub unreachable: Duration,
 }
 

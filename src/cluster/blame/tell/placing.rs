@@ -245,7 +245,7 @@ fn host_path(inputs: &CauseContext<'_>, named: &str, at: &str) -> Diagnosis {
     )
 }
 
-/// The provisioner that minikube's default class names, and the pod that is it (`minikube: deploy/addons/storage-provisioner`).
+/// The provisioner of minikube's default class, and its pod (`minikube: deploy/addons/storage-provisioner`).
 const MINIKUBE: (&str, &str) = ("k8s.io/minikube-hostpath", "storage-provisioner");
 
 fn unprovisioned(symptom: &Symptom, inputs: &CauseContext<'_>, pointer: Option<String>) -> Diagnosis {

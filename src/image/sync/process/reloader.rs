@@ -101,8 +101,8 @@ const PAGES: [&str; 7] = [
     "/www",
 ];
 
-/// A file that a web server reads for each request, where it is configured as its image is. PHP is not: its bytecode may
-/// be cached without a look at the file.
+/// A file that a web server with its image's configuration reads for each request. PHP does not count: its bytecode
+/// may be cached without checking the file.
 fn is_page(path: &str) -> bool {
     PAGES.iter().any(|directory| is_in(path, directory)) && !is_program(path)
 }
