@@ -52,8 +52,8 @@ pub async fn pulse(target: &Target) -> Pulse {
     }
 }
 
-/// A node that does not report is `Unknown` after `--node-monitor-grace-period` (50 s; `kubernetes:
-/// pkg/controller/nodelifecycle`). `False` is reported by the kubelet itself.
+/// A node that does not report is `Unknown` after `--node-monitor-grace-period` (50 s;
+/// `kubernetes: pkg/controller/nodelifecycle`). `False` is reported by the kubelet itself.
 ///
 /// The node controller may itself be behind: after the API server has restarted, it missed for a minute a lease that
 /// the kubelet renewed all the time (seen with v1.35.1). So the lease counts.

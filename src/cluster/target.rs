@@ -36,8 +36,8 @@ use tracing::debug;
 /// Time limit for a connection; the API server is on this machine or in its network.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The value that minikube writes as `provider` into the extensions of its kubeconfig entries (`minikube:
-/// pkg/minikube/kubeconfig/extension.go`).
+/// The value that minikube writes as `provider` into the extensions of its kubeconfig entries
+/// (`minikube: pkg/minikube/kubeconfig/extension.go`).
 const PROVIDER: &str = "minikube.sigs.k8s.io";
 
 /// A cluster, a namespace in it, and the project whose objects are in it.

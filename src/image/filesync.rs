@@ -110,8 +110,8 @@ impl FileSync for Files {
 }
 
 impl Files {
-    /// The Dockerfile, and its own ignore file: it takes precedence over the context's (`buildkit:
-    /// frontend/dockerui/config.go`), whose rules are applied already.
+    /// The Dockerfile, and its own ignore file: it takes precedence over the context's
+    /// (`buildkit: frontend/dockerui/config.go`), whose rules are applied already.
     fn dockerfile_entries(&self) -> Vec<(Stat, Source)> {
         let nothing = Arc::new(b"# what is ignored is not sent\n".to_vec());
         [(DOCKERFILE.to_owned(), &self.dockerfile), (format!("{DOCKERFILE}.dockerignore"), &nothing)]

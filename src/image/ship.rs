@@ -141,8 +141,8 @@ async fn load(
     Ok(())
 }
 
-/// The layers that the node has with everything below them: only such layers may be missing in the archive (`moby:
-/// image/tarexport/load.go` looks for the chain before it opens the layer).
+/// The layers that the node has with everything below them: only such layers may be missing in the archive
+/// (`moby: image/tarexport/load.go` looks for the chain before it opens the layer).
 async fn shared_prefix(node: &Engine, image: &EngineImage) -> anyhow::Result<BTreeSet<String>> {
     let options = ListImagesOptionsBuilder::default().build();
     let images = node.client.list_images(Some(options)).await?;

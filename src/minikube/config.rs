@@ -1,8 +1,8 @@
 //! A profile's `config.json`: minikube's saved configuration, and where deploy.toml differs from it.
 //!
-//! Not the running state: the file outlives the node. Changed flags of an existing profile are ignored by `minikube
-//! start` with a warning at most (`cmd/minikube/cmd/start.go`: `updateExistingConfigFromFlags`), so the difference is
-//! reported here.
+//! Not the running state: the file outlives the node. Changed flags of an existing profile are ignored by
+//! `minikube start` with a warning at most (`cmd/minikube/cmd/start.go`: `updateExistingConfigFromFlags`), so the
+//! difference is reported here.
 
 use crate::event::Code;
 use crate::event::Finding;

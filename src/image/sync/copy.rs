@@ -52,8 +52,8 @@ pub(super) enum Taken<'a> {
     Below(&'a str),
 }
 
-/// How a source selects a path, if it does. A directory's contents are copied, not the directory itself (`buildkit:
-/// CopyDirContentsOnly`); a wildcard selects the first match from the top (`fsutil: resolveWildcards`).
+/// How a source selects a path, if it does. A directory's contents are copied, not the directory itself
+/// (`buildkit: CopyDirContentsOnly`); a wildcard selects the first match from the top (`fsutil: resolveWildcards`).
 pub(super) fn taken<'a>(source: &str, path: &'a str) -> Option<Taken<'a>> {
     let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
     let is_wild = is_wild(source);

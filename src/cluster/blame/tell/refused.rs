@@ -33,9 +33,9 @@ pub(super) fn creation(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosi
     }
 }
 
-/// The message of the quota admission plug-in: `exceeded quota: small, requested: requests.memory=128Mi, used: …,
-/// limited: …` (`kubernetes: plugin/pkg/admission/resourcequota/controller.go`). Of several resources this holds the
-/// first.
+/// The message of the quota admission plug-in:
+/// `exceeded quota: small, requested: requests.memory=128Mi, used: …, limited: …`
+/// (`kubernetes: plugin/pkg/admission/resourcequota/controller.go`). Of several resources this holds the first.
 pub(super) struct Exceeded<'a> {
     pub(super) name: &'a str,
     pub(super) resource: &'a str,
