@@ -16,7 +16,7 @@ use crate::service::detached::Spec;
 use crate::service::detached::Store;
 use crate::service::detached::process;
 
-/// The body of a forward's process, which `up` and `forward --detach` start: it runs until it is told to stop.
+/// The body of a forward's process, which `up` and `forward --detach` start: it runs until it is stopped.
 pub async fn process(run: &Run, spec: &str) -> Result<()> {
     exec::new_session();
     let doing = || "`todo up` and `todo forward --detach` start this command themselves".to_owned();

@@ -24,7 +24,7 @@ pub(crate) struct DeployedProject {
     pub(crate) inventory: Option<Inventory>,
     /// The owner.
     pub(crate) owner: Owner,
-    /// Whether the objects had to decide: then a caller that knows fewer of them must be told.
+    /// Whether the objects had to decide: then a caller that knows fewer of them needs to know that.
     pub(crate) by_objects: bool,
 }
 

@@ -244,7 +244,7 @@ pub(crate) fn read(world: &World, profile: &Profile) -> Result<Option<Config>, S
 
 /// Whether the last `minikube start` of `profile` did not complete, though the API server may answer by now.
 ///
-/// kubeadm goes on in the node when minikube is interrupted, and the API server comes up, but without addons there is
+/// kubeadm continues in the node when minikube is interrupted, and the API server starts, but without addons there is
 /// no StorageClass and every volume claim waits for ever (tried with v1.38.1). minikube keeps the events of its last
 /// command (`pkg/minikube/out/register/cloud_events.go`), in whatever format it printed them.
 pub(crate) fn is_unfinished(world: &World, profile: &Profile) -> bool {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 const MOST: usize = 5;
 
 /// Reports every mistake, and adds to `first` what must be done about it before `todo up`. `written` are the
-/// manifests, if they were already read; `notes` are what the proposal tells.
+/// manifests, if they were already read; `notes` are the notes of the proposal.
 pub(super) async fn refused(
     run: &Run,
     project: &Arc<Project>,

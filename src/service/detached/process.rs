@@ -27,13 +27,13 @@ const LOG: u64 = 64 << 10;
 /// Why it ends.
 #[derive(Debug)]
 enum End {
-    /// It was told to, or the machine shuts down.
+    /// Its record was removed, or the machine shuts down.
     Asked,
     /// Its target is gone.
     Gone(Gone),
 }
 
-/// Serves the forward that `spec` describes until it is told to end or its target is gone. Ends at once if another
+/// Serves the forward that `spec` describes until its record is removed or its target is gone. Ends at once if another
 /// process serves it.
 pub async fn serve(
     run: &Run,
