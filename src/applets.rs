@@ -184,7 +184,7 @@ mod tests {
         let world = installed(folder.path(), b"1");
         let copy = folder.path().join("bin").join(name("-up"));
         std::fs::write(&copy, MARKER).unwrap();
-        let file = std::fs::OpenOptions::new().append(true).open(&copy).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(&copy).unwrap();
         // Sparse where the file system can: it takes no space.
         file.set_len(file::INDEX + 1).unwrap();
         assert!(install(&world, None).is_ok());

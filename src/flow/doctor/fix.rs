@@ -119,9 +119,9 @@ pub(super) async fn fix(run: &Run, project: &Project, yes: bool) -> Result<(Vec<
             left.push(finding);
             continue;
         }
-        let help = finding.help.clone().unwrap_or_default();
-        run.sink.warn(finding.clone());
-        if !yes && !ask::agree(run, &format!("{help}?")).await? {
+        if yes {
+            run.sink.warn(finding);
+        } else if !ask::agree(run, &question(&finding)).await? {
             left.push(finding);
             continue;
         }
@@ -140,10 +140,17 @@ pub(super) async fn fix(run: &Run, project: &Project, yes: bool) -> Result<(Vec<
     Ok((done, left))
 }
 
+/// The problem is part of the question: a warning is printed by another thread, and could appear after the prompt.
+fn question(finding: &Finding) -> String {
+    format!("{}\n{}?", finding.message, finding.help.as_deref().unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::Fix;
+    use super::question;
     use super::start;
+    use crate::event::Code;
     use crate::minikube::Break;
     use crate::minikube::MinikubeState;
     use crate::minikube::Pause;
@@ -161,5 +168,11 @@ mod tests {
             !rests(MinikubeState::Broken(Break::DiskFull))
                 && !rests(MinikubeState::Broken(Break::Foreign("kim".to_owned())))
         );
+    }
+
+    #[test]
+    fn a_question_says_what_is_wrong_and_what_would_be_done() {
+        let finding = Code::FixAvailable.note("kubectl has no current context").help("set it: `kubectl`");
+        assert_eq!(question(&finding), "kubectl has no current context\nset it: `kubectl`?");
     }
 }
