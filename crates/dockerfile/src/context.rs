@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub struct Context {
     /// The directory.
     pub root: PathBuf,
-    /// What is in it, in the order in which BuildKit wants it: see [`compare`].
+    /// The entries, in the order that BuildKit requires: see [`compare`].
     pub entries: Vec<ContextEntry>,
     /// The sizes of all files.
     pub bytes: u64,
@@ -23,7 +23,7 @@ pub struct Context {
 pub struct ContextEntry {
     /// Relative to the root, separated by `/`.
     pub path: String,
-    /// What it is.
+    /// The kind of entry.
     pub kind: EntryKind,
 }
 
@@ -45,12 +45,12 @@ pub enum EntryKind {
     },
     /// A symbolic link, as it is.
     Link {
-        /// What it says.
+        /// The link's target.
         target: String,
     },
 }
 
-/// The order of `fsutil: ComparePath`: a directory, then what is in it, then its next sibling.
+/// The order of `fsutil: ComparePath`: a directory, then its contents, then its next sibling.
 #[must_use]
 pub fn compare(text: &str, other: &str) -> Ordering {
     let key = |byte: u8| if byte == b'/' { 0 } else { byte };

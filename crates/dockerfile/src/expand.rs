@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// What a word cannot be expanded for, as the end of a sentence that names it.
+/// Why a word cannot be expanded, as the end of a sentence that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotExpanded(pub String);
 

@@ -33,11 +33,11 @@ pub struct BadRule {
     pub line: usize,
     /// The pattern as written.
     pub pattern: String,
-    /// What is wrong with it, as the end of a sentence.
+    /// Why it is invalid, as the end of a sentence.
     pub reason: &'static str,
 }
 
-/// Which rules hit a directory; what is below it begins with these.
+/// Which rules hit a directory; its contents begin with these.
 #[derive(Debug, Clone, Default)]
 pub struct Hits(Box<[bool]>);
 
@@ -116,13 +116,13 @@ impl Ignore {
         self.judge(path, &hits, |_, _| {}).map(|index| &self.rules[index])
     }
 
-    /// The index of the rule that has the last word, if its word is to ignore.
+    /// The index of the last matching rule, if that rule ignores the path.
     fn judge(&self, path: &str, around: &Hits, mut tell: impl FnMut(usize, bool)) -> Option<usize> {
         let mut ignored = None;
         for (index, rule) in self.rules.iter().enumerate() {
             let mut hit = around.0.get(index).copied().unwrap_or_default();
             if !hit {
-                // A rule that could not change the verdict is not asked, and so does not count as hit further down.
+                // A rule that could not change the verdict is not evaluated, and so does not count as hit further down.
                 if rule.exception != ignored.is_some() {
                     continue;
                 }
@@ -137,7 +137,8 @@ impl Ignore {
     }
 }
 
-/// What a line says after both passes of upstream (`ignorefile.ReadAll`, then `patternmatcher.New`); `None` if nothing.
+/// The pattern after both passes of upstream (`ignorefile.ReadAll`, then `patternmatcher.New`); `None` if the line is
+/// empty.
 fn normalise(line: &str) -> Option<String> {
     if line.starts_with('#') {
         return None;

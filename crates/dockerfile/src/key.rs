@@ -29,7 +29,7 @@ pub struct Source<'a> {
     pub context: &'a Context,
 }
 
-/// What decides an image beside its sources.
+/// Inputs of an image other than its sources.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// `os/arch[/variant]`, as resolved against the engine.
@@ -66,7 +66,8 @@ pub fn key(source: Source<'_>, facts: &Facts) -> Key {
     Key(key)
 }
 
-/// Proxies are handed to a build, but decide nothing (`buildkit: frontend/dockerfile/dockerfile2llb: proxyEnvFromBuildArgs`).
+/// Proxies are passed to a build, but not part of the key (`buildkit: frontend/dockerfile/dockerfile2llb:
+/// proxyEnvFromBuildArgs`).
 const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
 
 /// Whether a build argument is a proxy setting.
@@ -92,7 +93,7 @@ fn bases<'a>(source: Source<'a>, facts: &'a Facts) -> impl Iterator<Item = (&'a 
 #[derive(Default)]
 struct Digest {
     hasher: blake3::Hasher,
-    /// What is yet to be hashed: many small pieces cost more than their bytes.
+    /// Bytes not hashed yet: many small pieces cost more than their bytes.
     next: Vec<u8>,
 }
 
@@ -146,7 +147,7 @@ impl Digest {
     }
 }
 
-/// A digest of each input, small enough to keep: it tells later which of them changed, and holds no values.
+/// A digest of each input, small enough to keep: it later shows which of them changed, and holds no values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
     /// The version of the spec.
@@ -202,7 +203,7 @@ fn short(of: impl FnOnce(&mut Digest) -> &mut Digest) -> u32 {
 /// How many names one reason has at most.
 const NAMES: usize = 4;
 
-/// Which inputs differ, most telling first: ``src/main.py changed``, `3 files under static/ are new`.
+/// Which inputs differ, most specific first: ``src/main.py changed``, `3 files under static/ are new`.
 #[must_use]
 pub fn why(before: &Inputs, now: &Inputs) -> Vec<String> {
     let mut why = Vec::new();

@@ -1,4 +1,4 @@
-//! Dockerfiles and what belongs to them, as far as one must understand them before building.
+//! Parses Dockerfiles and related files to the extent that is needed before a build.
 //!
 //! Read [`Dockerfile::parse`] first; [`ignore`] says which files of a [`context`] count, [`key`] whether an image is
 //! still the right one.
@@ -46,7 +46,7 @@ pub struct Dockerfile {
     pub arguments: Vec<String>,
     /// `# syntax=`: the reference and its line.
     pub syntax: Option<(String, usize)>,
-    /// What is copied out of the context for the target.
+    /// The copies out of the context for the target.
     pub copies: Vec<Copy>,
     /// The secrets that the target's `RUN`s mount.
     pub secrets: Vec<SecretMount>,
@@ -129,13 +129,13 @@ pub struct Ask<'a> {
 }
 
 impl Dockerfile {
-    /// Understands a Dockerfile, or says everything that is wrong with it.
+    /// Parses a Dockerfile, or returns all its errors.
     pub fn parse(path: PathBuf, text: Vec<u8>, ask: Ask<'_>) -> Result<Dockerfile, Vec<Wrong>> {
         let (dockerfile, wrong) = Dockerfile::parse_lenient(path, text, ask);
         if wrong.is_empty() { Ok(dockerfile) } else { Err(wrong) }
     }
 
-    /// What is understood of a Dockerfile, and everything that is wrong with it, in the order of the lines.
+    /// The parsed part of a Dockerfile, and all its errors, in the order of the lines.
     pub fn parse_lenient(path: PathBuf, text: Vec<u8>, ask: Ask<'_>) -> (Dockerfile, Vec<Wrong>) {
         let read = lines::parse(&String::from_utf8_lossy(&text));
         let mut reader = StageReader::new(ask, read.escape, read.wrong);

@@ -38,12 +38,12 @@ impl Instruction {
     }
 }
 
-/// A line that BuildKit would refuse, or that cannot do what it says.
+/// A line that BuildKit would refuse, or that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrong {
     /// The line, from 1; 0 for the file.
     pub line: usize,
-    /// What is wrong.
+    /// The error.
     pub message: String,
     /// What to do.
     pub help: Option<String>,
@@ -55,14 +55,14 @@ impl Wrong {
         Wrong { line, message: message.into(), help: None }
     }
 
-    /// Says what to do.
+    /// Adds the help text.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Wrong {
         self.help = Some(help.into());
         self
     }
 }
 
-/// What a text says, before anybody asks what it means.
+/// The lines of a text, before they are interpreted.
 #[derive(Debug, Clone)]
 pub(crate) struct Lines {
     pub(crate) instructions: Vec<Instruction>,

@@ -30,7 +30,7 @@ const KEYWORDS: [&str; 18] = [
     "WORKDIR",
 ];
 
-/// What is understood so far, and what is wrong with it.
+/// The stages parsed so far, and their errors.
 pub(super) struct StageReader<'a> {
     ask: Ask<'a>,
     escape: char,
@@ -137,7 +137,7 @@ impl<'a> StageReader<'a> {
         for instruction in instructions {
             match instruction.keyword.as_str() {
                 "FROM" => global = false,
-                // The first stage, misspelt: that has been told, and what follows belongs to it.
+                // The first stage, misspelt: that is already reported, and what follows belongs to it.
                 keyword if global && nearest(keyword, KEYWORDS) == Some("FROM") => return,
                 "ARG" => {
                     for (name, default) in instruction.pairs(self.escape) {
@@ -212,7 +212,7 @@ impl<'a> StageReader<'a> {
         }
     }
 
-    /// What is no stage has to name an image.
+    /// A name that is not a stage has to be an image.
     fn check_image(&mut self, name: &str, line: usize) {
         let earlier = self.stages.iter().filter_map(|stage| stage.name.as_deref());
         self.wrong.extend(no_image("FROM ", name, line, earlier));

@@ -1,4 +1,4 @@
-//! What is understood of a Dockerfile, as tables.
+//! Parsing of Dockerfiles, as tables.
 
 use crate::Ask;
 use crate::Dockerfile;
@@ -81,7 +81,7 @@ fn every_mistake_is_told_with_its_line() {
     let help = |text: &str| parse(text, None, &[]).unwrap_err().remove(0).help.unwrap();
     assert_eq!(help("FROM Nginx:1"), "write `FROM nginx:1`");
     assert_eq!(help("FROM a AS web\nFROM Wed"), "write `FROM web`, which is a stage");
-    // Stages are found whatever the case, and the case of tags and registries is theirs.
+    // Stages are found regardless of case; the case of tags and registries is kept.
     for text in
         ["FROM a AS base\nFROM Base\nCOPY --from=BASE a b", "FROM a:V1", "FROM Registry.example:5000/a"]
     {

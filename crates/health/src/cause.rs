@@ -1,6 +1,7 @@
 //! Pods, claims and controllers → why something does not become healthy.
 //!
-//! A [`Symptom`] is what can be seen now; whether it will pass is a question of time and repetition: [`grace`] says how long
+//! A [`Symptom`] is what can be seen now; whether it will pass is a question of time and repetition: [`grace`] defines
+//! how long
 //! each may last, and the caller counts.
 //!
 //! Read [`signal`] for what can be seen, [`container`], [`pod`], [`creation`] and [`claim`] for how it is recognised.
@@ -25,11 +26,11 @@ use signal::FailureKind;
 /// Something that keeps a pod, a claim or a controller from getting on, as it is seen now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Symptom {
-    /// What it is.
+    /// The kind of failure.
     pub signal: FailureKind,
     /// The container that it is about, if it is about one.
     pub container: Option<String>,
-    /// One word, as the cluster says it: `CrashLoopBackOff`.
+    /// One word, as the cluster reports it: `CrashLoopBackOff`.
     pub reason: String,
     /// The cluster's own sentence; may be empty.
     pub message: String,
@@ -64,7 +65,7 @@ pub struct Exit {
     pub run: String,
     /// The exit code.
     pub code: i64,
-    /// The signal that ended it, where the runtime says so.
+    /// The signal that ended it, where the runtime reports it.
     pub signal: Option<i64>,
     /// How often the container was restarted so far.
     pub restarts: i64,

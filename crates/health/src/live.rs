@@ -109,7 +109,7 @@ pub struct Condition<'a> {
     pub updated: Option<Timestamp>,
     /// When the status last changed.
     pub changed: Option<Timestamp>,
-    /// The generation that it speaks of, where it says so.
+    /// The generation that it was observed for, if given.
     pub generation: Option<i64>,
 }
 
@@ -155,7 +155,8 @@ pub fn holds(object: &Value, kind: &str) -> bool {
     condition(object, kind).is_some_and(|condition| condition.holds())
 }
 
-/// Drops what nobody here reads and what makes up half of an object: the field owners and the last applied text.
+/// Drops fields that are never read here and that make up half of an object: the field owners and the last applied
+/// text.
 pub fn trim(object: &mut Value) {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");

@@ -1,4 +1,4 @@
-//! What is known of the cluster at one moment: our objects, the pods and ReplicaSets they made, what was said of them.
+//! The state of the cluster at one moment: the project's objects, the pods and ReplicaSets they made, and their events.
 //!
 //! Only state, never transitions: a list after a lost watch may skip any number of them. Absence means deleted only for
 //! kinds whose list was read to its end ([`Snapshot::complete`]).
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A Kubernetes Event, as far as we read it.
+/// A Kubernetes Event, with the fields that are read here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KubeEvent {
     /// The UID of the object that it is about.
@@ -26,7 +26,7 @@ pub struct KubeEvent {
     pub message: String,
     /// Whether it is a warning.
     pub warning: bool,
-    /// When it was first seen, by the cluster's clock: what is said again is counted in one event.
+    /// When it was first seen, by the cluster's clock: repetitions are counted in the same event.
     pub first: Option<Timestamp>,
     /// When it was last seen.
     pub last: Option<Timestamp>,
@@ -67,23 +67,24 @@ impl KubeEvent {
     }
 }
 
-/// What is known of the cluster at one moment.
+/// The known state of the cluster at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     objects: BTreeMap<ObjectId, Arc<Value>>,
-    /// What each owner controls, by its UID: each look asks it of every workload, of which there may be many.
+    /// What each owner controls, by its UID: it is looked up for every workload at each snapshot, and there may be
+    /// many.
     owned: HashMap<String, BTreeSet<ObjectId>>,
     /// The pods that use each claim, by its namespace and name.
     users: HashMap<(String, String), BTreeSet<ObjectId>>,
     events: HashMap<String, BTreeMap<String, KubeEvent>>,
     complete: BTreeSet<(String, String, Option<String>)>,
-    /// Lists that were asked for and are not there yet.
+    /// Lists that were requested and have not arrived yet.
     awaited: BTreeSet<(String, String, Option<String>)>,
-    /// The nodes, once somebody asked for them.
+    /// The nodes, once they were requested.
     pub nodes: Option<Vec<Value>>,
-    /// All pods of the cluster, once somebody asked for them: who takes what of a node.
+    /// All pods of the cluster, once they were requested: the resources that each takes of a node.
     pub tenants: Option<Tenants>,
-    /// The StorageClasses, once somebody asked for them.
+    /// The StorageClasses, once they were requested.
     pub classes: Option<Vec<Value>>,
 }
 
@@ -159,7 +160,7 @@ impl Snapshot {
         }
     }
 
-    /// Replaces everything of one kind and namespace by what a list said; events are added.
+    /// Replaces everything of one kind and namespace by the result of a list; events are added.
     pub fn replace(&mut self, group: &str, kind: &str, namespace: Option<&str>, objects: Vec<Value>) {
         if kind == "Event" {
             for event in &objects {
@@ -183,12 +184,12 @@ impl Snapshot {
         self.complete.insert((group.to_owned(), kind.to_owned(), namespace.map(str::to_owned)));
     }
 
-    /// A list of this kind and namespace was asked for.
+    /// A list of this kind and namespace was requested.
     pub fn expect(&mut self, group: &str, kind: &str, namespace: Option<&str>) {
         self.awaited.insert((group.to_owned(), kind.to_owned(), namespace.map(str::to_owned)));
     }
 
-    /// The list that was asked for will not come: this user may not read it.
+    /// The list that was requested will not come: this user may not read it.
     pub fn expect_no_more(&mut self, group: &str, kind: &str, namespace: Option<&str>) {
         self.awaited.remove(&(group.to_owned(), kind.to_owned(), namespace.map(str::to_owned)));
     }
@@ -255,7 +256,7 @@ impl Snapshot {
         ids.filter_map(|id| self.get(id))
     }
 
-    /// What was said of the object with that UID, oldest first.
+    /// The events of the object with that UID, oldest first.
     pub fn events(&self, uid: &str) -> Vec<&KubeEvent> {
         let mut of: Vec<&KubeEvent> =
             self.events.get(uid).filter(|_| !uid.is_empty()).into_iter().flat_map(BTreeMap::values).collect();

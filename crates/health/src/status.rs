@@ -42,15 +42,15 @@ use std::fmt;
 pub enum Health {
     /// It does what it is for.
     Ready,
-    /// It is on its way, as far as anybody can tell.
+    /// It is in progress, according to its status.
     Progressing,
     /// It will not get there by waiting.
     Failed,
-    /// Somebody asked it to stand still.
+    /// It is paused by its spec or an annotation.
     Paused,
     /// It is being deleted.
     Terminating,
-    /// It cannot be told.
+    /// The status cannot be determined.
     Unknown,
 }
 
@@ -75,7 +75,7 @@ pub struct ObjectHealth {
     pub object: ObjectId,
     /// How well.
     pub health: Health,
-    /// One word, as the cluster says it: `CrashLoopBackOff`.
+    /// One word, as the cluster reports it: `CrashLoopBackOff`.
     pub reason: String,
     /// A sentence.
     pub message: String,
@@ -88,26 +88,26 @@ fn as_people_write_it<S: Serializer>(id: &ObjectId, to: S) -> Result<S::Ok, S::E
 /// How many of a workload's pods are ready, of how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replicas {
-    /// Ready ones, of the wanted revision where the kind tells.
+    /// Ready ones, of the desired revision where the kind reports it.
     pub ready: i64,
-    /// Wanted ones.
+    /// Desired ones.
     pub desired: i64,
 }
 
-/// What one look at an object says.
+/// The status of an object at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthStatus {
     /// How well.
     pub health: Health,
     /// One word.
     pub reason: String,
-    /// What is missing, or what is the matter.
+    /// What is missing or wrong.
     pub message: String,
     /// Its pods, for kinds that have some.
     pub replicas: Option<Replicas>,
     /// Worth waiting for, but not a reason to fail: an address that only a cloud or `minikube tunnel` gives.
     pub non_blocking: bool,
-    /// Worth saying although it is ready.
+    /// A remark to print although it is ready.
     pub note: Option<String>,
     /// What to do, where that is known from the status.
     pub help: Option<String>,
@@ -156,7 +156,7 @@ impl HealthStatus {
             && self.replicas.is_some_and(|replicas| replicas.ready < replicas.desired)
     }
 
-    /// With something worth saying.
+    /// With a remark.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> HealthStatus {
         self.note = Some(note.into());
@@ -178,7 +178,7 @@ impl HealthStatus {
     }
 }
 
-/// What the reader knows beside the object itself.
+/// What is known in addition to the object itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Context<'a> {
     /// The generation that our write got; a status that has not seen it speaks of something else.
@@ -197,13 +197,14 @@ pub struct Context<'a> {
     pub snapshot: Option<&'a Snapshot>,
 }
 
-/// The reason of a custom resource in whose status nothing is understood.
+/// The reason of a custom resource whose status has no known field.
 pub const NO_SIGNAL: &str = "NoSignal";
 
 /// The reason of a paused Deployment.
 pub const PAUSED: &str = "DeploymentPaused";
 
-/// Whether an object of that health and reason needs nothing more. What does not tell how well it is counts as there.
+/// Whether an object of that health and reason needs nothing more. An object that reports no health counts as well once
+/// it exists.
 pub fn is_well(health: Health, reason: &str) -> bool {
     matches!(health, Health::Ready | Health::Paused) || (health == Health::Unknown && reason == NO_SIGNAL)
 }
@@ -350,7 +351,7 @@ fn starting(ready: i64, available: i64, desired: i64) -> String {
     }
 }
 
-/// What there is to say of a workload whose pods are changed by whoever deletes them.
+/// The remark on a workload whose pods are replaced only when the user deletes them.
 fn on_delete(updated: i64, desired: i64) -> String {
     if updated >= desired {
         return "pods change only when they are deleted".to_owned();

@@ -1,4 +1,4 @@
-//! Who holds what of each node: counted once, asked for each pod that no node takes.
+//! Resources of each node by pod: counted once, looked up for each unschedulable pod.
 
 use crate::cause::quantity;
 use crate::live;
@@ -14,7 +14,7 @@ const NAMED: usize = 3;
 pub struct Usage {
     /// All of it, in thousandths.
     pub sum: i128,
-    /// Who holds most of it, largest first: `namespace/pod` and thousandths.
+    /// The pods that use most of it, largest first: `namespace/pod` and thousandths.
     pub most: Vec<(String, i128)>,
 }
 
@@ -48,13 +48,14 @@ impl Tenants {
         tenants
     }
 
-    /// What is held of `resource` on `node`.
+    /// The usage of `resource` on `node`.
     pub fn on(&self, node: &str, resource: &str) -> Option<&Usage> {
         self.0.get(node)?.get(resource)
     }
 }
 
-/// What a pod asks of a node (`kubernetes: pkg/api/v1/resource/helpers.go`): its containers and sidecars together, or
+/// What a pod requests of a node (`kubernetes: pkg/api/v1/resource/helpers.go`): its containers and sidecars together,
+/// or
 /// its largest init container if that is more, and the overhead.
 pub fn requests(pod: &Value) -> BTreeMap<String, i128> {
     let mut together = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! The word that was probably meant, for every message about a word that is not known.
 
 /// The one of `known` that differs from `written` least, if it is near enough to be a slip: one change in a short word,
-/// two in a long one. Two letters in the wrong order are one change; case, and `_` for `-`, are none.
+/// two in a long one. Two letters in the wrong order are one change; case, and `_` for `-`, do not count.
 #[must_use]
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = if written.chars().count() < 8 { 1 } else { 2 };

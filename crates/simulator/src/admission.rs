@@ -1,7 +1,7 @@
-//! What becomes of an object on its way into a cluster with controllers: filled in, completed, checked.
+//! Admission of an object to a cluster with controllers: defaulting, mutating plug-ins, validation, quota.
 //!
-//! The order is the real server's: defaults, what plug-ins add, what is wrong with it, what may not change, and last who
-//! does not want it there.
+//! The order is the real server's: defaults, mutating plug-ins, validation, immutable fields, and last quotas and other
+//! validating plug-ins.
 
 mod allocate;
 mod immutable;
@@ -23,7 +23,7 @@ use serde_json::Value;
 use serde_json::json;
 
 impl Memory {
-    /// Makes `next` what would be kept of it, or says why it is not kept.
+    /// Makes `next` what would be kept of it, or returns why it is rejected.
     pub(crate) fn admit(
         &mut self,
         at: &Where,

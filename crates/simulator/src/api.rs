@@ -1,7 +1,7 @@
-//! An API server in this process: asked like the real one, and stirred by whoever tries something with it.
+//! In-process API server: answers like the real one; tests change its state.
 //!
 //! Knows no schema: what is sent is kept. It answers GET, LIST, WATCH, POST, PUT, PATCH (apply, merge, JSON) and DELETE
-//! with the real one's codes and words, dry runs included.
+//! with the real one's codes and messages, dry runs included.
 
 use crate::memory::Memory;
 use crate::memory::Rules;
@@ -120,7 +120,7 @@ impl Api {
         self.lock().hook = Some(Arc::new(hook));
     }
 
-    /// Forgets what happened: a watch from an older version is told 410 Gone.
+    /// Forgets what happened: a watch from an older version is answered 410 Gone.
     pub fn compact(&self) {
         self.lock().memory.compact();
     }
@@ -130,7 +130,7 @@ impl Api {
     pub fn handle(&self, ask: &Ask) -> ApiResponse {
         let hook = {
             let mut state = self.lock();
-            // A cluster that lives long is asked much.
+            // A long-lived cluster receives many requests.
             if state.memory.rules.is_none() {
                 state.asked.push(ask.clone());
             }
@@ -139,7 +139,7 @@ impl Api {
         hook.and_then(|hook| hook(ask)).unwrap_or_else(|| self.answer_plainly(ask))
     }
 
-    /// Answers a request, whatever the hook would say.
+    /// Answers a request, without calling the hook.
     pub(crate) fn answer_plainly(&self, ask: &Ask) -> ApiResponse {
         let answer = self.lock().memory.handle(ask);
         self.notify();
@@ -153,7 +153,7 @@ impl Api {
         (memory.events(watched, after), memory.version)
     }
 
-    /// From which version on a watch tells: all that is there if none was given.
+    /// The version from which a watch reports changes: all existing objects if none was given.
     #[must_use]
     pub fn start(&self, watched: &Watched) -> (Vec<Value>, u64) {
         if watched.after > 0 {
@@ -173,7 +173,7 @@ impl Api {
         self.news.subscribe()
     }
 
-    /// Works on the memory as a part of the cluster does, and tells what has changed.
+    /// Works on the memory as a part of the cluster does, and publishes what has changed.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Memory) -> R) -> R {
         let result = work(&mut self.lock().memory);
         self.notify();

@@ -36,7 +36,7 @@ impl Seal {
         made(addresses).map_err(io::Error::other)
     }
 
-    /// Accepts connections of whoever shows the user's certificate.
+    /// Accepts connections of clients that present the user's certificate.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         self.acceptor.clone()
     }

@@ -1,4 +1,4 @@
-//! What time it is in a simulated machine: it goes as the runtime's time goes, which may be paused or faster than real time.
+//! The time in a simulated machine: it advances with the runtime's time, which may be paused or faster than real time.
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
-/// Tells the time. Cheap to clone; clones are the same clock.
+/// A clock. Cheap to clone; clones are the same clock.
 #[derive(Debug, Clone)]
 pub struct Clock(Arc<Started>);
 
@@ -20,7 +20,7 @@ struct Started {
 }
 
 impl Clock {
-    /// One that says `at` now and goes as the runtime's time goes, whether that is paused or not.
+    /// A clock that starts at `at` and advances with the runtime's time, whether that is paused or not.
     #[must_use]
     pub fn starting_at(at: Timestamp) -> Clock {
         Clock(Arc::new(Started { at, when: Instant::now(), set: AtomicI64::new(0) }))

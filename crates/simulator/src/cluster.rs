@@ -1,18 +1,21 @@
 //! A cluster in this process: the API server of [`crate::api`] with the controllers that matter behind it.
 //!
 //! Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, claims, quotas, namespaces, endpoints, NodePorts, the garbage
-//! collector, the scheduler and the kubelets do what the real ones do and say it in their words. All of it waits on
+//! collector, the scheduler and the kubelets do what the real ones do and report it in the same words. All of it waits
+//! on
 //! tokio's clock only, so where that is paused an hour takes a moment, and the same seed gives the same history.
 //!
-//! # What is not here
+//! # Not simulated
 //! No schema (a field that Kubernetes does not know is kept), no rights (everybody may do everything), no network between
 //! pods, no TLS of Ingresses, no load balancers, no taints, no CronJob runs, no autoscaling, no webhooks, no Helm. A
-//! pod has no `kube-api-access` volume. Programs are not run: [`image::App`] says what they do, and of shell scripts
+//! pod has no `kube-api-access` volume. Programs are not run: [`image::App`] defines what they do, and of shell scripts
 //! only the commonest words are understood.
 //!
 //! # How near it is
-//! All directories of `tests/failures` are told as on a real cluster. What the API server says otherwise than a real one in the
-//! same acts stands in `tests/fidelity/explained.toml`, each with its reason; `real::fidelity` compares them. What cannot be
+//! All directories of `tests/failures` are reported as on a real cluster. Where the API server differs from a real one
+//! in the
+//! same acts is listed in `tests/fidelity/explained.toml`, with the reason; `real::fidelity` compares them. What cannot
+//! be
 //! seen there is known, too: the names of ReplicaSets end in other letters than the real hash; pods get their addresses from one range on all nodes; `kube-system` is empty; a
 //! quantity stays as it is written (`1000m` is not made `1`); a container's first probe comes at once, not at a chance
 //! moment of its period; a node that is stopped stays `Ready`, as after `minikube stop`.
@@ -179,7 +182,7 @@ impl Cluster {
         self.control();
     }
 
-    /// The objects, for somebody who changes them meanwhile.
+    /// The objects, for a test that changes them during the run.
     #[must_use]
     pub fn api(&self) -> &Api {
         &self.inner.world.api
@@ -192,7 +195,8 @@ impl Cluster {
         self.inner.world.api.with(|memory| ending::objects(memory))
     }
 
-    /// The claims as `namespace/name`, each with the UID of its volume: what is in a volume is there as long as it is.
+    /// The claims as `namespace/name`, each with the UID of its volume: the contents of a volume exist as long as the
+    /// volume.
     #[must_use]
     pub fn volumes(&self) -> BTreeMap<String, String> {
         self.inner.world.ctx(|ctx| {
@@ -207,12 +211,12 @@ impl Cluster {
         })
     }
 
-    /// Somebody's pods take all that is left of every node.
+    /// Fills the free capacity of every node with pods that are not the project's.
     pub fn fill(&self) {
         self.inner.world.ctx(scheduler::fill);
     }
 
-    /// Makes what is not there yet, as an addon does.
+    /// Creates the objects that do not exist yet, as an addon does.
     pub(crate) fn install(&self, objects: Vec<Value>) {
         self.inner.world.ctx(|ctx| {
             for object in objects {

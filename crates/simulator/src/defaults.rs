@@ -1,6 +1,6 @@
 //! What the API server writes into an object where nothing is written (`kubernetes: pkg/apis/*/v1/defaults.go`).
 //!
-//! Idempotent, so that a dry run of what is there is what is there.
+//! Idempotent, so that a dry run of an existing object returns it unchanged.
 
 mod pod;
 mod storage;

@@ -1,6 +1,6 @@
 //! What a deletion does in a cluster with controllers: some objects go at once, others are only marked.
 //!
-//! Nothing follows from it here: what an object owns is the collector's, what is in a namespace is its controller's.
+//! Deletes only the object: owned objects are deleted by the collector, a namespace's contents by its controller.
 
 use crate::memory::Memory;
 use crate::request::Where;
@@ -63,7 +63,7 @@ impl Memory {
     }
 }
 
-/// Seconds that a pod gets. Who is on no node, or has ended, needs none.
+/// A pod's grace period in seconds: 0 for a pod without a node, or one that has ended.
 fn grace_of(pod: &Value, asked: Option<i64>) -> i64 {
     let over = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
     if over || pod["spec"]["nodeName"].is_null() {

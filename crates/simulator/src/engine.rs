@@ -1,7 +1,7 @@
 //! A Docker engine in this process: the calls that the program makes, over HTTP, BuildKit's session included.
 //!
 //! It runs nothing: its images have names, layers and sizes, and no contents. A call that it does not know is answered
-//! with 501 and its name, so that a missing one is not taken for an engine that says no.
+//! with 501 and its name, so that a missing one is not mistaken for a refusal of the engine.
 
 mod build;
 mod containers;
@@ -88,7 +88,7 @@ impl Engine {
         self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says what the pods of its node run.
+    /// Sets the source of the containers that the node's pods run.
     pub(crate) fn used_by(&self, used: impl Fn() -> Vec<PodContainer> + Send + Sync + 'static) {
         *self.0.used.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(used));
     }
@@ -99,12 +99,12 @@ impl Engine {
         self.0.pages.lock().unwrap_or_else(PoisonError::into_inner).insert(label, page);
     }
 
-    /// Makes a container, or changes what is said of it.
+    /// Creates a container, or changes its record.
     pub(crate) fn contain(&self, name: &str, container: Container) {
         self.store().containers.insert(name.to_owned(), container);
     }
 
-    /// Removes images whose names `pattern` describes, whoever uses them.
+    /// Removes images whose names match `pattern`, even if they are in use.
     pub(crate) fn lose(&self, pattern: &Pattern) {
         self.store().images.retain(|_, image| {
             !image.tags.iter().any(|tag| {
@@ -168,7 +168,7 @@ impl Engine {
         self.store().steps.insert(step.to_owned());
     }
 
-    /// Keeps what was built. Returns whether the run that asked for it died with that.
+    /// Keeps what was built. Returns whether the requesting run was killed at that point.
     fn built(&self, image: Image) -> bool {
         let name = image.tags.first().cloned().unwrap_or_default();
         self.store().keep(image);

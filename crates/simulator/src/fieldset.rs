@@ -1,7 +1,8 @@
-//! Who owns which field: server-side apply, as far as objects of an application need it.
+//! Who owns which field: server-side apply, limited to the objects of an application.
 //!
-//! Sets of fields are kept as the real server writes them into `managedFields` (FieldsV1), so whoever reads these sees
-//! what a real cluster shows. Lists are merged by the keys of Kubernetes' own types; any other list is one value.
+//! Sets of fields are kept as the real server writes them into `managedFields` (FieldsV1), so a client that reads them
+//! sees
+//! the same as on a real cluster. Lists are merged by the keys of Kubernetes' own types; any other list is one value.
 
 use serde_json::Map;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use std::collections::BTreeSet;
 /// Where a field is, in FieldsV1's spelling: `f:spec`, `k:{"name":"web"}`.
 pub(crate) type Path = Vec<String>;
 
-/// The keys by which the items of a list are told apart; `None` if the list is one value.
+/// The keys by which the items of a list are distinguished; `None` if the list is one value.
 fn keys(field: &str, items: &[Value]) -> Option<&'static [&'static str]> {
     if items.is_empty() || !items.iter().all(Value::is_object) {
         return None;
@@ -128,7 +129,7 @@ fn is_keyed(item: &Value, desired: &Value) -> bool {
     })
 }
 
-/// Takes the field at `path` out, and what is empty then above it.
+/// Removes the field at `path`, and parents that are empty then.
 pub(crate) fn remove(object: &mut Value, path: &[String]) {
     let Some((last, above)) = path.split_last() else { return };
     let Some((kind, name)) = last.split_at_checked(2) else { return };

@@ -53,9 +53,9 @@ pub struct Settings {
     pub profile: String,
     /// What follows at random follows from it.
     pub seed: u64,
-    /// How many times faster than time its time goes; as fast as it can, if not given.
+    /// Speed factor of its clock; as fast as possible if not given.
     pub speed: Option<f64>,
-    /// What goes wrong.
+    /// The injected faults.
     pub scenario: Scenario,
     /// What time it is at the beginning.
     pub start: Timestamp,
@@ -226,7 +226,7 @@ impl Host {
         &self.minikube
     }
 
-    /// The gate through which every call goes.
+    /// The gate that every call passes.
     #[must_use]
     pub fn gate(&self) -> &FaultInjector {
         &self.gate
@@ -244,12 +244,12 @@ impl Host {
         self.gate.play(scenario);
     }
 
-    /// Lets what runs in images with this label answer with `page`.
+    /// Lets containers of images with this label answer with `page`.
     pub fn answers(&self, label: &str, value: &str, page: Page) {
         self.node.answers(label, value, page);
     }
 
-    /// Lets happen what the scenario says happens meanwhile; `second` is a second run of the same command.
+    /// Performs the scenario's concurrent changes; `second` is a second run of the same command.
     pub async fn meanwhile<F: Future<Output = ()>>(&self, second: impl Fn() -> F) {
         let (began, effects) = (Instant::now(), self.gate.effects());
         let mut left: Vec<&Event> = self.events.iter().collect();
@@ -301,7 +301,7 @@ impl Host {
         }
     }
 
-    /// Nothing of the node listens until then; what is connected to it breaks.
+    /// The node's ports are closed until then; connections to it break.
     fn shut_until(&self, then: impl Future<Output = ()> + Send + 'static) {
         self.doors.lock().unwrap_or_else(PoisonError::into_inner).truncate(1);
         self.node.restart();

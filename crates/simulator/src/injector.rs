@@ -1,7 +1,7 @@
-//! The gate through which every call of a rehearsal goes: it counts what changes something, lets go wrong what a scenario
-//! says, and kills the run at a certain effect.
+//! The gate that every call of a rehearsal passes: it counts calls that change something, injects the faults of a
+//! scenario, and kills the run at a certain effect.
 //!
-//! Not the scenario itself: it is given as rules, and asked one call at a time.
+//! Not the scenario itself: it is given as rules, and consulted one call at a time.
 
 use crate::cluster::fault::ApiCall;
 use crate::cluster::fault::ApiFault;
@@ -27,12 +27,12 @@ struct Inner {
     life: watch::Sender<Life>,
 }
 
-/// Who may speak to the rehearsal.
+/// The run that may connect to the rehearsal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Life {
     /// The run of that number.
     Of(u64),
-    /// Nobody: the run was killed, and what is left of it speaks to nobody any more.
+    /// None: the run was killed, and its remaining connections are refused.
     Dead(u64),
 }
 
@@ -54,7 +54,7 @@ struct InjectorState {
 pub(crate) enum Course {
     /// It is done and answered.
     Well,
-    /// It is done, and the run that asked is killed before it hears of it.
+    /// The call is performed, and the calling run is killed before the answer.
     Die,
     /// Something else happens.
     Badly(Does),
@@ -67,7 +67,7 @@ impl Default for FaultInjector {
 }
 
 impl FaultInjector {
-    /// A gate at which goes wrong what `scenario` says.
+    /// A gate that injects the faults of `scenario`.
     #[must_use]
     pub fn new(scenario: Scenario) -> FaultInjector {
         let gate =
@@ -76,7 +76,7 @@ impl FaultInjector {
         gate
     }
 
-    /// Lets another scenario go wrong from now on; counts begin anew.
+    /// Switches to another scenario; counts start again at 0.
     pub fn play(&self, scenario: Scenario) {
         let mut state = self.lock();
         state.met = vec![0; scenario.faults.len()];
@@ -135,7 +135,7 @@ impl FaultInjector {
         matches!(*self.0.life.borrow(), Life::Dead(_))
     }
 
-    /// Lets the next run speak. What is left of the one before never does again: its connections are broken.
+    /// Starts a new generation: accepts connections again; those of the killed run stay closed.
     pub fn rise(&self) {
         self.lock().die_after = None;
         self.0.life.send_modify(|life| {
@@ -144,14 +144,14 @@ impl FaultInjector {
         });
     }
 
-    /// The life that begins a connection now; `None` where nobody may speak.
+    /// The generation of a new connection; `None` after a kill.
     pub(crate) fn born(&self) -> Option<(Life, watch::Receiver<Life>)> {
         let life = self.0.life.subscribe();
         let now = *life.borrow();
         matches!(now, Life::Of(_)).then_some((now, life))
     }
 
-    /// Lets a call through, or says what happens instead. `what` is the call as scenarios name it.
+    /// Lets a call through, or returns what happens instead. `what` is the call as scenarios name it.
     pub(crate) fn call(&self, party: Party, what: &str, writes: bool) -> Course {
         if self.is_dead() {
             return Course::Badly(Does::Close);
@@ -198,7 +198,7 @@ impl Faults for FaultInjector {
         let what = [call.verb, &call.resource, &call.name].join(" ");
         match self.call(Party::Api, what.trim_end(), call.writes()) {
             Course::Well => None,
-            // What is done and not heard of.
+            // The call is performed, but the answer is lost.
             Course::Die => Some(ApiFault::CutAfter(0)),
             Course::Badly(does) => Some(match does {
                 Does::Fail { code, message } => ApiFault::Status(code, message),

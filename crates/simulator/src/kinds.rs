@@ -89,7 +89,7 @@ pub(crate) fn named(api_version: &str, kind: &str) -> Option<&'static Served> {
     ALL.iter().find(|served| served.kind == kind && served.api_version() == api_version)
 }
 
-/// Whether objects of a collection tell by `metadata.generation` how often their spec has changed. Most kinds of the core
+/// Whether objects of a collection count changes of their spec in `metadata.generation`. Most kinds of the core
 /// group do not, nor do Leases and autoscalers.
 pub(crate) fn counts_generations(collection: &str) -> bool {
     let core = collection.starts_with("api/v1/");

@@ -1,4 +1,4 @@
-//! A port of this machine behind which somebody of the rehearsal answers, over TLS as in earnest.
+//! A port of this machine on which a part of the rehearsal answers, over TLS as in a real cluster.
 
 use crate::injector::FaultInjector;
 use crate::virtual_clock::VirtualClock;
@@ -36,7 +36,7 @@ impl Drop for Door {
 }
 
 impl Door {
-    /// Opens a port, and lets `serve` answer each connection of whoever may speak.
+    /// Opens a port, and lets `serve` answer each connection of the current run.
     pub(crate) async fn open<S, F>(
         address: SocketAddr,
         tls: TlsAcceptor,
@@ -66,7 +66,7 @@ impl Door {
                         }
                     };
                     tokio::select! {
-                        // Whoever is dead is heard no more.
+                        // Connections of a killed run are no longer served.
                         biased;
                         _ = life.wait_for(|life| *life != now) => {}
                         () = answered => {}
@@ -78,7 +78,7 @@ impl Door {
     }
 }
 
-/// A stream that tells when something is said over it.
+/// A stream that reports when data passes through it.
 #[derive(Debug)]
 pub(crate) struct Monitored<S> {
     stream: S,

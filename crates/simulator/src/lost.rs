@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use tokio::net::TcpListener;
 use tokio::net::TcpSocket;
 
-/// For as long as it lives, whoever connects waits. On Linux alone: its kernel drops the SYN where a queue of connections that
-/// nobody accepts is full. Elsewhere there is nothing, and connections are refused.
+/// While it exists, connecting clients wait. Only on Linux: its kernel drops the SYN while the accept queue is full.
+/// Elsewhere it does nothing, and connections are refused.
 #[derive(Debug)]
 pub(crate) struct Lost {
     _queue: Option<TcpStream>,

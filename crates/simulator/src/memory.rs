@@ -1,4 +1,4 @@
-//! What an API server remembers: the objects, their versions, and what has happened to them.
+//! The state of an API server: the objects, their versions, and what has happened to them.
 //!
 //! Not what a request does to them (`verbs`), nor which kinds there are (`served`).
 
@@ -17,24 +17,24 @@ use std::collections::BTreeMap;
 /// Collection (`apis/apps/v1/deployments`), namespace and name.
 pub(crate) type Key = (String, String, String);
 
-/// Objects by what names them, and the events that watches are told.
+/// Objects by their names, and the events for watches.
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) version: u64,
-    /// Before this version nobody knows what happened.
+    /// Events before this version are dropped.
     oldest: u64,
     uids: u64,
     pub(crate) objects: BTreeMap<Key, Value>,
     /// Ascending by version.
     history: Vec<Happened>,
-    /// What holds in a cluster with controllers; without them what is sent is kept.
+    /// What holds in a cluster with controllers; without them objects are stored as sent.
     pub(crate) rules: Option<Rules>,
 }
 
-/// So many changes at least are known; who asks for older ones lists again, as with etcd's compaction.
+/// At least this many changes are kept; a client that needs older ones must list again, as with etcd's compaction.
 const REMEMBERED: usize = 20_000;
 
-/// What a cluster with controllers goes by.
+/// The rules of a cluster with controllers.
 pub(crate) struct Rules {
     pub(crate) clock: Clock,
     pub(crate) chance: Rng,
@@ -49,7 +49,7 @@ pub(crate) struct Happened {
 }
 
 impl Memory {
-    /// What is in a collection, in one namespace or in all.
+    /// The objects of a collection, in one namespace or in all.
     pub(crate) fn within<'a>(
         &'a self,
         collection: &'a str,
@@ -86,7 +86,7 @@ impl Memory {
         news.collect()
     }
 
-    /// What has happened since a version, oldest first.
+    /// The changes since a version, oldest first.
     pub(crate) fn since(&self, version: u64) -> &[Happened] {
         &self.history[self.history.partition_point(|event| event.version <= version)..]
     }
@@ -143,7 +143,7 @@ impl Memory {
         }
     }
 
-    /// The events of a watch since a version; an `ERROR` event where nobody knows them any more.
+    /// The events of a watch since a version; an `ERROR` event where they are no longer kept.
     pub(crate) fn events(&self, watched: &Watched, after: u64) -> Vec<Value> {
         if after < self.oldest && after > 0 {
             let gone = failure(410, "Expired", "too old resource version", &Value::Null);
@@ -162,7 +162,7 @@ impl Memory {
             .collect()
     }
 
-    /// Forgets what happened, but not what is there.
+    /// Drops the past events, but not the objects.
     pub(crate) fn compact(&mut self) {
         self.oldest = self.version;
         self.history.clear();

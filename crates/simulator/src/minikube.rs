@@ -1,7 +1,8 @@
 //! minikube, played: the files that it keeps of a profile, the container that is its node, and what it prints.
 //!
-//! It does what the real one does in the order in which it does it, so a start that is broken off leaves what the real one
-//! leaves. Not a second minikube: what the program never calls exited with code 64 and says so.
+//! It does what the real one does in the order in which it does it, so a start that is aborted leaves the same state as
+//! the real one
+//! does. Not a full minikube: sub-commands that the program never calls exit with code 64 and a message.
 
 pub(crate) mod addons;
 mod arguments;
@@ -38,7 +39,7 @@ use std::time::Duration;
 /// The version that it claims to be.
 const VERSION: &str = "v1.38.1";
 
-/// The Kubernetes that it makes unless another is asked for.
+/// The Kubernetes that it makes unless another is requested.
 const KUBERNETES: &str = "v1.35.1";
 
 /// What it starts, and where that is.
@@ -92,7 +93,7 @@ impl Minikube {
         }
     }
 
-    /// Lets real time pass for as long as what is returned lives: a real program runs.
+    /// Lets real time pass while the returned guard exists: a real program runs.
     #[must_use]
     pub fn really(&self) -> Real {
         self.0.pace.really()
@@ -185,7 +186,7 @@ impl Minikube {
                 printer.out("\u{1b}[31mE0101 klog\u{1b}[0m");
                 Ok(())
             }
-            // It ends without a word, as by a signal of its own.
+            // It exits without output, as if killed by a signal.
             Course::Badly(Does::Cut(_) | Does::Close | Does::Gone) => Err(137),
         }
     }

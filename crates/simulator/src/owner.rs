@@ -1,4 +1,4 @@
-//! `managedFields`: who owns which field of an object, and who is in whose way.
+//! `managedFields`: who owns which field of an object, and which managers conflict.
 
 use crate::fieldset;
 use crate::fieldset::Path;
@@ -9,7 +9,8 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// Whose fields an apply would take (`kubernetes: apimachinery/pkg/util/managedfields/internal/conflict.go`).
+/// The refusal of an apply that conflicts with other managers (`kubernetes:
+/// apimachinery/pkg/util/managedfields/internal/conflict.go`).
 pub(crate) fn refused(conflicts: &[(&String, &Path)]) -> Value {
     let causes: Vec<Value> = conflicts
         .iter()
@@ -35,7 +36,7 @@ pub(crate) fn refused(conflicts: &[(&String, &Path)]) -> Value {
     failure(409, "Conflict", &message, &Value::Array(causes))
 }
 
-/// Who owns what, of the entries that `which` says; each as refusals name them.
+/// The fields of each manager, of the entries that `which` selects; managers are named as in refusals.
 pub(crate) fn owners(object: &Value, which: impl Fn(&Value) -> bool) -> Vec<(String, BTreeSet<Path>)> {
     let entries = object["metadata"]["managedFields"].as_array().into_iter().flatten();
     let shown = |entry: &Value| {
@@ -52,7 +53,8 @@ pub(crate) fn owners(object: &Value, which: impl Fn(&Value) -> bool) -> Vec<(Str
         .collect()
 }
 
-/// Makes `fields` the manager's: all that it owns for an apply, more of it for an update; others lose what has changed.
+/// Makes `fields` the manager's: all that it owns for an apply, more of it for an update; other managers lose the
+/// changed fields.
 pub(crate) fn own(object: &mut Value, manager: &str, operation: &str, fields: &BTreeSet<Path>, stamp: &str) {
     let manager = if manager.is_empty() { "unknown" } else { manager };
     let api_version = object["apiVersion"].clone();
@@ -69,7 +71,7 @@ pub(crate) fn own(object: &mut Value, manager: &str, operation: &str, fields: &B
             }
             continue;
         }
-        // What is no longer there is nobody's; what an update has changed is no longer theirs.
+        // Removed fields have no owner; fields that an update changed no longer belong to other managers.
         owned.retain(|path| {
             fieldset::value(&snapshot, path).is_some() && !(operation == "Update" && fields.contains(path))
         });

@@ -29,7 +29,7 @@ impl Cause {
     }
 }
 
-/// 422: what is written is wrong. `Deployment.apps "web" is invalid: spec.replicas: …`.
+/// 422: the object is invalid. `Deployment.apps "web" is invalid: spec.replicas: …`.
 pub(crate) fn invalid(at: &Where, kind: &str, causes: &[Cause]) -> ApiResponse {
     let kind_and_group = if at.group.is_empty() { kind.to_owned() } else { format!("{kind}.{}", at.group) };
     let messages: Vec<String> =

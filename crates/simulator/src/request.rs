@@ -48,7 +48,7 @@ pub enum ApiResponse {
     Cut,
     /// It is done, and answered, after so long.
     Slow(std::time::Duration),
-    /// Too many requests: come back after so many seconds, as a server that is short of workers says it.
+    /// Too many requests: come back after so many seconds, as an overloaded server answers.
     Later(u64),
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn not_found(at: &Where) -> ApiResponse {
     ApiResponse::Json(404, about(at, failure(404, "NotFound", &message, &Value::Null)))
 }
 
-/// A `Status` that says which object it is about.
+/// A `Status` that names its object.
 pub(crate) fn about(at: &Where, mut status: Value) -> Value {
     let details = &mut status["details"];
     details["name"] = json!(at.name);
@@ -125,7 +125,7 @@ pub(crate) fn about(at: &Where, mut status: Value) -> Value {
     status
 }
 
-/// A `Status` that says no.
+/// A `Status` of failure.
 #[must_use]
 pub fn failure(code: u16, reason: &str, message: &str, causes: &Value) -> Value {
     let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",

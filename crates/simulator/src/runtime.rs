@@ -12,7 +12,7 @@ pub fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().start_paused(true).build()
 }
 
-/// Lets the time of the current runtime go as real time goes, once no machine lives in it any more.
+/// Lets the clock of the current runtime follow real time again, once it has no machine any more.
 pub fn real_time() {
     tokio::time::resume();
 }

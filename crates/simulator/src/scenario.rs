@@ -1,4 +1,4 @@
-//! What goes wrong in a rehearsal, as data.
+//! The faults of a rehearsal, as data.
 //!
 //! Not when it happens at random: a scenario is the same each time. `docs/rehearsal.md` is the reference of the file that
 //! it is written in.
@@ -7,7 +7,7 @@ use crate::cluster::fault::PodFault;
 use std::fmt;
 use std::time::Duration;
 
-/// What goes wrong.
+/// The faults of a rehearsal.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scenario {
     /// Calls that do not go well.
@@ -18,7 +18,7 @@ pub struct Scenario {
     pub events: Vec<Event>,
 }
 
-/// Who is called.
+/// The called party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Party {
     /// A Docker engine: `POST /build`, or a step of a build: `STEP RUN npm ci`.
@@ -75,7 +75,7 @@ impl From<&str> for Pattern {
 /// A call that does not go well.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    /// Whose call.
+    /// The called party.
     pub of: Party,
     /// Which calls.
     pub call: Pattern,
@@ -107,12 +107,12 @@ pub enum Does {
     Garbage,
     /// The connection is closed, and nothing is done.
     Close,
-    /// The version that is asked for is no longer known; of the API server's watches and lists.
+    /// The requested version is no longer known; of the API server's watches and lists.
     Gone,
 }
 
 impl Does {
-    /// Whether what was asked for is done all the same.
+    /// Whether the request is performed nevertheless.
     pub(crate) fn is_done(&self) -> bool {
         matches!(self, Does::Slow(_) | Does::Cut(_) | Does::Garbage)
     }
@@ -162,18 +162,18 @@ pub enum What {
     ImageVanish(Pattern),
     /// The clock is put forward by so many seconds, or back.
     ClockJump(i64),
-    /// Somebody's pods take all that is left of the node.
+    /// Pods that are not the project's take all free capacity of the node.
     NodeFull,
-    /// Somebody runs the same command at the same time.
+    /// Another process runs the same command at the same time.
     SecondRun,
-    /// Somebody changes an object: a merge patch.
+    /// Another client changes an object: a merge patch.
     Edit {
         /// The path of the object at the API server.
         path: String,
         /// What changes.
         patch: serde_json::Value,
     },
-    /// Somebody deletes an object.
+    /// Another client deletes an object.
     Delete {
         /// Its path at the API server.
         path: String,

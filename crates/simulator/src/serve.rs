@@ -143,7 +143,7 @@ where
     }
 }
 
-/// The content type of what is not plain JSON.
+/// The content type of an answer that is not plain JSON.
 fn unusual(value: &Value) -> Option<&'static str> {
     if value.is_string() {
         Some("text/plain; charset=utf-8")

@@ -32,10 +32,11 @@ impl Kind {
 }
 
 impl Memory {
-    /// What a path says that is no object's: the groups, the kinds of a group version, the server's own state.
+    /// Answers a path that is not an object's: the groups, the kinds of a group version, the server's own state.
     ///
-    /// With `aggregated` the groups are told with all that is in them (`apidiscovery.k8s.io/v2`), as servers since 1.27 do
-    /// for those who ask so.
+    /// With `aggregated` the groups are listed with all their resources (`apidiscovery.k8s.io/v2`), as servers since
+    /// 1.27 do
+    /// for clients that accept it.
     pub(crate) fn discover(&self, path: &str, aggregated: bool) -> ApiResponse {
         let path = path.trim_end_matches('/');
         let document = match path {

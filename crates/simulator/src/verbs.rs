@@ -1,7 +1,7 @@
 //! What each request does to the objects, with the real server's codes and words, dry runs included.
 //!
-//! No schema and no controllers: nothing follows from it. What is sent is kept as it is, unless a cluster's rules hold;
-//! then it is filled in and checked first ([`crate::admission`]).
+//! No schema and no controllers. An object is stored as sent, unless a cluster's rules hold;
+//! then it is defaulted and validated first ([`crate::admission`]).
 
 use crate::defaults;
 use crate::deletion::is_held;
@@ -26,7 +26,7 @@ use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// What is deleted is the answer to its deletion, for these; for all others it is a `Status`
+/// Kinds whose deletion is answered with the object; for all others the answer is a `Status`
 /// (`ReturnDeletedObject` in `kubernetes: pkg/registry/core`).
 const TOLD_WHEN_GONE: [&str; 7] = [
     "persistentvolumeclaims",
@@ -41,7 +41,7 @@ const TOLD_WHEN_GONE: [&str; 7] = [
 /// The form of a list that has only the metadata.
 const NAMES: &str = "PartialObjectMetadataList";
 
-/// A list as it is told: its items do not say what they are, unless they are not whole.
+/// A list as sent to clients: its items have no kind, unless they are partial.
 fn list<'a>(at: &Where, version: u64, found: impl Iterator<Item = &'a Value>, names: bool) -> Value {
     let mut kind = kinds::served(&at.collection).map(|served| served.kind.to_owned());
     let mut items = Vec::new();
@@ -65,7 +65,7 @@ fn list<'a>(at: &Where, version: u64, found: impl Iterator<Item = &'a Value>, na
 }
 
 impl Memory {
-    /// Does what is asked.
+    /// Handles a request.
     pub(crate) fn handle(&mut self, ask: &Ask) -> ApiResponse {
         let at = locate(&ask.path);
         if at.plural.is_empty() {
@@ -151,7 +151,7 @@ impl Memory {
         }
         let mut object = ask.body.clone();
         if at.collection == "api/v1/namespaces" {
-            // Whoever creates one owns its label, too.
+            // The creating manager owns its label, too.
             defaults::name_label(&mut object);
         }
         let fields = fieldset::fields(&object);
@@ -237,7 +237,7 @@ impl Memory {
         let before = owners(&next, |entry| entry["manager"] == manager && entry["operation"] == "Apply");
         let before = before.into_iter().flat_map(|(_, owned)| owned).collect::<BTreeSet<Path>>();
         fieldset::merge(&mut next, &ask.body, "");
-        // An item goes before its fields: without those that are its keys it is not found.
+        // An item is removed before its fields: without its key fields it is not found.
         let gone = before
             .difference(&desired)
             .filter(|path| !others.iter().any(|(_, owned)| owned.iter().any(|o| o.starts_with(path))));
@@ -312,7 +312,7 @@ impl Memory {
         ApiResponse::Json(200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
     }
 
-    /// Keeps it unless it is a dry run, nothing has changed, or the rules say no.
+    /// Keeps it unless it is a dry run, nothing has changed, or the rules reject it.
     fn write(
         &mut self,
         at: &Where,

@@ -1,9 +1,10 @@
-//! How fast a rehearsal's time goes: as fast as nothing is left to do, or so many times faster than time.
+//! The speed of a rehearsal's clock: it advances when no task is ready, or by a factor of real time.
 //!
 //! tokio's paused clock jumps to the next timer whenever no task can go on, even if a socket has become ready in that very
-//! moment: alone it would run into every time limit. So there is always a next timer here, close by: while anything is said
-//! over a socket it is a millisecond away, and it moves off as it becomes quiet. Whoever waits for an answer in this
-//! process loses at most 64 ms of its patience.
+//! moment: alone it would run into every time limit. So there is always a next timer here, close by: while data passes
+//! over a socket it is a millisecond away, and it moves off as it becomes quiet. A client that waits for an answer in
+//! this
+//! process loses at most 64 ms of its timeout.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// From one look to the next while something is said.
+/// Interval of the checks while data passes.
 const NEAR: Duration = Duration::from_millis(1);
 
 /// From one look to the next when it has been quiet for long: shorter than any patience of the program.
@@ -24,7 +25,7 @@ const QUIET: u32 = 16;
 /// The shortest time that is worth sleeping in earnest.
 const WORTH: Duration = Duration::from_millis(5);
 
-/// Hears what happens; clones are the same. Time goes for as long as the [`Running`] lives.
+/// Is notified of traffic; clones share their state. The clock advances while the [`Running`] exists.
 #[derive(Debug, Clone, Default)]
 pub struct VirtualClock(Arc<Inner>);
 
@@ -45,7 +46,7 @@ impl Drop for Running {
     }
 }
 
-/// While it lives, time goes as it does outside: a real program is at work.
+/// While it exists, the clock follows real time, because a real program is running.
 #[derive(Debug)]
 pub struct Real(VirtualClock);
 
@@ -56,7 +57,7 @@ impl Drop for Real {
 }
 
 impl VirtualClock {
-    /// Something was said over a socket.
+    /// Notes that data passed through a socket.
     pub fn heard(&self) {
         self.0.heartbeats.fetch_add(1, Ordering::Relaxed);
     }

@@ -3,7 +3,7 @@
 use crate::glob::Malformed;
 use crate::glob::OPEN;
 
-/// What BuildKit asks first: Go's `path/filepath.Match(pattern, ".")`, for its error only. It stops at the first part
+/// BuildKit's first check: Go's `path/filepath.Match(pattern, ".")`, for its error only. It stops at the first part
 /// between stars that does not match, so it does not see every mistake.
 pub(super) fn check(pattern: &[char]) -> Result<(), Malformed> {
     go_match(pattern, &['.']).map(drop)
@@ -53,7 +53,7 @@ fn next_part(pattern: &[char]) -> (bool, &[char], &[char]) {
     (stars > 0, part, rest)
 }
 
-/// `matchChunk`: what is left of `name` if it begins with the part.
+/// `matchChunk`: the rest of `name` if it begins with the part.
 fn match_part<'a>(mut part: &[char], mut name: &'a [char]) -> Result<Option<&'a [char]>, Malformed> {
     let mut failed = false;
     while let Some((&first, after)) = part.split_first() {
@@ -81,7 +81,7 @@ fn match_part<'a>(mut part: &[char], mut name: &'a [char]) -> Result<Option<&'a 
     Ok((!failed).then_some(name))
 }
 
-/// What `[…]` says of a character, from after its `[`.
+/// Whether `[…]` matches a character; the text starts after its `[`.
 fn match_class(mut rest: &[char], read: Option<char>) -> Result<(bool, &[char]), Malformed> {
     let negated = rest.first() == Some(&'^');
     rest = rest.strip_prefix(&['^']).unwrap_or(rest);

@@ -1,4 +1,4 @@
-//! What changes a key, what does not, and how it is told.
+//! What changes a key, what does not, and how changes are reported.
 
 use crate::Ask;
 use crate::Dockerfile;

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 pub struct Missing {
     /// `Secret`, `ConfigMap` or `PersistentVolumeClaim`.
     pub kind: &'static str,
-    /// Its name; not said for keys of volumes.
+    /// Its name; not given for keys of volumes.
     pub name: Option<String>,
     /// The key that it lacks; `None` if the whole object is missing.
     pub key: Option<String>,
@@ -39,7 +39,7 @@ pub fn classify(message: &str) -> FailureKind {
     }
 }
 
-/// What is missing, if that is what the message says (`kubernetes: pkg/kubelet/kubelet_pods.go`,
+/// The missing object or key that the message names (`kubernetes: pkg/kubelet/kubelet_pods.go`,
 /// `pkg/volume/{secret,configmap}`, and the scheduler for claims).
 pub fn missing(message: &str) -> Option<Missing> {
     if let Some(found) = KEY.captures(message) {
@@ -56,7 +56,7 @@ pub fn missing(message: &str) -> Option<Missing> {
     Some(Missing { kind: kind(&found[1])?, name: Some(found[2].to_owned()), key: None })
 }
 
-/// The Secret or ConfigMap of which a message says that it is there and lacks a key.
+/// The Secret or ConfigMap that exists according to a message, but lacks a key.
 pub fn holder(message: &str, namespace: &str) -> Option<ObjectId> {
     let Missing { kind, name: Some(name), key: Some(_) } = missing(message)? else { return None };
     Some(ObjectId {

@@ -31,7 +31,7 @@ pub fn symptom(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Optio
     match reason {
         "" => ended(status, purpose, events),
         "InvalidImageName" => Some(of(FailureKind::ImageName)),
-        // `image::tags`: what we have built. Which run it was that found it missing cannot be told here.
+        // `image::tags`: what we have built. Which run it was that found it missing is not known here.
         "ErrImageNeverPull" if message.contains("\"todo.local/") => Some(of(FailureKind::ImageGone)),
         "ErrImageNeverPull" => Some(of(FailureKind::ImageNever)),
         "ErrImagePull" | "ImagePullBackOff" | "ErrImagePullBackOff" => Some(pull(status, events)),
@@ -87,7 +87,7 @@ fn starting(message: &str) -> FailureKind {
     if is_command(message) { FailureKind::Command } else { FailureKind::Start }
 }
 
-/// Whether the runtime says that there is no such program (runc: `libcontainer/init_linux.go`; crun says the same).
+/// Whether the runtime reports that the program does not exist (runc: `libcontainer/init_linux.go`; so does crun).
 fn is_command(message: &str) -> bool {
     let lower = message.to_ascii_lowercase();
     let exec =
@@ -124,7 +124,7 @@ fn last_end(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Option<S
         (_, 137) if live::text(status, "/lastState/terminated/reason") == "OOMKilled" => {
             FailureKind::OutOfMemory
         }
-        // A program that stops well when it is told to is still not one that stopped by itself.
+        // A program that exits cleanly on SIGTERM has still not stopped on its own.
         (_, code) if was_killed(last, code, killed, events, name) => FailureKind::Killed,
         (_, 0) => FailureKind::Completed,
         ("StartError" | "ContainerCannotRun" | "RunContainerError", _) => starting(message),
@@ -137,7 +137,8 @@ fn last_end(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Option<S
     Some(symptom)
 }
 
-/// Whether the kubelet ended this run because of a probe. It says so before the run ends; where the times are not told,
+/// Whether the kubelet ended this run because of a probe. It emits the event before the run ends; where the times are
+/// missing,
 /// only the exit codes of a program that is stopped count, and only until it is up again.
 fn was_killed(last: &Value, code: i64, not_up_again: bool, events: &[&KubeEvent], name: &str) -> bool {
     let Some(killing) = probe_kill(events, name) else { return false };
@@ -153,7 +154,7 @@ fn was_killed(last: &Value, code: i64, not_up_again: bool, events: &[&KubeEvent]
     }
 }
 
-/// The last event that says that the kubelet ends the container because of a probe.
+/// The last event that reports that the kubelet ends the container because of a probe.
 pub fn probe_kill<'a>(events: &[&'a KubeEvent], container: &str) -> Option<&'a KubeEvent> {
     events
         .iter()
@@ -168,7 +169,7 @@ pub fn probe_kill<'a>(events: &[&'a KubeEvent], container: &str) -> Option<&'a K
         .copied()
 }
 
-/// The runs of a container that ended, oldest first: the kubelet tells of two at most.
+/// The runs of a container that ended, oldest first: the kubelet reports two at most.
 pub fn exits(status: &Value) -> Vec<Exit> {
     ["/lastState/terminated", "/state/terminated"]
         .iter()

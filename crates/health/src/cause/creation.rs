@@ -1,6 +1,7 @@
 //! A controller that cannot make its pods: quotas, policies, missing accounts.
 //!
-//! No pod exists, so no pod can tell; the controller says it in a condition (ReplicaSets) or in events (all others).
+//! No pod exists, so no pod status exists; the controller reports the cause in a condition (ReplicaSets) or in events
+//! (all others).
 
 use crate::cause::Symptom;
 use crate::cause::newest;
@@ -28,7 +29,8 @@ pub fn symptom(workload: &Value, snapshot: &Snapshot) -> Option<Symptom> {
     Some(Symptom::new(classify(&text), "FailedCreate", text))
 }
 
-/// When the controller of `workload` was last refused, by the cluster's clock; `None` where nothing says so. A condition
+/// When the controller of `workload` was last refused, by the cluster's clock; `None` where nothing reports it. A
+/// condition
 /// keeps the time of the first refusal (`kubernetes: pkg/controller/replicaset/replica_set_utils.go`), an event that of the last.
 pub fn last_refused(workload: &Value, snapshot: &Snapshot) -> Option<Timestamp> {
     let set = newest::replica_set(workload, snapshot);

@@ -1,15 +1,16 @@
 //! A runtime's sentence about an image that it could not pull → what sort of trouble that is.
 //!
 //! Docker Hub gives the same answer for an image that does not exist and for one that is private (`pull access denied …
-//! repository does not exist or may require 'docker login'`); a place that says so belongs to "not found", because a
-//! wrong name is the commoner case and both ends are told. The image's own name is taken out of the sentence first:
+//! repository does not exist or may require 'docker login'`); such an answer belongs to "not found", because a
+//! wrong name is the commoner case and both causes are reported. The image's own name is taken out of the sentence
+//! first:
 //! images are called `timeout-service`, and `eof` too.
 
 use crate::cause::signal::FailureKind;
 use regex::Regex;
 use std::sync::LazyLock;
 
-/// What a message of `ErrImagePull` or `ImagePullBackOff` speaks of; `None` if it says nothing about the cause.
+/// Classifies a message of `ErrImagePull` or `ImagePullBackOff`; `None` if it does not contain the cause.
 pub fn classify(message: &str, image: &str) -> Option<FailureKind> {
     let text = without(message, image);
     if says_nothing(&text) {
@@ -62,7 +63,7 @@ fn pattern(text: &str) -> Regex {
     Regex::new(&format!("(?i){text}")).expect("a constant pattern")
 }
 
-/// `Back-off pulling image "x"` alone, as kubelets before 1.33 say it, or nothing.
+/// `Back-off pulling image "x"` alone, as kubelets before 1.33 write it, or nothing.
 fn says_nothing(text: &str) -> bool {
     let text = text.trim().trim_matches('"').trim();
     text.is_empty() || text.eq_ignore_ascii_case("Back-off pulling image")

@@ -1,6 +1,6 @@
 //! Which pods belong to the newest revision of a workload: only they can fail its rollout.
 //!
-//! To be asked once the controller has seen the generation; before that its newest ReplicaSet is the old one.
+//! To be called once the controller has seen the generation; before that its newest ReplicaSet is the old one.
 
 use crate::live;
 use crate::snapshot::Snapshot;
@@ -41,7 +41,7 @@ pub fn is_old(set: &Value, pod: &Value) -> bool {
     !newest.is_empty() && !of.is_empty() && of != newest
 }
 
-/// Whether the pods of a workload are still to be listed, or what leads to them.
+/// Whether the pods of a workload are still to be listed, or the ReplicaSets that own them.
 pub fn are_awaited(workload: &Value, snapshot: &Snapshot) -> bool {
     let namespace = live::namespace(workload);
     let sets = live::kind(workload) == "Deployment" && snapshot.awaits("apps", "ReplicaSet", namespace);

@@ -73,7 +73,7 @@ pub fn purpose(pod: &Value) -> Purpose {
     }
 }
 
-/// Pods that their controller replaces: their end says nothing about what runs in them.
+/// Pods that their controller replaces: their end does not indicate a fault of their containers.
 pub fn is_thrown_out(pod: &Value) -> bool {
     matches!(
         live::text(pod, "/status/reason"),
@@ -106,7 +106,7 @@ pub fn is_mounted(pod: &Value) -> bool {
     })
 }
 
-/// Trouble before any container exists: volumes and the sandbox. Only events tell of it.
+/// Failures before any container exists: volumes and the sandbox. Only events report them.
 fn before_containers(pod: &Value, events: &[&KubeEvent]) -> Option<Symptom> {
     let waiting = containers(pod).any(|(status, _)| {
         matches!(live::text(status, "/state/waiting/reason"), "ContainerCreating" | "PodInitializing")
@@ -138,7 +138,8 @@ fn is_slow(message: &str) -> bool {
     message.contains("timed out waiting for the condition") || message.contains("deadline exceeded")
 }
 
-/// Running, but not ready: what its readiness probe last said, or the startup probe of a sidecar, for which the containers
+/// Running, but not ready: the last result of its readiness probe, or the startup probe of a sidecar, for which the
+/// containers
 /// after it wait.
 fn not_ready(pod: &Value, events: &[&KubeEvent]) -> Option<Symptom> {
     let is_sidecar = |purpose: Purpose| purpose == Purpose::Serve;
@@ -147,7 +148,7 @@ fn not_ready(pod: &Value, events: &[&KubeEvent]) -> Option<Symptom> {
         .chain(live::list(pod, "/status/containerStatuses"))
         .filter(|status| status.pointer("/state/running").is_some() && !live::flag(status, "/ready"));
     unready.map(|status| live::text(status, "/name")).find_map(|name| {
-        // What its liveness probe says ends the container, and does not keep it from being ready.
+        // A failing liveness probe ends the container; it does not keep it from being ready.
         let probe = events.iter().rev().find(|event| {
             event.reason == "Unhealthy"
                 && event.is_of(name)
@@ -165,7 +166,7 @@ fn initializing(pod: &Value) -> Option<Symptom> {
     Some(Symptom::new(FailureKind::Initializing, "PodInitializing", "").within(live::text(status, "/name")))
 }
 
-/// A readiness gate whose condition nothing has set. One that is False is in the hands of whatever has set it.
+/// A readiness gate whose condition nothing has set. One that is False was set by its controller.
 fn gate(pod: &Value) -> Option<Symptom> {
     if !live::holds(pod, "ContainersReady") {
         return None;

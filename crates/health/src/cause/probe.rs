@@ -1,4 +1,4 @@
-//! A probe that fails: what it asks, what it was told, and so what is wrong with it.
+//! A probe that fails: its request, the answer, and the cause.
 //!
 //! The kubelet's sentence is all there is (`kubernetes: pkg/kubelet/prober`, `pkg/probe/{http,tcp,exec}`).
 
@@ -8,10 +8,10 @@ use regex::Regex;
 use serde_json::Value;
 use std::sync::LazyLock;
 
-/// What is wrong with a probe, or with what it asks.
+/// What is wrong with a probe, or with its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failing {
-    /// What the kubelet's sentence says of the cause.
+    /// The cause according to the kubelet's message.
     pub why: Why,
     /// Continues "container `web` runs, but …".
     pub what: String,
@@ -19,18 +19,18 @@ pub struct Failing {
     pub fields: Vec<String>,
     /// What to do.
     pub help: String,
-    /// What shows it beside the kubelet's sentence.
+    /// Evidence in addition to the kubelet's message.
     pub evidence: Option<String>,
 }
 
-/// What the kubelet's sentence says of why a probe fails.
+/// Why a probe fails, according to the kubelet's message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
     /// Nothing listens on the port.
     Refused,
     /// Something listens, and ends the connection without an answer.
     Closed,
-    /// It answers with a status that says no.
+    /// It answers with an HTTP status of failure.
     Status,
     /// It takes too long.
     Slow,
@@ -134,7 +134,7 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a constant pattern")
 }
 
-/// That a probe asks a port which its container does not declare, if that is so.
+/// Reports that a probe uses a port which its container does not declare, if that is so.
 fn undeclared_port(manifest: &Value, container: &str, probe: &str) -> Option<String> {
     let at = template::container(manifest, container)?;
     let asked = ["httpGet", "tcpSocket", "grpc"]

@@ -1,7 +1,8 @@
 //! A pod that no node takes: why, and with which numbers.
 //!
-//! The scheduler only says how many nodes fail which test. What is asked, what a node has and who holds it is counted
-//! here, so that the reader can choose between asking for less and giving minikube more.
+//! The scheduler only says how many nodes fail which test. Requests, the node's capacity and the pods that use it are
+//! counted
+//! here, so that the reader can choose between requesting less and giving minikube more.
 
 use crate::ObjectId;
 use crate::cause::Symptom;
@@ -49,9 +50,9 @@ pub fn symptom(pod: &Value, snapshot: &Snapshot) -> Option<Symptom> {
 /// Which test of the scheduler the nodes fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// A node has less of a resource than is asked.
+    /// A node has less of a resource than is requested.
     Resources,
-    /// No node has the labels that are asked for.
+    /// No node has the labels that are requested.
     Labels,
     /// A port of the node is taken.
     Ports,
@@ -102,22 +103,22 @@ pub fn unbound<'a>(pod: &'a Value, snapshot: &Snapshot) -> Option<&'a str> {
         })
 }
 
-/// One resource of which a node has less than is asked.
+/// One resource of which a node has less than is requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shortage {
     /// `memory`, `cpu`, ….
     pub resource: String,
-    /// What the pod asks, in thousandths.
+    /// What the pod requests, in thousandths.
     pub asked: i128,
     /// What the node lets pods have, in thousandths.
     pub allocatable: i128,
     /// What pods on the node hold, in thousandths.
     pub taken: i128,
-    /// Who holds most of it, largest first: `namespace/pod` and thousandths.
+    /// The pods that use most of it, largest first: `namespace/pod` and thousandths.
     pub holders: Vec<(String, i128)>,
 }
 
-/// The resource of which the only node could never give what the pod asks; `None` if it fits an empty node, or if
+/// The resource of which the only node could never give what the pod requests; `None` if it fits an empty node, or if
 /// there are several nodes, of which others may come.
 pub fn too_big(pod: &Value, snapshot: &Snapshot) -> Option<String> {
     let [node] = snapshot.nodes.as_deref()? else { return None };
@@ -127,7 +128,7 @@ pub fn too_big(pod: &Value, snapshot: &Snapshot) -> Option<String> {
         .map(|(resource, _)| resource)
 }
 
-/// The resources that the scheduler says are missing, counted for the node that has most left.
+/// The resources that the scheduler reports as insufficient, counted for the node that has most left.
 pub fn shortages(pod: &Value, message: &str, snapshot: &Snapshot) -> Vec<Shortage> {
     let Some(nodes) = snapshot.nodes.as_deref() else { return Vec::new() };
     let nobody = Tenants::default();

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 
-/// One sort of trouble. Each has its own tolerance (`grace`) and its own words (`tell`).
+/// One kind of failure. Each has its own tolerance (`grace`) and its own message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
@@ -21,7 +21,7 @@ pub enum FailureKind {
     ImagePlatform,
     /// The registry's host has no address: a wrong name, or a node that is offline.
     ImageNoHost,
-    /// The registry could not be asked.
+    /// The registry could not be reached.
     ImageUnreachable,
     /// The registry gives no more pulls for now.
     ImageLimited,
@@ -67,7 +67,7 @@ pub enum FailureKind {
     ReadinessGate,
     /// It has scheduling gates.
     SchedulingGate,
-    /// No node can ever take the pod: it asks for more than the only node has.
+    /// No node can ever take the pod: it requests more than the only node has.
     NeverFits,
     /// No node takes the pod.
     Unschedulable,
@@ -89,7 +89,7 @@ pub enum FailureKind {
     NoClass,
     /// A claim whose volume cannot be made.
     Provisioning,
-    /// A claim whose provisioner, which is no part of Kubernetes, does not make its volume.
+    /// A claim whose provisioner, which is not a part of Kubernetes, does not make its volume.
     NoProvisioner,
     /// A quota forbids the pod.
     Quota,

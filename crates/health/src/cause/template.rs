@@ -32,7 +32,7 @@ pub fn field(manifest: &Value, name: &str, fields: &[&str]) -> Option<String> {
     Some(written.unwrap_or(at))
 }
 
-/// Where a missing object or key is asked for.
+/// Where a missing object or key is referenced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     /// The field.
@@ -43,7 +43,7 @@ pub struct Reference {
     pub name: String,
 }
 
-/// Where `missing` is asked for: in the named container's variables, or in the pod's volumes.
+/// Where `missing` is referenced: in the named container's variables, or in the pod's volumes.
 pub fn reference(manifest: &Value, name: Option<&str>, missing: &Missing) -> Option<Reference> {
     let in_container =
         name.and_then(|name| container(manifest, name)).and_then(|at| variable(manifest, &at, missing));

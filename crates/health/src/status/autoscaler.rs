@@ -1,7 +1,8 @@
 //! HorizontalPodAutoscalers: between how many replicas they choose, by which metrics, and whether they have any.
 //!
-//! One without metrics keeps the replicas between its limits and does nothing else. That is no failure of a rollout (in
-//! the first minute none has metrics), but `status` must say it, for nothing else does.
+//! One without metrics keeps the replicas between its limits and does nothing else. That is not a failure of a rollout
+//! (in
+//! the first minute none has metrics), but `status` must report it, because nothing else does.
 
 use crate::live;
 use crate::live::Condition;
@@ -43,7 +44,7 @@ pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
 /// Why an autoscaler does not scale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Cause<'a> {
-    /// A share of a request is asked for, and a container has no such request.
+    /// The target is a share of a request, and a container has no such request.
     NoRequest { container: &'a str, resource: &'a str },
     /// The resource metrics API is not served.
     NoMetricsServer,
@@ -51,7 +52,7 @@ enum Cause<'a> {
     NoFigures,
     /// A custom or external metric that its API does not give.
     NoSuchMetric { kind: &'static str, message: &'a str },
-    /// What its controller says.
+    /// The message of its controller.
     Other(&'a str),
 }
 
@@ -149,7 +150,7 @@ fn one(metric: &Value, object: &Value) -> String {
     format!("{name} {now} of {}", amount(target).unwrap_or_else(|| "?".to_owned()))
 }
 
-/// The name of what is measured, and where it is told.
+/// The name of what is measured, and the field that contains it.
 fn source(metric: &Value) -> (String, &Value) {
     let held = ["resource", "containerResource", "pods", "object", "external"];
     let source =
@@ -178,7 +179,7 @@ mod tests {
             ]},
         });
         assert_eq!(describe(&scaler), "2 replicas, of 2 to 5; cpu 12% of 70%; requests ? of 1k");
-        // As an API server without metrics says it (Kubernetes 1.35).
+        // As reported by an API server without metrics (Kubernetes 1.35).
         scaler["status"] = json!({"currentReplicas": 1, "currentMetrics": null, "conditions": [
             {"type": "AbleToScale", "status": "True", "reason": "SucceededGetScale"},
             {"type": "ScalingActive", "status": "False", "reason": "FailedGetResourceMetric", "message":

@@ -1,9 +1,10 @@
 //! Custom resources: what most operators mean by their status.
 //!
-//! No generic rule can be trusted: operators invent their own words. So everything in a status that is understood is
-//! collected, and the worst of it decides: a bad condition beside a good one is not ready. Only what its operator calls
-//! final fails at once. A resource in whose status nothing is understood is `unknown`, never `ready`: it is not waited
-//! for, and a note says so.
+//! No generic rule can be trusted: operators invent their own words. So everything in a status that is recognized is
+//! collected, and the worst of it decides: a bad condition next to a good one is not ready. Only what its operator
+//! calls
+//! final fails at once. A resource whose status has no recognized field is `unknown`, never `ready`: it is not waited
+//! for, and a note reports that.
 
 mod conditions;
 mod fields;
@@ -19,14 +20,14 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use words::Meaning;
 
-/// So long an operator has to say its first word on a resource that was just written. Resources that are only read,
-/// such as settings, never get a word, so it is not long.
+/// Time that an operator has to write a first status to a resource that was just written. Resources that are only read,
+/// such as settings, never get a status, so it is not long.
 const FIRST_WORD: SignedDuration = SignedDuration::from_secs(5);
 
-/// What one part of a status says of the whole, from the weakest to the strongest.
+/// What one part of a status implies for the whole, from the weakest to the strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Strength {
-    /// A part of it is well, which says nothing of the rest.
+    /// A part of it is well, which implies nothing for the rest.
     Hint,
     Good,
     Busy,
@@ -79,7 +80,7 @@ pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
     HealthStatus::new(Health::Unknown, NO_SIGNAL, message).note(message)
 }
 
-/// What the status says, if anything of it is understood.
+/// The health that the status implies, if any of it is recognized.
 pub(super) fn status(object: &Value) -> Option<HealthStatus> {
     let mut signals = known::signals(object);
     signals.extend(fields::signals(object));
@@ -97,7 +98,7 @@ pub(super) fn status(object: &Value) -> Option<HealthStatus> {
             "paused: nothing changes until it is resumed",
         ));
     }
-    // Of equals the first, which is the most telling one.
+    // Of equals the first, which is the most specific one.
     let signal = signals.into_iter().find(|signal| Some(signal.sign) == worst)?;
     let health = match signal.sign {
         Strength::Hint => return None,
@@ -109,7 +110,7 @@ pub(super) fn status(object: &Value) -> Option<HealthStatus> {
     Some(HealthStatus::new(health, signal.reason, signal.message))
 }
 
-/// Whether its spec or an annotation asks it to stand still.
+/// Whether its spec or an annotation pauses it.
 fn is_paused(object: &Value) -> bool {
     is_paused_by_annotation(object) || is_paused_by_spec(object)
 }

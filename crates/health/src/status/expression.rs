@@ -1,9 +1,9 @@
-//! `todo.dev/ready`: the user's own word on when an object is ready.
+//! `todo.dev/ready`: the user's own rule for when an object is ready.
 //!
 //! Two languages that people know: what `kubectl wait --for` takes (`condition=Ready`, `jsonpath={.status.phase}=Done`)
-//! and CEL, as far as such rules go. Not CEL's library: no durations, no types, no string formats; a crate that has them
+//! and CEL, limited to such rules. Not CEL's library: no durations, no types, no string formats; a crate that has them
 //! all weighs more than the rest of this module. And one difference: a field that is not there is `null` and makes what
-//! is asked of it false, because right after a write most of a status is not there.
+//! is compared with it false, because right after a write most of a status is not there.
 
 mod budget;
 mod cel;
@@ -42,7 +42,7 @@ impl fmt::Display for TooExpensive {
 }
 
 impl Rule {
-    /// Reads a rule; an error says what cannot be read in it, and where.
+    /// Reads a rule; an error reports what cannot be parsed, and where.
     pub fn parse(text: &str) -> Result<Rule, String> {
         let text = text.trim();
         if text.len() > LONGEST {
@@ -166,7 +166,7 @@ mod tests {
             (nested(2, "v0 + v1 == 2"), Ok(true)),
             (nested(4, "v0 + v1 + v2 + v3 >= 0"), Err(TooExpensive)),
             (nested(3, "true"), Err(TooExpensive)),
-            // Copies, comparisons and texts cost what is in them.
+            // Copies, comparisons and texts cost as much as their contents.
             ("status.l.map(a, self).size() == 300".to_owned(), Err(TooExpensive)),
             (
                 "status.l.map(a, status.l).map(a, status.l.map(b, a + a)).size() == 300".to_owned(),

@@ -1,4 +1,4 @@
-//! Nodes: whether their kubelet answers, and what they are short of.
+//! Nodes: whether their kubelet answers, and which resources they lack.
 
 use crate::live;
 use crate::live::Condition;

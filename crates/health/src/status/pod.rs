@@ -1,4 +1,4 @@
-//! Pods that nobody controls, and any pod of a dump.
+//! Pods without a controller, and any pod of a dump.
 
 use crate::live;
 use crate::live::Condition;
@@ -110,7 +110,7 @@ pub(crate) struct Gate<'a> {
     pub(crate) condition: Option<Condition<'a>>,
 }
 
-/// The first condition that the pod asks for and that is not True.
+/// The first condition that the pod's readiness gates require and that is not True.
 pub(crate) fn unmet_gate(pod: &Value) -> Option<Gate<'_>> {
     let gates = live::list(pod, "/spec/readinessGates").iter();
     gates

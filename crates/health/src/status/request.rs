@@ -1,4 +1,4 @@
-//! Requests that somebody else answers: certificates to be signed, volumes to be attached.
+//! Requests that another controller answers: certificates to be signed, volumes to be attached.
 
 use crate::live;
 use crate::live::Condition;
@@ -25,7 +25,7 @@ pub(super) fn certificate(object: &Value) -> HealthStatus {
     HealthStatus::progressing("Pending", "nobody has approved or denied it")
 }
 
-/// A VolumeAttachment: what the attacher last said of it.
+/// A VolumeAttachment: the attacher's last status.
 pub(super) fn attachment(object: &Value) -> HealthStatus {
     for (field, reason) in [("attachError", "AttachError"), ("detachError", "DetachError")] {
         let at = format!("/status/{field}/message");

@@ -1,4 +1,4 @@
-//! Services: there as soon as they are written, except for an address that somebody else gives.
+//! Services: healthy as soon as they are written, except for an address that another controller assigns.
 
 use crate::live;
 use crate::status::Context;
@@ -14,7 +14,8 @@ pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
     }
 }
 
-/// Whether its EndpointSlices are known, and no endpoint in them is ready. One that does not say so is (KEP-752).
+/// Whether its EndpointSlices are known, and no endpoint in them is ready. An endpoint without the `ready` condition is
+/// ready (KEP-752).
 fn leads_nowhere(object: &Value, context: Context<'_>) -> bool {
     let Some(snapshot) = context.snapshot else { return false };
     let mut slices = snapshot.owned("discovery.k8s.io", "EndpointSlice", live::uid(object)).peekable();

@@ -1,6 +1,7 @@
 //! Objects that are being deleted, and what holds them.
 //!
-//! A namespace says in its conditions what is left in it; the first of them that holds is the cause of those after it
+//! A namespace reports in its conditions what is left in it; the first of them that holds is the cause of those after
+//! it
 //! (`kubernetes: pkg/controller/namespace/deletion/status_condition_utils.go`).
 
 use crate::live;
@@ -44,7 +45,7 @@ pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
     of(reason, format!("being deleted{held}; {text}"))
 }
 
-/// The aggregated API that does not answer, so that nobody can tell what is left in the namespace.
+/// The aggregated API that does not answer, so that the contents of the namespace are unknown.
 fn dead_service<'a>(message: &str, snapshot: &'a Snapshot) -> Option<&'a Value> {
     snapshot.kind("apiregistration.k8s.io", "APIService", "").find(|service| {
         let (group, version) = (live::text(service, "/spec/group"), live::text(service, "/spec/version"));

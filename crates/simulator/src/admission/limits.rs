@@ -1,4 +1,4 @@
-//! LimitRanges: what containers get that say nothing, and what none may ask.
+//! LimitRanges: defaults for containers without requests or limits, and the limits that none may exceed.
 
 use crate::kinds;
 use crate::memory::Memory;

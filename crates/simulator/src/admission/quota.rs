@@ -1,4 +1,4 @@
-//! ResourceQuotas: how much of a namespace is taken, and who comes too late.
+//! ResourceQuotas: how much of a namespace is taken, and which objects exceed the quota.
 
 use crate::kinds;
 use crate::memory::Memory;
@@ -72,7 +72,7 @@ pub(crate) fn used(memory: &Memory, namespace: &str, resource: &str) -> i128 {
         .sum()
 }
 
-/// Resources that are asked for by containers.
+/// Resources that containers request.
 fn computed(resource: &str) -> bool {
     resource.starts_with("requests.")
         || resource.starts_with("limits.")
@@ -109,7 +109,7 @@ fn of_containers(pod: &Value, resource: &str) -> i128 {
     containers.map(|container| container["resources"][field].get(name).map_or(0, quantity::milli)).sum()
 }
 
-/// The containers that do not say how much they need, if any.
+/// The containers without a request or limit, if any.
 fn says_nothing(pod: &Value, resource: &str) -> Option<String> {
     let (field, name) = split(resource);
     let containers = pod["spec"]["containers"].as_array().into_iter().flatten();

@@ -37,7 +37,7 @@ fn containers(spec: &Value) -> Vec<&Value> {
         .collect()
 }
 
-/// `container "web"` or `containers "web", "side"`, of those that `which` says.
+/// `container "web"` or `containers "web", "side"`, of those that `which` selects.
 fn named(spec: &Value, which: impl Fn(&Value) -> bool) -> Option<String> {
     let names: Vec<String> = containers(spec)
         .into_iter()

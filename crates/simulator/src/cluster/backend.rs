@@ -18,7 +18,7 @@ pub(super) enum Nobody {
     Refused,
 }
 
-/// The pods that a Service leads to.
+/// The pods that a Service selects.
 pub(super) fn backends(world: &World, service: &Value) -> Vec<Value> {
     let Some(selector) = service["spec"]["selector"].as_object().filter(|all| !all.is_empty()) else {
         return Vec::new();
@@ -39,7 +39,7 @@ pub(super) fn behind(world: &World, service: &Value, index: usize) -> Result<App
     one_of(world, &backends(world, service), &service["spec"]["ports"][index])
 }
 
-/// What answers in one of these pods, at random, at what `port` of the Service leads to.
+/// The application in one of these pods, at random, at the target of the Service's `port`.
 pub(super) fn one_of(world: &World, pods: &[Value], port: &Value) -> Result<App, Nobody> {
     let count = u64::try_from(pods.len()).unwrap_or(0);
     let chosen = usize::try_from(world.ctx(|ctx| ctx.chance(0, count.max(1)))).unwrap_or(0);

@@ -18,7 +18,7 @@ const ASKED: &str = "volume.kubernetes.io/storage-provisioner";
 const ASKED_ONCE: &str = "volume.beta.kubernetes.io/storage-provisioner";
 const PROTECTION: &str = "kubernetes.io/pvc-protection";
 
-/// Between two tries where there is no class.
+/// Time between two attempts where there is no class.
 const RETRY: Duration = Duration::from_secs(15);
 /// How long the provisioner takes.
 const MAKING: Duration = Duration::from_millis(150);
@@ -96,7 +96,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
     bind(ctx, claim, volume);
 }
 
-/// A volume that somebody has made before, and that would do.
+/// An existing volume that satisfies the claim.
 fn free(ctx: &ControllerContext<'_>, claim: &Value, class: &str) -> Option<Value> {
     let fits = |volume: &Value| {
         text(&volume["spec"]["storageClassName"]) == class
@@ -141,7 +141,7 @@ fn bind(ctx: &mut ControllerContext<'_>, mut claim: Value, mut volume: Value) {
     ctx.keep(claim);
 }
 
-/// Nobody uses it any more: it goes, and its volume with it or not.
+/// The claim is no longer used: it is deleted, and its volume according to the reclaim policy.
 fn release(ctx: &mut ControllerContext<'_>, mut claim: Value) {
     let all = claim["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
     let left: Vec<Value> = all.into_iter().filter(|item| item != PROTECTION).collect();

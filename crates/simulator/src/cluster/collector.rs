@@ -1,4 +1,4 @@
-//! The garbage collector: what is owned goes with its owner, before it, or stays.
+//! The garbage collector: an owned object is deleted after its owner, before it, or is kept.
 
 use crate::cluster::ctx::ControllerContext;
 use crate::cluster::reading::is_dying;
@@ -15,10 +15,10 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// What goes after what it owns is still there when the answer to its deletion comes.
+/// In foreground deletion the owner still exists when the answer to its deletion arrives.
 const A_MOMENT: Duration = Duration::from_millis(20);
 
-/// Adds what a change concerns: the object itself, what it owned, and whom it held up.
+/// Adds the objects that a change affects: the object itself, those it owned, and the owners that waited for it.
 pub(super) fn concern(memory: &Memory, change: &Happened, queue: &mut BTreeSet<Task>) {
     let uid = &change.object["metadata"]["uid"];
     let gone = change.what == "DELETED";
@@ -118,7 +118,7 @@ fn disown(object: &mut Value, uid: &Value) {
     }
 }
 
-/// Takes a finalizer away; the object goes if it was the last.
+/// Removes a finalizer; the object is deleted if it was the last.
 fn release(ctx: &mut ControllerContext<'_>, mut object: Value, finalizer: &str) {
     let all = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
     let left: Vec<Value> = all.into_iter().filter(|item| item != finalizer).collect();

@@ -1,4 +1,4 @@
-//! What a controller may do with the objects: look, make, change, remove, and say what happened.
+//! A controller's access to the objects: find, create, change, delete, and emit events.
 
 use crate::cluster::Settings;
 use crate::cluster::reading::available;
@@ -17,11 +17,11 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// One controller at work; nobody else works meanwhile.
+/// A controller during one reconcile; no other controller runs at the same time.
 pub(super) struct ControllerContext<'a> {
     pub(super) memory: &'a mut Memory,
     pub(super) settings: &'a Settings,
-    /// What is to be looked at again, and when.
+    /// The tasks to requeue, and after how long.
     pub(super) later: &'a mut Vec<(Duration, Task)>,
     /// Whether the task was put off until now.
     pub(super) due: bool,
@@ -33,7 +33,7 @@ impl ControllerContext<'_> {
         self.memory.objects.get(&key).cloned()
     }
 
-    /// The objects of a kind that `fits` says yes to.
+    /// The objects of a kind for which `fits` is true.
     pub(super) fn find(
         &self,
         kind: Served,
@@ -61,7 +61,7 @@ impl ControllerContext<'_> {
     /// Makes an object as any client would.
     ///
     /// # Errors
-    /// What the API server says against it.
+    /// The API server's refusal.
     pub(super) fn make(&mut self, kind: Served, mut object: Value) -> Result<Value, String> {
         object["apiVersion"] = json!(kind.api_version());
         object["kind"] = json!(kind.kind);
@@ -96,7 +96,7 @@ impl ControllerContext<'_> {
         }
     }
 
-    /// Puts an object there that nobody has asked for.
+    /// Creates an object without a request of a client.
     pub(super) fn put(&mut self, object: Value) -> Value {
         let Some(at) = place(&object) else { return object };
         let key = (at.collection.clone(), at.namespace.clone(), at.name.clone());
@@ -160,12 +160,12 @@ impl ControllerContext<'_> {
         self.memory.rules.as_mut().map_or_else(|| "0".repeat(length), |rules| rules.chance.word(length))
     }
 
-    /// Says what happened to an object.
+    /// Emits a Normal event on an object.
     pub(super) fn emit_event(&mut self, of: &Value, source: &str, reason: &str, message: &str) {
         self.event(of, "", source, "Normal", reason, message);
     }
 
-    /// Says what went wrong with an object.
+    /// Emits a Warning event on an object.
     pub(super) fn warn(&mut self, of: &Value, source: &str, reason: &str, message: &str) {
         self.event(of, "", source, "Warning", reason, message);
     }
@@ -222,7 +222,7 @@ pub(super) fn place(object: &Value) -> Option<Where> {
     })
 }
 
-/// The owner that controls an object; `null` if nobody does.
+/// The owner that controls an object; `null` if it has no controller.
 pub(super) fn controller(object: &Value) -> &Value {
     let owners = object["metadata"]["ownerReferences"].as_array();
     owners.into_iter().flatten().find(|owner| owner["controller"] == true).unwrap_or(&Value::Null)

@@ -88,7 +88,7 @@ fn replace(ctx: &mut ControllerContext<'_>, set: &Value, letters: &str, nodes: u
     let may = share(&set["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"], nodes, true).max(1);
     let pods = ctx.owned(kinds::POD, set);
     let is_old = |pod: &&Value| pod["metadata"]["labels"][HASH] != letters && !is_dying(pod);
-    // What is broken is replaced at once.
+    // Pods that are not ready are replaced at once.
     for pod in pods.iter().filter(is_old).filter(|pod| !is_ready(pod)) {
         ctx.remove(pod);
     }

@@ -38,7 +38,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
         }
         (deployment, new)
     };
-    // What was just changed is read again.
+    // Reads a ReplicaSet again after a change.
     let again = |ctx: &ControllerContext<'_>, set: &Value| {
         ctx.get(kinds::REPLICA_SET, namespace, &text(&set["metadata"]["name"]))
     };
@@ -181,7 +181,7 @@ fn roll(ctx: &mut ControllerContext<'_>, deployment: &Value, new: &Value, old: &
     }
 }
 
-/// Takes pods from the old sets, the broken ones first, as far as enough others are available.
+/// Takes pods from the old sets, the broken ones first, as long as enough others are available.
 fn shrink(ctx: &mut ControllerContext<'_>, deployment: &Value, new: &Value, old: &[Value]) {
     let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
     let least = replicas - unavailable(deployment);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Kinds that tell of the past, or of the moment.
+/// Kinds that record past events or momentary state.
 const FLEETING: [&str; 3] = ["events", "leases", "controllerrevisions"];
 
 /// Metadata that a controller or the server gives.

@@ -1,4 +1,4 @@
-//! What stands behind each Service: Endpoints and EndpointSlices, and whether the node's ports are open.
+//! The endpoints of each Service: Endpoints and EndpointSlices, and whether the node's ports are open.
 
 use crate::cluster::ctx::ControllerContext;
 use crate::cluster::reading::has_ended;
@@ -33,7 +33,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
     endpoints(ctx, &service, &pods);
 }
 
-/// The number that a port of a Service leads to in a pod.
+/// The port number in a pod that a Service port targets.
 pub(super) fn target(port: &Value, pod: &Value) -> Option<u16> {
     let target = port.get("targetPort").filter(|target| !target.is_null()).unwrap_or(&port["port"]);
     if let Some(number) = target.as_u64() {

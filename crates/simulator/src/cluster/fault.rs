@@ -1,8 +1,8 @@
-//! What goes wrong on purpose: asked at every call of the API server and at every start of a container.
+//! Injected faults: consulted at every call of the API server and at every start of a container.
 
 use std::time::Duration;
 
-/// Whoever decides what goes wrong. Asked in the order in which things happen, so it may count.
+/// Decides which faults occur. Called in the order of the events, so an implementation may count.
 pub trait Faults: Send + Sync {
     /// What happens to this call; `None`: it is answered.
     fn api(&self, _call: &ApiCall) -> Option<ApiFault> {
@@ -15,7 +15,7 @@ pub trait Faults: Send + Sync {
     }
 }
 
-/// Nothing goes wrong.
+/// Injects no faults.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoFaults;
 
@@ -24,7 +24,8 @@ impl Faults for NoFaults {}
 /// A call of the API server.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ApiCall {
-    /// `get`, `list`, `watch`, `create`, `update`, `patch`, `apply`, `delete`; of a path that is no object's, the method
+    /// `get`, `list`, `watch`, `create`, `update`, `patch`, `apply`, `delete`; of a path that is not an object's, the
+    /// method
     /// in lower case.
     pub verb: &'static str,
     /// The plural: `deployments`; with its subresource: `pods/log`.
@@ -60,9 +61,9 @@ pub enum ApiFault {
     CutAfter(usize),
     /// It is done and answered after so long.
     Slow(Duration),
-    /// It is done, but the answer is no JSON.
+    /// It is done, but the answer is not JSON.
     Garbage,
-    /// A version that is asked for is no longer known: 410.
+    /// A version that is requested is no longer known: 410.
     Gone,
     /// The connection is closed without an answer, and nothing is done.
     Close,
@@ -75,7 +76,7 @@ pub struct ContainerStart {
     pub namespace: String,
     /// The pod.
     pub pod: String,
-    /// What made the pod, as `ReplicaSet/web-5d4f8c7b9`; empty if nobody did.
+    /// The pod's controller, as `ReplicaSet/web-5d4f8c7b9`; empty without one.
     pub owner: String,
     /// The container.
     pub container: String,

@@ -1,4 +1,4 @@
-//! Port-forwards: a WebSocket of the API server that leads to a port of a pod (`v4.channel.k8s.io`, one port each).
+//! Port-forwards: a WebSocket of the API server that connects to a port of a pod (`v4.channel.k8s.io`, one port each).
 
 use crate::cluster::image::App;
 use crate::cluster::page;
@@ -14,7 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-/// The channels of the first port: what it says, and what goes wrong.
+/// The channels of the first port: data, and errors.
 const DATA: u8 = 0;
 const ERROR: u8 = 1;
 
@@ -64,7 +64,7 @@ pub(super) async fn lead(upgrade: OnUpgrade, world: Arc<World>, port: u16, behin
     tokio::pin!(serving, bridge);
     tokio::select! {
         () = &mut bridge => {}
-        // What it said last is still on its way.
+        // The last data may still be in transit.
         () = &mut serving => bridge.await,
     }
 }

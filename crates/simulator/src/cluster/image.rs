@@ -1,6 +1,6 @@
 //! What a node's image store holds, and how a container of such an image behaves.
 //!
-//! Whoever builds images for the rehearsal implements [`Images`]; nothing here knows where they come from.
+//! The builder of the rehearsal's images implements [`Images`]; nothing here depends on their origin.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +14,7 @@ pub trait Images: Send + Sync {
     /// Fetches it from its registry; from then on [`Images::find`] finds it.
     ///
     /// # Errors
-    /// What the registry or the way to it says.
+    /// The error of the registry or of the connection to it.
     fn pull(&self, reference: &str) -> Result<ImageInfo, PullError>;
 }
 

@@ -1,6 +1,6 @@
 //! An Ingress controller: which application answers a request, by its host and its path.
 //!
-//! Follows minikube's addon (ingress-nginx) in what it chooses and in the codes that it answers where nobody else does: 404
+//! Follows minikube's addon (ingress-nginx) in what it chooses and in the codes that it answers on its own: 404
 //! without a rule, 503 without a pod, 502 where the pod refuses. No TLS, no annotations, and it writes no status.
 
 use crate::cluster::backend::Nobody;
@@ -14,7 +14,7 @@ use serde_json::Value;
 /// The class that the addon serves.
 const CLASS: &str = "nginx";
 
-/// What makes a class that of Ingresses which name none.
+/// The annotation that makes a class the default of Ingresses without one.
 const DEFAULT: &str = "ingressclass.kubernetes.io/is-default-class";
 
 /// What a request is answered with.
@@ -43,7 +43,7 @@ fn error(status: u16, words: &str) -> Page {
     Page { status, body: format!("<html><head><title>{status} {words}</title></head></html>\n") }
 }
 
-/// Where a rule leads.
+/// The backend of a rule.
 #[derive(Debug, PartialEq)]
 struct Leads<'a> {
     namespace: &'a Value,
@@ -77,7 +77,7 @@ fn choose<'a>(ingresses: &'a [Value], host: &str, path: &str) -> Option<Leads<'a
     })
 }
 
-/// How near a rule's host is to the one that is asked for.
+/// How closely a rule's host matches the requested one.
 fn fits_host(written: &str, asked: &str) -> Option<u8> {
     match written.strip_prefix('*') {
         _ if written.is_empty() => Some(0),

@@ -137,7 +137,7 @@ fn is_late(ctx: &mut ControllerContext<'_>, job: &Value) -> bool {
     false
 }
 
-/// A Job that has ended goes when its time has come.
+/// Deletes a finished Job after its TTL.
 fn expire(ctx: &mut ControllerContext<'_>, job: &Value) {
     let Some(seconds) = job["spec"]["ttlSecondsAfterFinished"].as_i64() else { return };
     let conditions = job["status"]["conditions"].as_array().into_iter().flatten();

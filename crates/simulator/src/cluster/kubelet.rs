@@ -1,6 +1,6 @@
 //! The kubelets of all nodes: a task for each pod that has a node.
 //!
-//! Follows `kubernetes: pkg/kubelet` in what it says and in what order, not in how it works.
+//! Follows `kubernetes: pkg/kubelet` in its messages and their order, not in how it works.
 
 mod config;
 mod container;
@@ -26,7 +26,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// What runs on the nodes.
+/// The pods that run on the nodes.
 #[derive(Default)]
 pub(super) struct Kubelet {
     pods: Mutex<BTreeMap<(String, String), Tended>>,
@@ -69,13 +69,13 @@ impl Kubelet {
         }
     }
 
-    /// What runs of a pod.
+    /// The running state of a pod.
     pub(super) fn running(&self, namespace: &str, name: &str) -> Option<Arc<Running>> {
         let pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
         pods.get(&(namespace.to_owned(), name.to_owned())).map(|tended| Arc::clone(&tended.running))
     }
 
-    /// Everything ends at once, and nobody notices.
+    /// Everything ends at once, without a status update.
     pub(super) fn power_off(&self) {
         self.pods.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -1,8 +1,9 @@
 //! NodePorts, and host ports behind a Service: listeners at the node's address.
 //!
-//! A NodePort leads where kube-proxy's rules say, and kube-proxy writes them at most once a second (`minSyncPeriod`;
+//! A NodePort forwards according to kube-proxy's rules, and kube-proxy writes them at most once a second
+//! (`minSyncPeriod`;
 //! `kubernetes: pkg/proxy/iptables`): after the endpoints have changed, the old rules hold for up to that long. Meanwhile
-//! connections go to pods that were there before: one that still ends answers, and of one that is gone nobody answers,
+//! connections go to the previous endpoints: a terminating pod answers, and for a deleted pod nothing answers,
 //! not even with a refusal. Without an endpoint the rules reject: connections are refused.
 
 use crate::cluster::backend::backends;
@@ -45,7 +46,7 @@ pub(super) struct Doors {
     shut: Mutex<BTreeMap<u16, String>>,
 }
 
-/// Where a port is, and which Service it leads to.
+/// Where a port is, and its Service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct PortId {
     namespace: String,
@@ -66,7 +67,7 @@ type Pod = (String, String);
 struct Port {
     /// The pods that the rules name.
     leads: BTreeSet<Pod>,
-    /// When the rules are written anew, if they are to be.
+    /// When the rules are rewritten, if that is due.
     due: Option<Instant>,
     /// How often they were.
     written: u64,
@@ -81,7 +82,7 @@ enum ListenerState {
     Shut,
     /// A pod.
     Open(#[expect(dead_code, reason = "it listens for as long as it is held")] Listener),
-    /// Nobody at all.
+    /// A deleted pod: nothing answers.
     Lost(#[expect(dead_code, reason = "it is there for as long as it is held")] Lost),
 }
 
@@ -94,7 +95,7 @@ impl Drop for Listener {
 }
 
 impl Doors {
-    /// Opens and shuts the ports of one Service, and says when to look again.
+    /// Opens and shuts the ports of one Service, and returns when to check again.
     pub(super) fn check(
         &self,
         world: &Arc<World>,
@@ -118,7 +119,7 @@ impl Doors {
         }
     }
 
-    /// Makes of a port what its rules and their pods say; after how long to look again, if that takes two steps.
+    /// Sets the state of a port from its rules and their pods; returns when to check again, if that takes two steps.
     fn turn(&self, world: &Arc<World>, address: IpAddr, place: PortId, port: &mut Port) -> Option<Duration> {
         let there = port.leads.iter().any(|(name, uid)| {
             world
@@ -131,7 +132,7 @@ impl Doors {
             | (ListenerState::Lost(_), false, false)
             | (ListenerState::Shut, _, true) => return None,
             (_, true, _) => {
-                // What is there now has the port.
+                // The previous state still holds the port.
                 port.now = ListenerState::Shut;
                 listen(at).map(|listener| {
                     let number = place.number;
@@ -198,7 +199,7 @@ impl Port {
     }
 }
 
-/// The ports that a Service has on the node, and the pods that each leads to.
+/// The ports that a Service has on the node, and the pods that each forwards to.
 fn desired(world: &World, namespace: &str, name: &str) -> BTreeMap<PortId, BTreeSet<Pod>> {
     let service = world.get(kinds::SERVICE, namespace, name).unwrap_or_default();
     let backends = backends(world, &service);
@@ -236,7 +237,7 @@ async fn accept(listener: TcpListener, world: Weak<World>, place: PortId) {
     }
 }
 
-/// Leads a connection to a pod of the rules; where nothing listens it is closed.
+/// Forwards a connection to a pod of the rules; where nothing listens it is closed.
 async fn lead(world: Arc<World>, place: PortId, stream: TcpStream) {
     let service = world.get(kinds::SERVICE, &place.namespace, &place.service).unwrap_or_default();
     let leads = world.doors.leads(&place);
@@ -250,7 +251,7 @@ async fn lead(world: Arc<World>, place: PortId, stream: TcpStream) {
     }
 }
 
-/// The port of the node that a container keeps for what a port of a Service leads to.
+/// The container's host port for the target of a Service port.
 fn host_port(port: &Value, pod: &Value) -> Option<u64> {
     let target = endpoints::target(port, pod)?;
     let containers = pod["spec"]["containers"].as_array().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! Namespaces: what is in each from the start, and emptying one that is to go.
+//! Namespaces: their default contents, and emptying one that is being deleted.
 
 use crate::cluster::ctx::ControllerContext;
 use crate::cluster::reading::is_dying;
@@ -12,7 +12,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What every namespace has a copy of, so that pods can tell the API server from others.
+/// The CA certificate that is copied to every namespace, so that pods can verify the API server.
 const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----\nREHEARSAL\n-----END CERTIFICATE-----\n";
 
 /// How long a new namespace has no ServiceAccount.
@@ -21,7 +21,7 @@ const FURNISHING: Duration = Duration::from_millis(30);
 /// From when a namespace is empty until it is gone.
 const CLEARING: Duration = Duration::from_millis(500);
 
-/// What a namespace that goes says about how it goes, beside what is left in it.
+/// Conditions of a terminating namespace, in addition to those about its remaining contents.
 const GOES_WELL: [(&str, &str, &str); 3] = [
     ("NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered"),
     (
@@ -36,7 +36,7 @@ const GOES_WELL: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// What it says where nothing in it has finalizers, and before those that are there.
+/// The message where no content has finalizers, and the start of it otherwise.
 const NOT_HELD: &str = "All content-preserving finalizers finished";
 const HELD: &str = "Some content in the namespace has finalizers remaining: ";
 

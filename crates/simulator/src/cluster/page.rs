@@ -1,4 +1,4 @@
-//! The application behind a port, as far as it speaks HTTP.
+//! The application behind a port, limited to HTTP.
 
 use crate::cluster::image::App;
 use crate::cluster::ingress;
@@ -15,8 +15,9 @@ use std::sync::Arc;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 
-/// Answers every request of a connection with the application's page; an Ingress controller, with that of whoever the
-/// Ingresses lead to.
+/// Answers every request of a connection with the application's page; an Ingress controller, with that of the backend
+/// that the
+/// Ingresses select.
 pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, world: Arc<World>, app: App) {
     let service = service_fn(move |request: Request<Incoming>| {
         let page = if app.routes {

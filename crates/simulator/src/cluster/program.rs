@@ -1,4 +1,4 @@
-//! What a container's program does, as far as that can be known without running it.
+//! The behavior of a container's program, derived without running it.
 //!
 //! The words of a shell that failures are made of are understood (`echo`, `sleep`, `exit`, `false`, `cat` of a file that
 //! is not there, …). Any other program does what its image does; where work that ends is meant, it ends well.
@@ -20,7 +20,7 @@ pub(super) struct Plan {
 /// How a run ends.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum End {
-    /// When it is told to, or, if it hears nothing, when it is killed.
+    /// On SIGTERM, or, if it ignores signals, on SIGKILL.
     Signalled {
         /// Whether it hears that it is to end.
         hears: bool,
@@ -36,7 +36,7 @@ pub(super) enum End {
 /// How long a program of which nothing is known works where work that ends is meant.
 const WORK: Duration = Duration::from_millis(800);
 
-/// What the container will do. `finishes` says that work that ends is meant.
+/// The container's planned behavior. `finishes`: the work is meant to end.
 pub(super) fn plan(container: &Value, app: &App, finishes: bool) -> Plan {
     let command = words(&container["command"]);
     let args = words(&container["args"]);
@@ -56,7 +56,7 @@ pub(super) fn plan(container: &Value, app: &App, finishes: bool) -> Plan {
     Plan { says: run.says, end, listens: false }
 }
 
-/// What a command in a running container answers: its exit code and what it says.
+/// What a command in a running container answers: its exit code and output.
 pub(super) fn exec(command: &Value, app: &App) -> (i32, String) {
     let argv = words(command);
     let exact = app.programs.is_some();
@@ -121,7 +121,7 @@ struct Run {
 }
 
 impl Run {
-    /// Does one command; what it leads to is in `end` only if it ends the whole.
+    /// Does one command; its result is in `end` only if it ends the whole.
     fn command(&mut self, argv: &[String], limited: bool) -> Recognized {
         let text: Vec<&str> = argv.iter().map(String::as_str).collect();
         let short = text[0].rsplit('/').next().unwrap_or(text[0]);

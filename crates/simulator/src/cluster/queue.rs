@@ -1,4 +1,4 @@
-//! What there is to look at: which change concerns which controller.
+//! The work queue: which change affects which controller.
 
 use crate::cluster::collector;
 use crate::cluster::ctx::controller;

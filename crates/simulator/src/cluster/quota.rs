@@ -1,4 +1,4 @@
-//! ResourceQuotas: what of them is used, as their status says it.
+//! ResourceQuotas: their usage, as reported in their status.
 
 use crate::admission::used;
 use crate::cluster::ctx::ControllerContext;

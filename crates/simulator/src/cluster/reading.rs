@@ -121,7 +121,7 @@ pub(super) fn set_condition(
     true
 }
 
-/// Takes a condition out; a list without any is no field, as in all that Go writes with `omitempty`.
+/// Removes a condition; an empty list is omitted, as in all that Go writes with `omitempty`.
 pub(super) fn drop_condition(object: &mut Value, kind: &str) {
     let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) else { return };
     let Some(all) = status.get_mut("conditions").and_then(Value::as_array_mut) else { return };

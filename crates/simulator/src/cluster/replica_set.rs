@@ -1,4 +1,5 @@
-//! ReplicaSets and ReplicationControllers: as many pods of one template as are asked for. Kubernetes has one controller for
+//! ReplicaSets and ReplicationControllers: as many pods of one template as are requested. Kubernetes has one controller
+//! for
 //! both (`kubernetes: pkg/controller/replication`).
 
 use crate::cluster::ctx::ControllerContext;

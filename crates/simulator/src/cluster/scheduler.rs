@@ -120,7 +120,7 @@ fn place(ctx: &ControllerContext<'_>, pod: &Value) -> Result<String, String> {
     ))
 }
 
-/// Gives what is left of each node to a pod of somebody else.
+/// Gives the free capacity of each node to a pod that is not the project's.
 pub(super) fn fill(ctx: &mut ControllerContext<'_>) {
     for node in ctx.find(kinds::NODE, None, |_| true) {
         let name = text(&node["metadata"]["name"]);
@@ -174,7 +174,7 @@ fn is_selected(pod: &Value, node: &Value) -> bool {
         && named.is_none_or(|terms| terms.iter().any(term_fits))
 }
 
-/// What the pods of a node have asked for.
+/// The sum of the requests of a node's pods.
 fn taken(ctx: &ControllerContext<'_>, node: &str) -> BTreeMap<String, i128> {
     let mut taken = BTreeMap::from([("pods".to_owned(), 0)]);
     let pods = ctx.memory.within(kinds::POD.collection, None, "", "");
@@ -186,7 +186,7 @@ fn taken(ctx: &ControllerContext<'_>, node: &str) -> BTreeMap<String, i128> {
     taken
 }
 
-/// What a pod asks of a node: its containers together, or its largest init container.
+/// What a pod requests of a node: its containers together, or its largest init container.
 fn requests(pod: &Value) -> BTreeMap<String, i128> {
     let mut sum = BTreeMap::from([("pods".to_owned(), 1000)]);
     let of = |field: &str| pod["spec"][field].as_array().cloned().unwrap_or_default();

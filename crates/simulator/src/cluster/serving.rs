@@ -1,4 +1,4 @@
-//! The API server's side of a connection: what goes wrong on purpose, what is no object (logs, port-forwards), and the
+//! The API server's side of a connection: injected faults, subresources (logs, port-forwards), and the
 //! objects.
 
 use crate::cluster::fault::ApiCall;
@@ -240,7 +240,7 @@ struct Follow {
 }
 
 impl Follow {
-    /// What was added; `None` when the run is over.
+    /// The added text; `None` when the run is over.
     async fn next(&mut self) -> Option<String> {
         loop {
             let running = self.world.kubelet.running(&self.at.namespace, &self.at.name)?;

@@ -1,4 +1,4 @@
-//! What a controller is asked to look at.
+//! An object for a controller to reconcile.
 
 use crate::request::text;
 use serde_json::Value;

@@ -7,7 +7,7 @@ use crate::request::text;
 use serde_json::Value;
 use serde_json::json;
 
-/// The letters that stand for a template in the names of what is made of it.
+/// The hash of a template, used in the names of the objects made from it.
 pub(super) fn letters(template: &Value) -> String {
     random::word(random::hash(&template.to_string()), 10)
 }
@@ -42,7 +42,7 @@ pub(super) fn pod(
     pod
 }
 
-/// Makes a pod and says so, or says why not.
+/// Creates a pod and emits an event, or emits the reason of the failure.
 pub(super) fn make(
     ctx: &mut ControllerContext<'_>,
     of: &Value,

@@ -8,7 +8,7 @@ use serde_json::json;
 const TYPE: &str = "kubernetes.io/service-account-token";
 const ACCOUNT: &str = "kubernetes.io/service-account.name";
 
-/// Fills a Secret of that type; without its account the Secret goes.
+/// Fills a Secret of that type; without its account the Secret is deleted.
 pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
     let Some(mut secret) = ctx.get(kinds::SECRET, namespace, name) else { return };
     if secret["type"] != TYPE || secret["data"]["token"].is_string() {
@@ -21,7 +21,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
     };
     secret["metadata"]["annotations"]["kubernetes.io/service-account.uid"] =
         account["metadata"]["uid"].clone();
-    // "token", "ca" and the namespace, in base64: what is in them nobody checks here.
+    // "token", "ca" and the namespace, in base64: their contents are not checked here.
     for (key, value) in [("token", "dG9rZW4="), ("ca.crt", "Y2E=")] {
         secret["data"][key] = json!(value);
     }

@@ -100,7 +100,7 @@ impl World {
     pub(super) async fn control(self: Arc<Self>) {
         let mut news = self.api.news();
         let mut queue: BTreeSet<Task> = BTreeSet::new();
-        // What was there before the nodes ran is news to them.
+        // The nodes have not seen the objects that existed before they started.
         let mut seen = self.api.with(|memory| {
             for change in memory.as_news() {
                 concern(memory, &change, &mut queue);
@@ -143,7 +143,7 @@ impl World {
                         queue.insert(task);
                     }
                 }
-                // Whatever goes round and round does so in time, not instead of it.
+                // A controller that requeues endlessly must not keep the clock from advancing.
                 () = tokio::time::sleep(Duration::from_millis(100)), if left == 0 => {}
             }
         }

@@ -41,7 +41,7 @@ pub(super) fn own(spec: &mut Value) {
     for field in ["containers", "initContainers"] {
         for container in items(spec, field) {
             let resources = &mut container["resources"];
-            // What is limited and not asked for is asked for.
+            // A limit without a request is also the request.
             for (name, amount) in
                 resources.get("limits").and_then(Value::as_object).cloned().into_iter().flatten()
             {

@@ -1,4 +1,4 @@
-//! A build that builds nothing: it asks for all that a real one would ask for, says what a real one would say, and makes an
+//! A build that builds nothing: it requests and reports what a real one would, and makes an
 //! image whose id follows from the Dockerfile and the files that it copies.
 //!
 //! Whether a `RUN` would succeed is not known here, and how large its layer would be neither.
@@ -33,7 +33,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// What a build is asked for.
+/// The request of a build.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
     pub(crate) tags: Vec<String>,
@@ -56,19 +56,19 @@ pub(crate) struct Build {
 /// Where a stage has got to.
 #[derive(Debug, Clone, Default)]
 struct Chain {
-    /// All that decides what is in it.
+    /// Digest of everything that determines the contents.
     digest: String,
     layers: Vec<Layer>,
 }
 
 impl Build {
-    /// Builds, and says how it went as its last message.
+    /// Builds, and sends the result as its last message.
     pub(crate) async fn run(self) {
         let ended = match self.build().await {
             Ok(image) => {
                 let id = image.id.clone();
                 if self.engine.built(image) {
-                    // Done, and the run that asked hears no more of it.
+                    // Done, and the requesting run gets no answer.
                     return;
                 }
                 json!({"id": "moby.image.id", "aux": {"ID": id}})
@@ -122,7 +122,7 @@ impl Build {
         })
     }
 
-    /// What the registry says about a base, or what is here already.
+    /// Resolves a base image in the registry, or locally if it exists there.
     async fn resolve(&self, reference: &str) -> anyhow::Result<()> {
         let name = format!("[internal] load metadata for {reference}");
         self.began(&name).await;
@@ -209,7 +209,7 @@ impl Build {
         Ok(Chain { digest: image.id.clone(), layers: image.layers })
     }
 
-    /// One instruction, after which the stage is what is returned. `brought` is what it takes out of the context and out of
+    /// Runs one instruction and returns the new stage. `brought` is its input from the context and from
     /// other stages: its digest and its bytes.
     async fn step(
         &self,

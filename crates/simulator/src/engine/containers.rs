@@ -46,7 +46,7 @@ impl Engine {
                 match store.containers.get(name) {
                     Some(container) if !container.lost.contains(asked.text("path")) => {
                         let mut found = bytes(200, Bytes::new());
-                        // {} as bollard decodes it: the name and what is known of a file.
+                        // {} as bollard decodes it: the name and the metadata of a file.
                         let stat = "eyJuYW1lIjoieCIsInNpemUiOjEsIm1vZGUiOjQyMCwibXRpbWUiOiIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsImxpbmtUYXJnZXQiOiIifQ==";
                         found
                             .headers_mut()
@@ -126,7 +126,7 @@ impl Engine {
 
     fn running(&self, filters: &str, all: bool) -> Value {
         let filters: Value = serde_json::from_str(filters).unwrap_or_default();
-        // Nothing of Kubernetes is ever paused here; where a name is asked for, that is the question.
+        // Containers of Kubernetes are never paused here; only the query for paused ones filters by name.
         if !filters["name"].is_null() {
             return json!([]);
         }

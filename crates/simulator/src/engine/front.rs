@@ -237,7 +237,7 @@ impl Engine {
         let build = Build { engine: self.clone(), order, session: asking, lines };
         let task = Ends(tokio::spawn(build.run()));
         let body = ReceiverStream::new(receiver).map(move |line| {
-            // The build ends with whoever reads of it.
+            // The build ends when its reader is dropped.
             let _ = &task;
             Ok(Frame::data(line))
         });

@@ -69,7 +69,7 @@ impl Engine {
         Ok(Ok(answer))
     }
 
-    /// What is at a path of a container: only what was copied there is known.
+    /// The file at a path of a container: only copied files are known.
     fn looked_at(&self, id: &str, path: &str) -> Response<Body> {
         let store = self.store();
         let files = store.copied.get(id);

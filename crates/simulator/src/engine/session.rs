@@ -1,4 +1,4 @@
-//! The builder's end of a BuildKit session: it asks for the files that it has not got, for secrets and for logins.
+//! The builder's end of a BuildKit session: it requests missing files, secrets and logins.
 //!
 //! The other end is what the program implements. Files are compared as BuildKit does: by name, mode, size
 //! and time, never by content.
@@ -36,7 +36,7 @@ const NO_FILE: u32 = 1 << 31 | 1 << 27;
 #[derive(Debug, Clone)]
 pub(crate) struct Asking(pub(crate) SendRequest<Body>);
 
-/// What came of a directory: all that is in it, and the contents of what was asked for.
+/// A transferred directory: all its entries, and the contents of the requested files.
 #[derive(Debug, Default)]
 pub(crate) struct Fetched {
     pub(crate) files: BTreeMap<String, Kept>,
@@ -62,7 +62,7 @@ fn origin() -> Uri {
 }
 
 impl Asking {
-    /// The directory of that name: what is in it, and of what differs from `kept` the contents.
+    /// The directory of that name: its entries, and the contents of the files that differ from `kept`.
     pub(crate) async fn folder(
         &self,
         name: &'static str,
@@ -143,7 +143,7 @@ impl Asking {
         }
     }
 
-    /// Asks who the user is at a registry; nobody is told.
+    /// Requests the user's login at a registry; it is not used.
     pub(crate) async fn login(&self, host: &str) -> Result<(), Status> {
         let request = CredentialsRequest { host: host.to_owned() };
         AuthClient::with_origin(self.clone(), origin()).credentials(request).await.map(drop)

@@ -23,7 +23,7 @@ pub(crate) struct Image {
     pub(crate) platform: String,
 }
 
-/// A layer, as the history of an image tells it.
+/// A layer, as listed in an image's history.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Layer {
     pub(crate) digest: String,
@@ -39,7 +39,7 @@ pub(crate) struct Container {
     pub(crate) written: BTreeSet<String>,
     /// Files that it lacks.
     pub(crate) lost: BTreeSet<String>,
-    /// What runs in it, as the engine lists it.
+    /// Its processes, as the engine lists them.
     pub(crate) processes: Vec<String>,
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Store {
     pub(crate) images: BTreeMap<String, Image>,
     /// By name or id.
     pub(crate) containers: BTreeMap<String, Container>,
-    /// What was copied into containers of pods, by their IDs.
+    /// Files copied into containers of pods, by their IDs.
     pub(crate) copied: BTreeMap<String, Files>,
     pub(crate) volumes: BTreeSet<String>,
     /// By the key that a session shares with the one before, and the directory.
@@ -176,7 +176,7 @@ impl Store {
         })
     }
 
-    /// Keeps an image under the names that it has; whoever had one of them before loses it.
+    /// Keeps an image under the names that it has; an image that had one of them before loses it.
     pub(crate) fn keep(&mut self, image: Image) {
         for tag in &image.tags {
             self.untag(tag);
@@ -206,7 +206,8 @@ impl Store {
         }
     }
 
-    /// Takes a name away, or with its id the image; the image goes with its last name. Returns what a real engine says.
+    /// Removes a name, or by its id the image; the image is deleted with its last name. Returns the real engine's
+    /// answer.
     pub(crate) fn remove(&mut self, name: &str) -> Option<Vec<Value>> {
         let image = self.find(name)?;
         let (id, by_id) = (image.id.clone(), image.id.ends_with(name));

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 impl Host {
-    /// What there is, without what differs from run to run: objects, images, containers, volumes, files, and whoever holds
-    /// a lock.
+    /// The remaining state, without what differs from run to run: objects, images, containers, volumes, files, and the
+    /// holders of locks.
     #[must_use]
     pub fn left(&self) -> BTreeMap<String, Value> {
         let mut left: BTreeMap<String, Value> = self.cluster.objects();
@@ -34,7 +34,7 @@ impl Host {
     }
 }
 
-/// The files of the machine, by their names alone: what is in them holds times and digests.
+/// The files of the machine, by their names alone: their contents have times and digests.
 fn files(root: &Path, folder: &Path, left: &mut BTreeMap<String, Value>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();

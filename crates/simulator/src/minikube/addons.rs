@@ -9,10 +9,10 @@ use serde_json::json;
 const NAMESPACE: &str = "ingress-nginx";
 const CONTROLLER: &str = "ingress-nginx-controller";
 
-/// The repository of its image; what runs of it answers as the Ingresses say.
+/// The repository of its image; its containers answer according to the Ingresses.
 pub(crate) const IMAGE: &str = "registry.k8s.io/ingress-nginx/controller";
 
-/// The addon's objects, in the order in which they are made. Without HTTPS: nobody here has a certificate for it.
+/// The addon's objects, in the order in which they are made. Without HTTPS: there is no certificate for it here.
 pub(super) fn objects(addon: &str) -> Vec<Value> {
     if addon != "ingress" {
         return Vec::new();

@@ -68,7 +68,7 @@ pub(super) fn kubeconfig(inner: &Inner, profile: &str, switch: bool) -> io::Resu
     let folder = folder(inner, profile);
     let file = |name: &str| json!(folder.join(name).display().to_string());
     let before = std::fs::read_to_string(&inner.kubeconfig).unwrap_or_default();
-    // minikube ends with an error where it cannot read what is there.
+    // minikube ends with an error where it cannot parse the existing file.
     let _: Option<BTreeMap<String, Value>> = serde_saphyr::from_str(&before).map_err(io::Error::other)?;
     let before = before.lines().find_map(|line| line.strip_prefix("current-context: ")).unwrap_or("\"\"");
     let current = if switch { profile } else { before };

@@ -1,7 +1,8 @@
-//! The conditions of a custom resource → what each of them says of its health.
+//! The conditions of a custom resource → what each of them implies for its health.
 //!
-//! A condition is named for what it means when it is True, so its name tells whether True is good or bad: `Ready` and
-//! `AllReplicasReady`, `Degraded` and `ReconcileFailed`, `Reconciling`. A condition whose name is in no list says nothing.
+//! A condition is named for what it means when it is True, so its name shows whether True is good or bad: `Ready` and
+//! `AllReplicasReady`, `Degraded` and `ReconcileFailed`, `Reconciling`. A condition whose name is in no list is
+//! ignored.
 
 use super::StatusHint;
 use super::Strength;
@@ -11,8 +12,8 @@ use crate::live;
 use crate::live::Condition;
 use serde_json::Value;
 
-/// Conditions that speak of the whole resource, the most telling first. Where one of them is True, conditions of its
-/// parts that are not True are no news: a part may be unused.
+/// Conditions that describe the whole resource, the most specific first. Where one of them is True, conditions of its
+/// parts that are not True are ignored: a part may be unused.
 const WHOLE: [&str; 10] = [
     "Ready",
     "Available",
@@ -42,10 +43,10 @@ const EACH: [&str; 12] = [
     "Synced",
 ];
 
-/// Conditions of what goes away, which may be well until it is gone.
+/// Conditions of resources being deleted, which may be healthy until then.
 const LEAVING: [&str; 6] = ["Deleting", "Disrupting", "Draining", "Evicting", "Terminating", "Uninstalling"];
 
-/// What every condition of the list says, `Ready` first.
+/// What every condition of the list implies, `Ready` first.
 pub(super) fn signals(conditions: &[Value], generation: Option<i64>) -> Vec<StatusHint> {
     read_all(conditions, generation, false)
 }
@@ -133,9 +134,9 @@ fn sign(
         "Paused" | "Suspended" | "Stopped" | "Hibernated" => return holds.then_some(Strength::Paused),
         _ if LEAVING.contains(&kind) => return holds.then_some(Strength::Busy),
         "Reconciling" => return holds.then_some(Strength::Busy),
-        // A note of the controller beside a good condition, not a state.
+        // A note of the controller next to a good condition, not a state.
         "Warning" => return None,
-        // Operators made with Ansible are `Running` while they work, and say by the reason that they are done
+        // Operators made with Ansible are `Running` while they work, and report by the reason that they are done
         // (`ansible-operator-plugins: internal/ansible/controller/status`).
         "Running" if holds && condition.reason == "Running" && reconciles(condition.message) => {
             return Some(Strength::Busy);
@@ -173,8 +174,10 @@ fn reconciles(message: &str) -> bool {
     words::split(message).iter().any(|word| matches!(word.as_str(), "reconciling" | "reconciliation"))
 }
 
-/// `Progressing` is True after a rollout, too, and says by its reason that it is over: `NewReplicaSetAvailable`. That a
-/// ReplicaSet was found, created or updated is what it says on the way (`kubernetes: pkg/controller/deployment/util`).
+/// `Progressing` is True after a rollout, too, and its reason then shows that it is over: `NewReplicaSetAvailable`.
+/// That a
+/// ReplicaSet was found, created or updated is its reason during the rollout (`kubernetes:
+/// pkg/controller/deployment/util`).
 fn progressing(condition: &Condition<'_>, has_ready: bool, not_yet: Strength) -> Option<Strength> {
     let is_rolling = ["Updated", "Created"].iter().any(|end| condition.reason.ends_with(end));
     if condition.holds() {
@@ -185,7 +188,7 @@ fn progressing(condition: &Condition<'_>, has_ready: bool, not_yet: Strength) ->
     if words::says_paused(condition.reason) {
         return Some(Strength::Paused);
     }
-    // Of a rollout that has not begun: False is said of what stands still because it is done, too.
+    // Unknown: the rollout has not begun. False also occurs once it is done.
     if condition.status == "Unknown" && !has_ready {
         return Some(not_yet);
     }

@@ -1,4 +1,4 @@
-//! The other fields of a custom resource's status → what they say of its health: words, booleans, errors, numbers.
+//! The other fields of a custom resource's status → what they imply for its health: words, booleans, errors, numbers.
 
 use super::StatusHint;
 use super::Strength;
@@ -9,7 +9,7 @@ use crate::live;
 use serde_json::Map;
 use serde_json::Value;
 
-/// Fields whose word speaks of the whole resource; of others that end like them the word is a hint.
+/// Fields whose word describes the whole resource; of others that end like them the word is a hint.
 const WORDS: [&str; 7] = ["phase", "state", "status", "health", "healthState", "compliant", "stage"];
 
 /// Fields that are true when it is well.
@@ -53,7 +53,7 @@ const PARTS: [&str; 8] = [
     "statuses",
 ];
 
-/// Counts, and where it is told how many there should be, best first. A count of 0 is left out by most controllers.
+/// Counts, and the fields with the desired number, best first. A count of 0 is left out by most controllers.
 const COUNTS: [(&str, &[&str]); 10] = [
     ("/status/readyReplicas", &["/spec/replicas", "/status/replicas"]),
     ("/status/availableReplicas", &["/spec/replicas", "/status/replicas"]),
@@ -67,7 +67,7 @@ const COUNTS: [(&str, &[&str]); 10] = [
     ("/status/numberAvailable", &["/status/desiredNumberScheduled"]),
 ];
 
-/// What the status of `object` says.
+/// What the status of `object` implies.
 pub(super) fn signals(object: &Value) -> Vec<StatusHint> {
     let mut signals = Vec::new();
     match &object["status"] {
@@ -76,7 +76,7 @@ pub(super) fn signals(object: &Value) -> Vec<StatusHint> {
         _ => {}
     }
     let counts = COUNTS.iter().filter_map(|(count, desired)| counted(object, count, desired));
-    // Full counts beside a word that nobody understands prove nothing.
+    // Full counts next to an unknown word prove nothing.
     let doubtful = has_unknown_word(&object["status"]);
     signals.extend(counts.filter(|signal| !doubtful || signal.sign != Strength::Good));
     signals.extend(version(object));
@@ -98,7 +98,7 @@ fn has_unknown_word(status: &Value) -> bool {
         .any(|word| !word.is_empty() && words::meaning(word).is_none())
 }
 
-/// A resource that runs another version than it asks for is being upgraded (Cluster API, Elastic).
+/// A resource that runs another version than its spec requests is being upgraded (Cluster API, Elastic).
 fn version(object: &Value) -> Option<StatusHint> {
     let of = |at: &str| object.pointer(at)?.as_str().map(|text| text.trim_start_matches('v'));
     let (desired, is) = (of("/spec/version")?, of("/status/version")?);
@@ -142,7 +142,7 @@ fn collect(status: &Map<String, Value>, object: &Value, depth: usize, signals: &
                 let each: Vec<Vec<StatusHint>> = each.collect();
                 let says_it =
                     |fields: &Vec<StatusHint>| fields.iter().any(|signal| signal.sign >= Strength::Good);
-                // Each part is told of in the same words, so one that lacks them is not looked at yet.
+                // All parts have the same fields, so the controller has not processed a part that lacks them yet.
                 if each.iter().any(says_it) && !each.iter().all(says_it) {
                     let message = format!("one of its `{field}` says nothing yet");
                     signals.push(StatusHint::new(Strength::Busy, "NotReady", message));
@@ -156,7 +156,8 @@ fn collect(status: &Map<String, Value>, object: &Value, depth: usize, signals: &
             {
                 collect(inner, object, 1, signals);
             }
-            // `status.ceph.health`, `status.podStatus.conditions`, `status.brokersState.0`: what one subsystem says.
+            // `status.ceph.health`, `status.podStatus.conditions`, `status.brokersState.0`: the status of one
+            // subsystem.
             Value::Object(inner) if depth == 0 => {
                 let mut fields = Vec::new();
                 if let Some(word) = inner.get("health").and_then(Value::as_str) {
@@ -177,7 +178,7 @@ fn collect(status: &Map<String, Value>, object: &Value, depth: usize, signals: &
 }
 
 /// The parts without those that their controller has left as they were: it writes the generation into the entries of
-/// parts that are still asked for.
+/// parts that are still requested.
 fn parts(value: &Value, generation: Option<i64>) -> Vec<&Map<String, Value>> {
     let all: Vec<&Map<String, Value>> = match value {
         Value::Array(list) => list.iter().filter_map(Value::as_object).collect(),

@@ -48,13 +48,13 @@ const SETTINGS: &[(&str, &[&str])] = &[
 /// Where Numaplane writes how the upgrade of a resource of Numaflow went.
 const NUMAPLANE: &str = "/metadata/labels/numaplane.numaproj.io~1progressive-result-state";
 
-/// Kinds whose `Ready` says that the controller has read the resource, and nothing of what it promotes.
+/// Kinds whose `Ready` means that the controller has read the resource, and implies nothing for what it promotes.
 const ONLY_READ: &[(&str, &[&str])] = &[(
     "promoter.argoproj.io",
     &["ArgoCDCommitStatus", "ChangeTransferPolicy", "GitCommitStatus", "PromotionStrategy"],
 )];
 
-/// Kinds that say it in a word of their own: group, kind, field.
+/// Kinds that report it in a field of their own: group, kind, field.
 const WORDS: &[(&str, &str, &str)] = &[
     ("acid.zalan.do", "postgresql", "/status/PostgresClusterStatus"),
     ("networking.gke.io", "ManagedCertificate", "/status/certificateStatus"),
@@ -66,7 +66,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("numaflow.numaproj.io", "InterStepBufferService", NUMAPLANE),
 ];
 
-/// Kinds that say it in a condition that is no summary elsewhere: group, kind, condition.
+/// Kinds that report it in a condition that is not a summary in other kinds: group, kind, condition.
 const CONDITIONS: &[(&str, &str, &str)] = &[
     ("bitnami.com", "SealedSecret", "Synced"),
     ("argoproj.io", "ApplicationSet", "ResourcesUpToDate"),
@@ -74,7 +74,7 @@ const CONDITIONS: &[(&str, &str, &str)] = &[
     ("kiali.io", "Kiali", "Running"),
 ];
 
-/// What kinds of the table say beside what every kind says.
+/// The signals of the kinds in the table, in addition to those of every kind.
 pub(super) fn signals(object: &Value) -> Vec<StatusHint> {
     let (group, kind) = (group(object), live::kind(object));
     let is = |known: &str, of: &str| group == known && kind == of;
@@ -92,7 +92,7 @@ pub(super) fn signals(object: &Value) -> Vec<StatusHint> {
     words.chain(conditions).chain(rollout(object)).chain(elastic(object)).collect()
 }
 
-/// Argo Rollouts: a Deployment with steps, whose phase is the last word (`argo-rollouts: pkg/apis/rollouts/v1alpha1`).
+/// Argo Rollouts: a Deployment with steps, whose phase is final (`argo-rollouts: pkg/apis/rollouts/v1alpha1`).
 fn rollout(object: &Value) -> Option<StatusHint> {
     if group(object) != "argoproj.io" || live::kind(object) != "Rollout" {
         return None;
@@ -119,7 +119,7 @@ fn rollout(object: &Value) -> Option<StatusHint> {
     None
 }
 
-/// Elastic counts its nodes, and asks for them by sets of nodes (`cloud-on-k8s: pkg/apis/elasticsearch/v1`).
+/// Elastic counts its nodes, and requests them by sets of nodes (`cloud-on-k8s: pkg/apis/elasticsearch/v1`).
 fn elastic(object: &Value) -> Option<StatusHint> {
     if group(object) != "elasticsearch.k8s.elastic.co" {
         return None;
@@ -131,7 +131,7 @@ fn elastic(object: &Value) -> Option<StatusHint> {
     (available < desired).then(|| StatusHint::new(Strength::Busy, "NotReady", message))
 }
 
-/// Whether what is good in its status says only that its controller has read it.
+/// Whether a good status only means that its controller has read it.
 pub(super) fn is_only_read(object: &Value) -> bool {
     ONLY_READ.iter().any(|(known, kinds)| group(object) == *known && kinds.contains(&live::kind(object)))
 }

@@ -1,6 +1,6 @@
 //! One word of a status → what it means, whatever its spelling: `NotReady`, `NOT_READY` and `not ready` are one word.
 //!
-//! A word that is in no list means nothing here. What is not understood must not be called ready.
+//! A word that is in no list means nothing here. An unknown status must not be called ready.
 
 /// What a word of a status means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub(super) enum Meaning {
     Good,
     /// It is on its way.
     Busy,
-    /// It was told to stand still.
+    /// It is paused.
     Paused,
     /// Something is wrong with it.
     Bad,
@@ -197,12 +197,12 @@ pub(super) fn split(text: &str) -> Vec<String> {
     words
 }
 
-/// Whether one of the words says that something stands still because it was told to.
+/// Whether one of the words means that the resource is paused.
 pub(super) fn says_paused(text: &str) -> bool {
     split(text).iter().any(|word| PAUSED.contains(&word.as_str()))
 }
 
-/// What `text` means, if it is understood. Of a whole sentence only the first word counts, and only if it is a bad one.
+/// The meaning of `text`, if it is known. Of a whole sentence only the first word counts, and only if it is a bad one.
 pub(super) fn meaning(text: &str) -> Option<Meaning> {
     let words = split(text);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

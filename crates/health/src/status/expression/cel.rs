@@ -1,6 +1,6 @@
-//! CEL as far as rules of readiness go: text → [`Expr`].
+//! The part of CEL that readiness rules need: text → [`Expr`].
 //!
-//! Grammar and precedence are the language's (`google/cel-spec: doc/langdef.md`). What is not known is refused here,
+//! Grammar and precedence are the language's (`google/cel-spec: doc/langdef.md`). Unknown syntax is rejected here,
 //! so that a rule which was read can always be evaluated.
 
 use regex::Regex;
@@ -10,7 +10,7 @@ use serde_json::Value;
 /// So deep may a rule be nested.
 const DEEPEST: usize = 64;
 
-/// So many signs, fields, calls and indices may it have: each may nest what is before it, and evaluating is recursive.
+/// The maximum of operators, fields, calls and indices: each may nest what is before it, and evaluating is recursive.
 const MOST: usize = 256;
 
 /// What a regular expression may take once it is compiled, in bytes; `\w{1000}` is short only as it is written.
@@ -42,7 +42,7 @@ pub(super) enum Expr {
     Each(Each, Box<Expr>, String, Box<Expr>),
 }
 
-/// What stands between two values.
+/// An operator between two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
     Or,
@@ -61,7 +61,7 @@ pub(super) enum Sign {
     Rest,
 }
 
-/// A function; what it is called on comes first.
+/// A function; its receiver comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Function {
     Size,

@@ -176,7 +176,7 @@ fn two(sign: Sign, left: &Expr, right: &Expr, scope: &Scope<'_>) -> Result<Value
     Ok(match sign {
         Sign::Or | Sign::And => Value::Null,
         Sign::Equal => scope.equal(left, right)?.into(),
-        // What is not there is not known to differ.
+        // A missing field is not known to differ.
         Sign::Unequal => {
             ((for_null || !(left.is_null() || right.is_null())) && !scope.equal(left, right)?).into()
         }

@@ -65,7 +65,7 @@ fn field(text: &str) -> (String, &str) {
     (name, "")
 }
 
-/// What is in a bracket, and what comes after it.
+/// The text in a bracket, and the text after it.
 fn bracket(text: &str) -> Option<(&str, &str)> {
     let end = if text.starts_with('?') {
         text.find(")]")? + 1
@@ -100,7 +100,7 @@ static FILTER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"^\?\(\s*@\.([\w.-]+)\s*==\s*("[^"]*"|'[^']*'|[\w.-]+)\s*\)$"#).expect("a constant pattern")
 });
 
-/// Everything that the path leads to.
+/// Every value that the path points to.
 pub(super) fn find<'a>(steps: &[Step], object: &'a Value) -> Vec<&'a Value> {
     steps
         .iter()

@@ -1,4 +1,4 @@
-//! What a Deployment says of itself.
+//! The status of a Deployment.
 
 use super::size;
 use super::unavailable;
@@ -92,7 +92,7 @@ fn progress(
     let now = condition(deployment, "Progressing").clone();
     let name = new.map(|set| text(&set["metadata"]["name"])).unwrap_or_default();
     let mut say = |status: bool, reason: &str, what: &str| {
-        // A repeated word counts as new: the deadline starts again.
+        // A repeated condition counts as new: the deadline starts again.
         if moved {
             drop_condition(deployment, "Progressing");
         }
@@ -112,7 +112,7 @@ fn progress(
         say(true, "NewReplicaSetCreated", "");
     } else if moved || now["reason"] == "NewReplicaSetAvailable" {
         if now["reason"] == "NewReplicaSetAvailable" && !moved {
-            // A pod of a finished rollout went: that is no rollout.
+            // A pod of a finished rollout was deleted: that is not a new rollout.
             return;
         }
         say(true, "ReplicaSetUpdated", "is progressing");

@@ -1,4 +1,4 @@
-//! What a container needs beside its image before it can be made: Secrets, ConfigMaps, a user that it may be.
+//! Requirements of a container besides its image: Secrets, ConfigMaps, a permitted user.
 
 use super::pull::wait as waits;
 use super::running::RETRY;

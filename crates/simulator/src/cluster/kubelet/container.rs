@@ -1,4 +1,4 @@
-//! One container: started, watched, and started again for as long as its pod asks for it.
+//! One container: started, watched, and started again for as long as its pod's restart policy requires.
 
 use super::config;
 use super::probe;
@@ -154,7 +154,7 @@ async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Imag
     code
 }
 
-/// Says its lines and ends as planned.
+/// Writes its log lines and ends as planned.
 async fn ends(world: &Arc<World>, pod: &Running, index: usize, plan: &Plan) -> (i32, &'static str) {
     let began = Instant::now();
     for (after, line) in &plan.says {
@@ -175,7 +175,7 @@ async fn ends(world: &Arc<World>, pod: &Running, index: usize, plan: &Plan) -> (
     }
 }
 
-/// Where a program listens of which nothing is known: at its ports and where its probes ask. A port need not be declared
+/// Where an unknown program listens: at its declared ports and at the ports of its probes. A port need not be declared
 /// to be listened on, so without any of them it may be every port.
 fn listens_of(spec: &Value) -> Listens {
     let declared = spec["ports"].as_array().into_iter().flatten().map(|port| &port["containerPort"]);

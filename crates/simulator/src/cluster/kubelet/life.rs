@@ -134,7 +134,7 @@ async fn end(world: &Arc<World>, pod: &Running, grace: Duration) {
     }
 }
 
-/// The kubelet has done its part: the pod goes, unless somebody else holds it.
+/// The kubelet is done with the pod: it is deleted, unless another finalizer holds it.
 pub(super) fn let_go(world: &World, pod: &Value) {
     let name = |field: &str| pod["metadata"][field].as_str().unwrap_or_default().to_owned();
     world.ctx(|ctx| {

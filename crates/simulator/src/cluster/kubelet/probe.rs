@@ -121,7 +121,7 @@ fn number(unit: &Unit, port: &Value) -> u16 {
             .filter(|declared| declared["name"] == *port)
             .find_map(|declared| declared["containerPort"].as_u64())
     };
-    // A text that is no name may be a number (`kubernetes: pkg/probe/util.go: ResolveContainerPort`).
+    // A string that is not a name may be a number (`kubernetes: pkg/probe/util.go: ResolveContainerPort`).
     let number = || port.as_str()?.parse().ok();
     u16::try_from(port.as_u64().or_else(named).or_else(number).unwrap_or(0)).unwrap_or(0)
 }

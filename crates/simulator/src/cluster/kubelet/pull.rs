@@ -86,7 +86,7 @@ pub(super) fn wait(world: &World, pod: &Running, index: usize, reason: &'static 
     });
 }
 
-/// Says it again and again; never returns.
+/// Emits the events again and again; never returns.
 async fn refuse(
     world: &Arc<World>,
     pod: &Running,
@@ -115,7 +115,7 @@ fn unreadable(reference: &str) -> Option<String> {
         Some((before, tag)) if !tag.contains('/') => before,
         _ => name,
     };
-    // A first part with a dot or a port is a registry, whose letters may be large.
+    // A first part with a dot or a port is a registry, which may contain capital letters.
     let path = match name.split_once('/') {
         Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => rest,
         _ => name,

@@ -80,7 +80,7 @@ impl Running {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes a container and tells of it.
+    /// Changes a container and publishes its status.
     pub(super) fn change(&self, world: &World, index: usize, change: impl FnOnce(&mut Unit)) {
         change(&mut self.lock().units[index]);
         self.publish(world);
@@ -267,7 +267,7 @@ fn conditions(pod: &mut Value, state: &ContainerState, phase: &str, stamp: &str)
     }
 }
 
-/// The readiness gates that nobody has opened, in the kubelet's words (`kubernetes: pkg/kubelet/status/generate.go`).
+/// The readiness gates that are not True, in the kubelet's words (`kubernetes: pkg/kubelet/status/generate.go`).
 fn closed_gates(pod: &Value) -> Vec<String> {
     let gates = pod["spec"]["readinessGates"].as_array().into_iter().flatten();
     gates

@@ -42,7 +42,7 @@ pub(super) enum Listens {
     Nowhere,
     /// At these ports.
     At(Vec<u16>),
-    /// Wherever it is asked: nothing says where.
+    /// On every port: its ports are unknown.
     Anywhere,
 }
 
