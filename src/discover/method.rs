@@ -42,6 +42,8 @@ use manifests::by_manifests;
 pub(in crate::discover) use manifests::is_deployment_word;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
 
 /// What a way is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,7 +183,8 @@ pub fn all(
     };
     methods.sort_by_key(|method| {
         let depth = if method.kind == MethodKind::Compose { 0 } else { method.path.matches('/').count() };
-        (decided(method), method.kind, depth, place(method), method.path.clone())
+        let documents = Reverse(documents(evidence, method));
+        (decided(method), method.kind, documents, depth, place(method), method.path.clone())
     });
     let clear = match &methods[..] {
         [first, others @ ..] => {
@@ -194,6 +197,17 @@ pub fn all(
         [] => true,
     };
     (methods, clear)
+}
+
+/// Whether the README of the whole installs a chart of a way, and how many documents install one.
+fn documents(evidence: &Evidence, method: &Method) -> (bool, usize) {
+    let releases = evidence.releases.iter().filter(|release| {
+        let ours = |source: &Source| matches!(source, Source::Chart { chart, .. } if *chart == release.chart);
+        release.provenance.rank == Rank::Docs && method.sources.iter().any(ours)
+    });
+    let entries: BTreeSet<&Path> = releases.map(|release| release.provenance.entry.as_path()).collect();
+    let readme = |entry: &&Path| entry.to_string_lossy().eq_ignore_ascii_case("README.md");
+    (entries.iter().any(readme), entries.len())
 }
 
 /// How much it counts what deploys a way. The README of a chart says how that is deployed, not that it is the one.

@@ -42,6 +42,18 @@ fn what_a_script_deploys_goes_first() {
 }
 
 #[test]
+fn of_two_charts_the_one_comes_first_that_more_documents_install() {
+    let install = |chart: &str| format!("```sh\nhelm install app charts/{chart}\n```\n");
+    let (alpha, beta) = (install("alpha"), install("beta"));
+    let charts = [("charts/alpha/Chart.yaml", "name: alpha"), ("charts/beta/Chart.yaml", "name: beta")];
+    let files = [("a.md", alpha.as_str()), ("b.md", &beta), ("c.md", &beta)];
+    let (first, clear) = methods(&[&charts[..], &files].concat());
+    assert_eq!((first[0].path.as_str(), clear), ("charts/beta", false), "the other is named");
+    let readme = [&charts[..], &files, &[("README.md", alpha.as_str())]].concat();
+    assert_eq!(methods(&readme).0[0].path, "charts/alpha", "the README of the whole goes first");
+}
+
+#[test]
 fn halves_are_one_way_and_what_is_defined_again_is_left_out() {
     let (a, b) = (pod("a"), pod("b"));
     let halves = methods(&[("api/k8s/a.yaml", &a), ("web/k8s/b.yaml", &b)]).0;
