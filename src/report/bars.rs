@@ -40,6 +40,7 @@ use crate::event::ViewKey;
 use ended::failure;
 use figures::duration;
 use figures::gauge;
+use figures::names;
 use indicatif::MultiProgress;
 use indicatif::ProgressBar;
 use indicatif::ProgressDrawTarget;
@@ -316,10 +317,8 @@ fn frame(
         lines.push(head(state, usual.took(state.step, None), caps, now, width));
         let items: Vec<&ItemState> = state.running().take(left).collect();
         left -= items.len();
-        let names = items.iter().map(|item| columns(&clean(&item.name))).max().unwrap_or_default();
-        let names = names.min(width * 2 / 5);
-        lines.extend(items.iter().map(|item| {
-            let name = caps.pad(&caps.fit(&clean(&item.name), names), names);
+        let names = names(items.iter().map(|item| item.name.as_str()), caps, width * 2 / 5);
+        lines.extend(items.iter().zip(names).map(|(item, name)| {
             let usual = usual.took(state.step, Some(&item.name));
             live(item, &format!("  {name}"), usual, caps, now, width)
         }));

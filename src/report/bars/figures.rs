@@ -1,10 +1,12 @@
-//! The figures at the end of a live line: how far it is, and how long it lasts.
+//! The names at the beginning of live lines, and the figures at their end: how far it is, and how long it lasts.
 
 use super::WIDE;
 use crate::event::Amount;
 use crate::event::Unit;
 use crate::report::style::TerminalCaps;
 use crate::report::style::TextStyle;
+use crate::report::style::clean;
+use crate::report::style::columns;
 use crate::report::words;
 
 /// What usually takes less gets no figure, in milliseconds.
@@ -32,10 +34,27 @@ pub(super) fn gauge(amount: Amount, caps: TerminalCaps) -> Option<String> {
     Some(format!("{}{open}", caps.paint(TextStyle::Live, &repeat(done, full))))
 }
 
+/// Names of one width, `most` columns at most; where one does not fit, none has its kind, because `Deployment/a…` says less than the name.
+pub(super) fn names<'a>(
+    names: impl Iterator<Item = &'a str>,
+    caps: TerminalCaps,
+    most: usize,
+) -> Vec<String> {
+    let mut names: Vec<String> = names.map(clean).collect();
+    let widest = |names: &[String]| names.iter().map(|name| columns(name)).max().unwrap_or_default();
+    if widest(&names) > most {
+        names.iter_mut().for_each(|name| *name = name.rsplit('/').next().unwrap_or(name).to_owned());
+    }
+    let width = widest(&names).min(most);
+    names.iter().map(|name| caps.pad(&caps.fit(name, width), width)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::WIDE;
     use super::duration;
+    use super::names;
+    use crate::report::style::TerminalCaps;
 
     #[test]
     fn what_is_usual_is_shown_where_it_is_long_enough_and_has_room() {
@@ -47,5 +66,13 @@ mod tests {
         ] {
             assert_eq!(duration(12_345, usual, width), text, "{usual:?} {width}");
         }
+    }
+
+    #[test]
+    fn where_names_do_not_fit_the_kind_goes_first() {
+        let of = |most| names(["Deployment/todo-backend", "Job/a"].into_iter(), TerminalCaps::BARE, most);
+        assert_eq!(of(23), ["Deployment/todo-backend", "Job/a                  "]);
+        assert_eq!(of(16), ["todo-backend", "a           "]);
+        assert_eq!(of(8), ["todo-...", "a       "]);
     }
 }
