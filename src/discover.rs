@@ -1,12 +1,14 @@
-//! A tree that has never heard of `todo` → what its deploy.toml would say, and why.
+//! A tree that has never heard of `todo` → its proposed deploy.toml, with reasons.
 //!
-//! Not a guess by one file's name: whatever speaks of the deployment is evidence, and each answer names the evidence it
-//! rests on. Pure but for [`walk::walk`]: a listing and texts in, a [`proposal::Proposal`] out, so that what is proposed
+//! Not a guess by one file's name: everything about the deployment is evidence, and each answer names the evidence it
+//! rests on. Pure but for [`walk::walk`]: a listing and texts in, a [`proposal::Proposal`] out, so that the proposals
 //! for a tree can be compared. The rules stand in `docs/init.md`.
 //!
 //! Read [`tree`]; then the readers, which only report ([`evidence`], [`script`], [`skaffold`], [`tiltfile`], [`devspace`],
-//! [`garden`], [`dockerfile`], [`compose`], [`chart`], [`kustomization`]); then what decides: [`method`] (which of several
-//! packagings), [`naming`] (which image is whose), [`context`] (how it is built) and [`proposal`]. [`toml`] and [`generate`]
+//! [`garden`], [`dockerfile`], [`compose`], [`chart`], [`kustomization`]); then what decides: [`method`] (which of
+//! several
+//! packagings), [`naming`] (which workload uses which image), [`context`] (how it is built) and [`proposal`]. [`toml`]
+//! and [`generate`]
 //! write it down.
 
 pub mod chart;

@@ -1,7 +1,8 @@
-//! Helm charts, as far as they can be understood without Helm: which there are, which belong to which, what images their
+//! Helm charts, read without Helm: which exist, which belong to which, what images their
 //! values name.
 //!
-//! Not a renderer: where `helm` is installed the flow renders the chart and what it says goes before what is found here.
+//! Not a renderer: where `helm` is installed the flow renders the chart, and the result takes precedence over these
+//! findings.
 
 use super::naming::Use;
 use super::tree::Tree;
@@ -29,7 +30,7 @@ pub struct Chart {
     pub parts: Vec<(String, String)>,
 }
 
-/// The charts of the tree that are no part of another one.
+/// The charts of the tree that are not a part of another one.
 #[must_use]
 pub fn all(tree: &Tree) -> Vec<Chart> {
     let charts: Vec<Chart> = tree
@@ -86,7 +87,7 @@ fn load(tree: &Tree, path: &str) -> Option<Chart> {
     Some(Chart { folder, name, parts })
 }
 
-/// The values file that is meant for a machine like this one, beside the chart's own `values.yaml`.
+/// The values file that is meant for a machine like this one, in addition to the chart's own `values.yaml`.
 #[must_use]
 pub fn local_values(tree: &Tree, folder: &str) -> Option<String> {
     let files = values_files(tree, folder);
@@ -94,7 +95,7 @@ pub fn local_values(tree: &Tree, folder: &str) -> Option<String> {
     near.min_by_key(|file| (distance(file_name(file)), file.clone()))
 }
 
-/// The values files of a chart beside its own `values.yaml`.
+/// The values files of a chart in addition to its own `values.yaml`.
 #[must_use]
 pub fn values_files(tree: &Tree, folder: &str) -> Vec<String> {
     let named = |path: &&str| {

@@ -1,4 +1,5 @@
-//! Whether a directory holds several applications and is none itself: then there is nothing to deploy here, but in each of theirs.
+//! Whether a directory holds several applications and is not one itself: then each must be deployed from its own
+//! directory.
 
 use super::copies::copy_of;
 use super::copies::may_be_lesson;
@@ -13,7 +14,7 @@ use crate::manifest::ObjectId;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// Directories that say how something is packaged and not what it is.
+/// Directories named for a packaging, not for an application.
 const PACKAGES: [&str; 10] =
     ["helm", "chart", "charts", "kustomize", "overlays", "base", "docker", "compose", "src", "config"];
 

@@ -1,8 +1,9 @@
 //! Compose files → what `docker compose config` makes of them, each value with its place.
 //!
-//! Nothing is run, and the environment of the caller is not read: what is written after a compose file must be the same for
+//! Nothing is run, and the environment of the caller is not read: what is generated from a compose file must be the
+//! same for
 //! everybody. Variables of `.env` are resolved where they hold no secret; in `environment` all variables are kept, because
-//! what stands for a secret becomes a reference (`generate/values`).
+//! a variable for a secret becomes a reference (`generate/values`).
 
 pub(super) mod dotenv;
 mod load;
@@ -155,13 +156,13 @@ fn variant(path: &str) -> (u8, usize) {
     (1, words.iter().position(|word| small.contains(word)).map_or(9, |at| at))
 }
 
-/// The files that other compose files bring in; they are no projects of their own.
+/// The files that other compose files bring in; they are not projects of their own.
 fn included(tree: &Tree) -> BTreeSet<String> {
     let texts = tree.texts.iter().filter(|(path, _)| is_compose(file_name(path)));
     texts.flat_map(|(path, text)| load::included_paths(path, text)).collect()
 }
 
-/// The project of a directory, and the variants beside it.
+/// The project of a directory, and its variants.
 fn of_folder(tree: &Tree, folder: &str, paths: &[&str]) -> Vec<Compose> {
     let base = BASES.iter().map(|name| join(folder, name)).find(|path| tree.texts.contains_key(path));
     let mut taken: Vec<String> = load::compose_file(tree, folder).unwrap_or_else(|| {
@@ -203,7 +204,7 @@ fn is_half(compose: &Compose) -> bool {
     compose.services.iter().any(|service| service.image.is_none() && service.build.is_none())
 }
 
-/// Whether `other` is half of a file, for development, and builds what `main` only names by an image that nobody publishes.
+/// Whether `other` is half of a file, for development, and builds what `main` only names by an unpublished image.
 fn completes(main: &Compose, other: &Compose) -> bool {
     let words = ["dev", "local", "build"];
     let named = words.iter().any(|word| file_name(&other.path).to_ascii_lowercase().contains(word));

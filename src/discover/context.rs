@@ -1,6 +1,7 @@
 //! How an image is built: its context, stage and arguments, out of what builds it, checked against what the Dockerfile copies.
 //!
-//! Of several statements the first that holds is taken; one that cannot work is told, and loses to one that can.
+//! Of several statements the first that holds is taken; one that cannot work is reported, and one that can is
+//! preferred.
 
 mod artifact;
 mod contents;
@@ -32,7 +33,7 @@ pub struct Chosen {
     pub args: BTreeMap<String, String>,
     /// Why that context; empty where it is the Dockerfile's own directory.
     pub why: String,
-    /// What does not hold, or is to be done before.
+    /// Problems, and steps to do before the build.
     pub notes: Vec<Note>,
 }
 
@@ -93,7 +94,7 @@ pub fn choose(
             ),
             _ => continue,
         };
-        // Documents repeat one another: a context that fails is told once.
+        // Documents repeat one another: a context that fails is reported once.
         if !failed.insert(&candidate.context) {
             continue;
         }

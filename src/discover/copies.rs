@@ -1,6 +1,6 @@
-//! Copies of one application in one repository: `phase-4` beside `phase-5`, `v1` beside `v2`, `old` beside what is worked on.
+//! Copies of one application in one repository: `phase-4` and `phase-5`, `v1` and `v2`, `old` and the current one.
 
-/// What a path says about which copy it belongs to: the words before the number and the number; of `old` and its like, less
+/// The copy that a path belongs to: the words before the number and the number; of `old` and its like, less
 /// than nothing. `None` where it belongs to no copy.
 #[must_use]
 pub fn copy_of(path: &str) -> Option<(String, i64)> {

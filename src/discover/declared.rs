@@ -30,7 +30,7 @@ pub(super) struct Declared<'a> {
     pub document: &'a Document,
 }
 
-/// An image that a file says is built.
+/// An image that a file builds.
 pub(super) struct DeclaredImage<'v> {
     pub name: &'v str,
     pub context: String,
@@ -40,13 +40,13 @@ pub(super) struct DeclaredImage<'v> {
     pub args: &'v Value,
 }
 
-/// A chart that a file says is installed.
+/// A chart that a file installs.
 pub(super) struct DeclaredChart<'v> {
     pub release: Option<&'v str>,
     /// Its directory, as written.
     pub folder: &'v str,
     pub values: &'v [&'v str],
-    /// Values that are set beside those files, as a mapping; anything else counts as none.
+    /// Values that are set in addition to those files, as a mapping; anything else counts as none.
     pub set: &'v Value,
     pub namespace: Option<&'v str>,
 }
@@ -61,7 +61,7 @@ impl Declared<'_> {
         Place { column: 0, ..place.clone() }
     }
 
-    /// Who says it.
+    /// The file that declares it.
     pub(super) fn provenance(&self, pointer: &str) -> Provenance {
         let rank = if rank_of(self.path) == Rank::Aside { Rank::Aside } else { Rank::Declared };
         Provenance::at(self.place(pointer), rank, distance(self.path))

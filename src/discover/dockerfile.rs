@@ -1,4 +1,4 @@
-//! What a Dockerfile tells about how it wants to be built and run, its context first.
+//! Hints of a Dockerfile on how it is built and run, its context first.
 //!
 //! Not what the build would do (`image::dockerfile`). No Dockerfile names its context; the files that its `COPY`s name do:
 //! the context is the directory where they are.
@@ -92,7 +92,7 @@ pub fn is_aside(path: &str) -> bool {
     parent(path).split('/').any(|part| ASIDE.contains(&part))
 }
 
-/// The words that tell whose Dockerfile it is, those of the file before those of the directories.
+/// The words that name the application of a Dockerfile, those of the file before those of the directories.
 #[must_use]
 pub fn words(found: &FoundDockerfile, project: &str) -> Vec<String> {
     const SILENT: [&str; 13] = [
@@ -161,7 +161,7 @@ fn read(tree: &Tree, path: &str) -> FoundDockerfile {
         uid: None,
         health: None,
     };
-    // What is wrong with it is told by `up`, with its lines.
+    // `up` reports its errors, with the lines.
     let Ok(read) = read else { return found };
     let sources: Vec<&str> =
         read.copies.iter().flat_map(|copy| &copy.sources).flatten().map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! What a tree says about its deployment: statements, each with its place and with how much its kind of file counts.
+//! The statements of a tree about its deployment, each with its place and the weight of its kind of file.
 //!
 //! Readers report here, one for each format, and decide nothing: `method`, `naming`, `place` and `data` do. The statements of each
 //! list stand in the order in which they count: what declares a deployment, then scripts, then documentation, then tests.
@@ -8,7 +8,7 @@ use crate::event::Place;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// What kind of file says something. The smaller one counts more.
+/// The kind of file of a statement. The smaller one has more weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Rank {
     /// It declares a whole deployment: skaffold.yaml, Tiltfile, devspace.yaml, garden.yml.
@@ -22,12 +22,12 @@ pub enum Rank {
     Aside,
 }
 
-/// Who says something.
+/// The source of a statement.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Provenance {
     /// What kind of file.
     pub rank: Rank,
-    /// How far what it is for is from this machine ([`super::variant::distance`]).
+    /// How much its target differs from this machine ([`super::variant::distance`]).
     pub distance: usize,
     /// Where.
     pub place: Place,
@@ -36,13 +36,13 @@ pub struct Provenance {
 }
 
 impl Provenance {
-    /// What stands in a file that people start.
+    /// A statement in a file that users run.
     #[must_use]
     pub fn at(place: Place, rank: Rank, distance: usize) -> Provenance {
         Provenance { rank, distance, entry: place.file.clone(), place }
     }
 
-    /// In which order statements count: what is for another machine is one kind of file further down.
+    /// The rank of a statement: one for another machine ranks one kind of file lower.
     #[must_use]
     pub fn standing(&self) -> (Rank, usize) {
         let far = self.distance > distance("");
@@ -66,7 +66,7 @@ pub struct BuildEvidence {
     pub args: BTreeMap<String, String>,
     /// Whether it cannot work: its context is not there, or lacks what the Dockerfile copies.
     pub fails: bool,
-    /// Who says it.
+    /// The source of the statement.
     pub provenance: Provenance,
 }
 
@@ -87,7 +87,7 @@ pub struct Release {
     pub secret: BTreeMap<String, Option<String>>,
     /// The namespace.
     pub namespace: Option<String>,
-    /// Who says it.
+    /// The source of the statement.
     pub provenance: Provenance,
 }
 
@@ -119,7 +119,7 @@ pub struct Applied {
     pub recursive: bool,
     /// The namespace.
     pub namespace: Option<String>,
-    /// Who says it.
+    /// The source of the statement.
     pub provenance: Provenance,
 }
 
@@ -136,7 +136,7 @@ pub struct Made {
     pub files: BTreeMap<String, String>,
     /// The file of `--from-env-file`.
     pub env_file: Option<String>,
-    /// Who says it.
+    /// The source of the statement.
     pub provenance: Provenance,
 }
 
@@ -147,7 +147,7 @@ pub struct Composed {
     pub files: Vec<String>,
     /// What else decides how they are read.
     pub options: ComposeOptions,
-    /// Who says it.
+    /// The source of the statement.
     pub provenance: Provenance,
 }
 
@@ -156,7 +156,7 @@ pub struct Composed {
 pub struct ComposeOptions {
     /// `--project-directory`: the directory at which relative paths begin.
     pub folder: Option<String>,
-    /// `--env-file`: what stands for `.env`, the last one first in rank.
+    /// `--env-file`: the files in place of `.env`, the last one ranks first.
     pub env_files: Vec<String>,
     /// `--profile`.
     pub profiles: Vec<String>,
@@ -167,16 +167,16 @@ pub struct ComposeOptions {
 pub struct Ran {
     /// The service.
     pub service: String,
-    /// The command, as far as it is known.
+    /// The known part of the command.
     pub command: String,
-    /// Who says it.
+    /// The source of the statement.
     pub provenance: Provenance,
 }
 
 /// What to do about a thing of others that is installed.
 pub const INSTALL: &str = "`todo up` does not: install it once, before `todo up`";
 
-/// What sort of thing is done besides.
+/// The kind of an additional step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sort {
     /// Something of others is installed: a chart, a manifest of the web, an operator.
@@ -189,7 +189,7 @@ pub enum Sort {
     Lack,
 }
 
-/// What is done besides, and `todo up` does not.
+/// An additional step that `todo up` does not perform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Besides {
     /// What, after the place: `installs the chart `bitnami/redis``.
@@ -198,13 +198,13 @@ pub struct Besides {
     pub help: String,
     /// What sort of thing it is.
     pub sort: Sort,
-    /// By which names others know what is installed (the release, its chart, a URL); the file that is made.
+    /// Other names of what is installed (the release, its chart, a URL), or the created file.
     pub names: Vec<String>,
-    /// Who says it.
+    /// The source of the statement.
     pub provenance: Provenance,
 }
 
-/// Everything that a tree says.
+/// All statements of a tree.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     /// Builds of images.
@@ -225,13 +225,13 @@ pub struct Evidence {
     pub made: Vec<Made>,
     /// Services that `minikube service` opens.
     pub opened: Vec<(String, Place)>,
-    /// Ports of localhost that are told or forwarded, with the Service where one is named.
+    /// Ports of localhost that are mentioned or forwarded, with the Service where one is named.
     pub local: Vec<(Option<String>, u16, Place)>,
     /// The flags of `minikube start`, each as `--name=value`.
     pub start: Option<(Vec<String>, Place)>,
     /// Addons that are enabled.
     pub addons: Vec<(String, Provenance)>,
-    /// What is done besides.
+    /// Additional steps.
     pub besides: Vec<Besides>,
 }
 

@@ -1,7 +1,8 @@
 //! Manifests for a tree that has none, after its compose file or its Dockerfiles: plain ones, a file a service, that
 //! a person would be glad to own.
 //!
-//! The model of the compose file is `compose`'s; here it becomes objects. What has no counterpart is told and left out.
+//! The model of the compose file is `compose`'s; here it becomes objects. Keys without a counterpart are reported and
+//! left out.
 
 mod build;
 mod container;
@@ -47,7 +48,7 @@ use values::Values;
 /// Where the manifests go, unless something else is there.
 const FOLDERS: [&str; 3] = ["k8s", "manifests", "kubernetes"];
 
-/// What everything is made of.
+/// The inputs of all generated objects.
 struct Plan<'a> {
     survey: &'a Survey,
     compose: &'a Compose,
@@ -63,7 +64,7 @@ struct Plan<'a> {
 struct Unit<'a> {
     /// Its name there.
     name: String,
-    /// What it is.
+    /// The service of the compose file.
     service: &'a Service,
     /// The image that its pods name.
     image: String,
@@ -157,7 +158,7 @@ pub(super) fn generate(survey: &Survey, method: &Method, proposal: &mut Proposal
     ));
 }
 
-/// Says which variables have no value: compose takes them from the shell of whoever starts it.
+/// Reports the variables without a value: compose takes them from the environment of the calling shell.
 fn unset(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
     let of_unit = |service: &str| units.iter().any(|unit| unit.service.name == service);
     let mut found: BTreeMap<String, String> = BTreeMap::new();
@@ -184,7 +185,7 @@ fn unset(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
     proposal.notes.push((message, help));
 }
 
-/// The unit in whose pod another one runs: the one whose network it shares.
+/// The unit that runs another one in its pod: the one that shares its network.
 fn owner<'u, 'a>(unit: &Unit<'a>, units: &'u [Unit<'a>]) -> Option<&'u Unit<'a>> {
     let mut of = unit.service.network_of.as_ref()?;
     for _ in 0..units.len() {
@@ -269,7 +270,7 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
         ));
     }
     for unit in units {
-        // A worker has no port; of a server that nobody addresses, none is known.
+        // A worker has no port; of a server without clients in the project, none is known.
         let server = unit.stage.is_some() && unit.service.command.is_none() && !unit.job;
         if unit.ports.is_empty() && (server || unit.named) {
             let name = &unit.service.name;
@@ -313,7 +314,7 @@ fn texts(plan: &Plan<'_>, units: &[Unit<'_>]) -> Vec<(String, String)> {
         let service = unit.service;
         let mut add = |text: String| texts.push((unit.name.clone(), text));
         for value in service.environment.iter().filter_map(|value| value.value.as_ref()) {
-            // Of a variable that is kept, only what stands around it is known.
+            // Of a variable that is kept, only the text around it is known.
             add(value.text());
             if value.0.iter().any(|part| matches!(part, Part::Variable(_))) {
                 add(value

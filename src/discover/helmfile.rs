@@ -1,6 +1,6 @@
-//! helmfile.yaml → statements (`helmfile: docs/index.md`), and score.yaml, of which it is told that it is there.
+//! helmfile.yaml → statements (`helmfile: docs/index.md`), and score.yaml, which is only reported to exist.
 //!
-//! What a Go template computes is told and not guessed.
+//! Values that a Go template computes are reported and not guessed.
 
 use super::declared::Declared;
 use super::declared::DeclaredChart;

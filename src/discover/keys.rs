@@ -6,13 +6,13 @@ use super::tree::parent;
 use crate::project::dotenv;
 use std::collections::BTreeMap;
 
-/// The keys of a `.env` file, as far as its lines can be read.
+/// The keys of a `.env` file, of all lines that can be parsed.
 #[must_use]
 pub fn keys(text: &str) -> Vec<String> {
     dotenv::entries(text, None).into_iter().map(|entry| entry.key.to_string()).collect()
 }
 
-/// What the example beside a `.env` is called.
+/// File names of the example next to a `.env`.
 pub(super) const EXAMPLES: [&str; 8] = [
     ".env.example",
     ".env.sample",
@@ -31,7 +31,7 @@ pub struct EnvFile {
     pub path: String,
     /// Whether it is there.
     pub there: bool,
-    /// The example beside it.
+    /// The example next to it.
     pub example: Option<String>,
     /// The keys of the file, and of the example where there is no file.
     pub keys: Vec<String>,
@@ -117,7 +117,7 @@ pub fn is_secret(key: &str) -> bool {
         "htpasswd",
         "key",
     ];
-    // What is said about a secret, or told to everybody.
+    // Names of metadata of a secret, or of public values.
     const ENDS: [&str; 33] = [
         "file",
         "path",
@@ -217,7 +217,7 @@ pub(super) fn words(key: &str) -> Vec<String> {
     words
 }
 
-/// Whether any random value would do, because nobody outside of the application knows it.
+/// Whether any random value would do, because only the application uses it.
 #[must_use]
 pub fn is_ours(key: &str) -> bool {
     let key = key.to_ascii_uppercase();

@@ -1,7 +1,7 @@
-//! Kustomizations, as far as they can be understood without kustomize: which are meant to be built, and of which objects.
+//! Kustomizations, read without kustomize: which are meant to be built, and of which objects.
 //!
 //! Not a renderer: patches are not applied. What the proposal needs (images, Secrets, Services) hardly ever stands in one,
-//! and where kustomize is installed the flow renders it and what that says goes first.
+//! and where kustomize is installed the flow renders it and the result takes precedence.
 
 use super::tree::Tree;
 use super::tree::file_name;
@@ -27,7 +27,7 @@ pub struct Kustomization {
     pub folder: String,
     /// The files and directories that it is made of.
     pub resources: Vec<String>,
-    /// Its patches and generators' files, which are no objects by themselves.
+    /// Its patches and generators' files, which are not objects by themselves.
     pub others: Vec<String>,
     /// The namespace that it puts everything into.
     pub namespace: Option<String>,

@@ -23,7 +23,7 @@ const FOREIGN: [&str; 9] = [
     "kpt.dev/",
 ];
 
-/// Whether a file says that it is for a cluster; what is for kind, kustomize or Skaffold has an apiVersion, too.
+/// Whether a file is for a cluster; files of kind, kustomize or Skaffold have an apiVersion, too.
 pub(super) fn is_manifest(path: &str, text: &str) -> bool {
     let is_yaml = ends(path, &["yaml", "yml"]);
     let says = |word: &str| text.lines().any(|line| line.trim_start_matches('\u{feff}').starts_with(word));
@@ -80,7 +80,7 @@ pub(super) fn has_words_for_ports(objects: &[Object]) -> bool {
     ports.any(|is_word| is_word) || container_ports.into_iter().any(|is_word| is_word)
 }
 
-/// What is said about them.
+/// The note about them.
 pub(super) fn describe(templates: &[String]) -> Option<(String, String)> {
     let (first, more) = templates.split_first()?;
     let (what, are) = match more.len() {

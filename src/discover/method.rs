@@ -89,15 +89,15 @@ pub enum Source {
 /// A way to deploy the tree.
 #[derive(Debug, Clone)]
 pub struct Method {
-    /// What it is, in words.
+    /// Its description.
     pub title: String,
     /// What `--from` calls it.
     pub path: String,
-    /// What it is made of.
+    /// Its parts.
     pub kind: MethodKind,
     /// What deploy.toml would name.
     pub sources: Vec<Source>,
-    /// Its objects, as far as they can be known without rendering.
+    /// Its objects, those that are known without rendering.
     pub objects: Vec<Object>,
     /// The images it names.
     pub uses: Vec<Use>,
@@ -113,7 +113,7 @@ pub struct Method {
     pub spaces: Vec<(String, Place)>,
     /// The namespace that it names itself.
     pub namespace: Option<(String, String)>,
-    /// What is put around the names of its objects.
+    /// The prefix and suffix of the names of its objects.
     pub affix: (String, String),
 }
 
@@ -156,7 +156,7 @@ pub fn all(
         let what = if inside == 1 { "the Dockerfile" } else { "the Dockerfiles" };
         methods.push(Method::new(format!("manifests written after {what}"), ".", MethodKind::Dockerfiles));
     }
-    // What decides between ways; what is equal in all of it is preferred by habit alone.
+    // Criteria that decide between methods; methods that are equal in all of them are ordered by convention.
     let decided = |method: &Method| {
         let written = method.kind < MethodKind::Compose;
         let lacks = match method.kind {

@@ -73,7 +73,7 @@ fn values(tree: &Tree, evidence: &Evidence, project: &Project) -> Vec<Finding> {
     findings
 }
 
-/// The values that a release sets, and that differ from what its values files have; what is secret is compared with nothing.
+/// The values that a release sets, and that differ from what its values files have; secrets are not compared.
 fn lost(tree: &Tree, release: &Release, files: &[String]) -> Vec<String> {
     let ours = |key: &str| key.to_lowercase().contains("image");
     let plain = release.set.iter().filter(|(key, value)| {
@@ -86,7 +86,7 @@ fn lost(tree: &Tree, release: &Release, files: &[String]) -> Vec<String> {
     plain.map(|(key, _)| key).chain(secret).cloned().collect()
 }
 
-/// What has to be done before the project's images can be built, as far as Git or another build brings it.
+/// Steps before the project's images can be built that Git or another build performs.
 fn builds(tree: &Tree, project: &Project) -> Vec<Finding> {
     let of_image = |image: &Image| {
         let (dockerfile, context) =
@@ -111,7 +111,7 @@ fn counts(provenance: &Provenance) -> bool {
     provenance.rank < Rank::Aside && provenance.distance <= distance("")
 }
 
-/// What the scripts that deploy the project's manifests install besides.
+/// Additional installations of the scripts that deploy the project's manifests.
 fn installs(evidence: &Evidence, project: &Project) -> Vec<Finding> {
     let sources: Vec<String> =
         project.sources.iter().filter_map(|source| path_of(&project.root, &source.kind)).collect();

@@ -19,7 +19,7 @@ const MOST_FILES: usize = 40;
 /// The largest file that a ConfigMap could hold.
 const LARGEST: u64 = 1 << 20;
 
-/// How deep the configuration of what is built may lie.
+/// The maximum depth of the configuration in a build context.
 const DEEPEST: usize = 6;
 
 /// Whether a file is called like one of configuration.
@@ -85,7 +85,7 @@ fn paths(tree: &Tree) -> Vec<String> {
                 paths.extend(std::iter::once(file.path.clone()).chain(beside.map(str::to_owned)));
             }
             paths.extend(service.build.iter().map(|build| build.dockerfile.clone()));
-            // What is copied into an image may name other services: `conf`, `application.properties`.
+            // Files copied into an image may name other services: `conf`, `application.properties`.
             let contexts = service
                 .build
                 .iter()

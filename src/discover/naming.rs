@@ -1,6 +1,7 @@
 //! Which image belongs to which Dockerfile, and why.
 //!
-//! Nothing in Docker or Kubernetes says it: manifests name images, scripts and compose files build them, directories are called
+//! Docker and Kubernetes do not define it: manifests name images, scripts and compose files build them, directories are
+//! called
 //! alike. Each kind of evidence has a weight, the heaviest decides, and equal weights are a doubt that a person settles.
 
 mod uses;
@@ -25,11 +26,11 @@ pub struct Match {
     pub repository: String,
     /// The Dockerfile: an index of those given.
     pub dockerfile: usize,
-    /// What says so.
+    /// The evidence.
     pub why: String,
     /// Where it is named.
     pub place: Place,
-    /// Whether nothing says it but that there is no other.
+    /// Whether the only evidence is that there is no other.
     pub alone: bool,
 }
 
@@ -47,13 +48,13 @@ pub struct Shared {
 /// A choice that the evidence leaves open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// What is asked.
+    /// The question.
     pub question: String,
     /// The answers, the first of which is taken.
     pub answers: Vec<String>,
 }
 
-/// What was found out.
+/// The result.
 #[derive(Debug, Clone, Default)]
 pub struct Matched {
     /// The images that are built here, in the order of the manifests.
@@ -73,7 +74,7 @@ pub struct NamingInputs<'a> {
     pub dockerfiles: &'a [FoundDockerfile],
     /// The mentions.
     pub uses: &'a [Use],
-    /// What is stated.
+    /// The statements.
     pub evidence: &'a Evidence,
     /// The compose files.
     pub composes: &'a [Compose],
@@ -163,12 +164,12 @@ fn shared(inputs: NamingInputs<'_>) -> Vec<Shared> {
     found
 }
 
-/// What is heavier than this is stated, and not read out of names.
+/// Heavier evidence is stated, and not derived from names.
 const NAMES: u32 = 650;
 /// From this weight on a Dockerfile may build several images.
 const SURE: u32 = 900;
 
-/// One image and one Dockerfile are all there is: they belong together, unless the image is somebody else's.
+/// If there is one image and one Dockerfile, they belong together, unless the image is published by others.
 fn alone(
     inputs: NamingInputs<'_>,
     names: &[&Use],

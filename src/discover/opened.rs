@@ -1,6 +1,6 @@
 //! Which Service people open.
 //!
-//! `up` finds it by itself where nothing is declared (`service::candidate`); what is written down here can be read and changed.
+//! `up` finds it by itself where nothing is declared (`service::candidate`); the written value can be read and changed.
 
 use super::compose::Compose;
 use super::evidence::Evidence;
@@ -14,12 +14,13 @@ use serde_json::Value;
 pub struct Opened {
     /// Its name.
     pub name: String,
-    /// What says so.
+    /// The evidence.
     pub why: String,
 }
 
-/// The Service that a script opens, that an Ingress leads to, or that is reachable from outside; else the one that is called
-/// like what people look at.
+/// The Service that a script opens, that an Ingress points to, or that is reachable from outside; else the one that is
+/// called
+/// like a user interface.
 #[must_use]
 pub fn opened(objects: &[Object], evidence: &Evidence) -> Option<Opened> {
     let services: Vec<&Object> =

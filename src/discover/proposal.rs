@@ -1,4 +1,4 @@
-//! What deploy.toml would say, each part with its reason.
+//! The contents of the proposed deploy.toml, each part with its reason.
 
 use super::compose::Compose;
 use super::dockerfile::FoundDockerfile;
@@ -25,7 +25,7 @@ pub struct Survey {
     pub dockerfiles: Vec<FoundDockerfile>,
     /// Its compose files.
     pub composes: Vec<Compose>,
-    /// What is stated about its deployment.
+    /// The statements about its deployment.
     pub evidence: Evidence,
     /// Its `.env` files.
     pub env_files: Vec<EnvFile>,
@@ -65,11 +65,11 @@ pub struct Secret {
     pub env_file: Option<String>,
     /// Whether the environment may give them, too.
     pub from_env: bool,
-    /// What has to be there.
+    /// The required keys.
     pub keys: Vec<String>,
     /// What may be absent.
     pub optional: Vec<String>,
-    /// What is made at random.
+    /// The keys with random values.
     pub generate: Vec<String>,
     /// Its keys whose values are files.
     pub files: BTreeMap<String, String>,
@@ -86,7 +86,7 @@ pub struct Config {
     pub name: String,
     /// Its values: those of an example where there is one, else empty.
     pub values: BTreeMap<String, String>,
-    /// The keys whose values nothing says.
+    /// The keys without a known value.
     pub open: Vec<String>,
     /// The file of lines that its values come from.
     pub file: Option<String>,
@@ -96,7 +96,7 @@ pub struct Config {
     pub why: String,
 }
 
-/// What deploy.toml would say.
+/// The contents of the proposed deploy.toml.
 #[derive(Debug, Clone, Default)]
 pub struct Proposal {
     /// `namespace`, and why.
@@ -115,7 +115,7 @@ pub struct Proposal {
     pub sources: Vec<Source>,
     /// Why these.
     pub why_sources: String,
-    /// What could be deployed instead: what `--from` calls it, and what it is.
+    /// Alternatives: the argument of `--from`, and a description.
     pub instead: Vec<(String, String)>,
     /// The Secrets.
     pub secrets: Vec<Secret>,
@@ -127,11 +127,11 @@ pub struct Proposal {
     pub promised: Option<(u16, Place)>,
     /// Manifests to be written.
     pub files: Vec<(String, String)>,
-    /// What is worth knowing, and what to do about it.
+    /// Notes, and what to do about them.
     pub notes: Vec<(String, String)>,
-    /// What was seen and is not taken over, and what to do about it.
+    /// Statements that are not taken over, and what to do about them.
     pub besides: Vec<(String, String)>,
-    /// What has to be done before the first `todo up`, the shortest way to say it.
+    /// Steps before the first `todo up`, in short form.
     pub first: Vec<String>,
     /// What a person could settle.
     pub doubts: Vec<Doubt>,

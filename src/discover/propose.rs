@@ -1,4 +1,4 @@
-//! A tree and a way to deploy it → what deploy.toml would say, each part with its reason.
+//! A tree and a method to deploy it → the proposed deploy.toml, each part with its reason.
 
 mod before;
 mod chart_data;
@@ -62,7 +62,8 @@ pub fn survey(tree: Tree, has: Programs) -> Survey {
     Survey { tree, dockerfiles, composes, evidence, env_files, methods, clear, templates }
 }
 
-/// What deploy.toml would say for `method`. `rendered` are its objects, where it was rendered; `settled` are answers to doubts.
+/// The proposed deploy.toml for `method`. `rendered` are its objects, where it was rendered; `settled` are answers to
+/// doubts.
 #[must_use]
 pub fn propose(
     survey: &Survey,
@@ -103,7 +104,7 @@ pub fn propose(
     let objects = rendered.unwrap_or(&method.objects);
     let mut uses = if rendered.is_some() { naming::uses(objects) } else { method.uses.clone() };
     if rendered.is_some() {
-        // What is rendered has places of templates; the values say better where a name stands.
+        // Rendered objects have places of templates; the values show better where a name is set.
         for item in &mut uses {
             if let Some(known) = method.uses.iter().find(|known| known.repository == item.repository) {
                 item.place = known.place.clone();
@@ -196,7 +197,7 @@ fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, prop
         proposal.notes.push((message, help));
     }
     proposal.doubts = matched.doubts;
-    // Another Dockerfile for the same thing: `Dockerfile.dev` beside `Dockerfile`.
+    // Another Dockerfile for the same thing: `Dockerfile.dev` next to `Dockerfile`.
     let words = |item: &FoundDockerfile| (item.context.clone(), dockerfile::words(item, &survey.tree.name));
     let built: Vec<&FoundDockerfile> =
         matched.images.iter().map(|image| &survey.dockerfiles[image.dockerfile]).collect();
@@ -211,7 +212,7 @@ fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, prop
     proposal.unused = unused.collect();
 }
 
-/// An image with what is worth knowing about it.
+/// An image with its notes.
 type Built = (Image, Vec<context::Note>);
 
 /// An image that a person has to decide on, with why and what to do.
@@ -223,7 +224,7 @@ struct Later {
     first: bool,
 }
 
-/// An image; or what it will be once somebody has said so.
+/// An image; or its alternatives, until the user has chosen.
 fn image(survey: &Survey, one: &Match) -> Result<Built, Box<Later>> {
     let found = &survey.dockerfiles[one.dockerfile];
     let chosen =
@@ -259,7 +260,7 @@ fn image(survey: &Survey, one: &Match) -> Result<Built, Box<Later>> {
     Err(Box::new(Later { image: image(short), message, help, first: true }))
 }
 
-/// Whether an image is in the registry of somebody's account, which gives it to nobody else: AWS' and Azure's.
+/// Whether an image is in the private registry of a cloud account: AWS' and Azure's.
 fn needs_a_login(image: &str) -> bool {
     let host = image.split('/').next().unwrap_or_default();
     host.contains(".dkr.ecr.") || host.ends_with(".azurecr.io")

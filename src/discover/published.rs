@@ -1,4 +1,4 @@
-//! Images that are somebody else's, by their names.
+//! Images that are published by others, recognized by their names.
 
 /// Registries, and parts of them, that hold published software.
 const HOSTS: [&str; 22] = [
@@ -45,7 +45,7 @@ const NAMES: &str = "\
     telegraf tomcat tomee traefik ubuntu unit valkey varnish vault websphere-liberty wordpress \
     xwiki yourls znc zookeeper";
 
-/// Those who publish software on Docker Hub.
+/// Publishers of software on Docker Hub.
 const OWNERS: &str = "\
     adguard amazon apache apachepulsar aquasec argoproj arm64v8 atlassian axllent bitnami \
     bitnamilegacy calico certbot cilium clickhouse cloudflare cockroachdb confluentinc \
@@ -62,7 +62,7 @@ const OWNERS: &str = "\
     vaultwarden verdaccio victoriametrics wazuh wiremock wurstmeister yandex zabbix \
     zricethezav";
 
-/// Whether an image is somebody else's: of a registry of software, or known by its short name or its owner.
+/// Whether an image is published by others: of a registry of software, or known by its short name or its owner.
 #[must_use]
 pub(super) fn is_public(repository: &str) -> bool {
     let hub = ["docker.io/library/", "docker.io/", "index.docker.io/", "library/"];

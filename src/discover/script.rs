@@ -174,7 +174,7 @@ impl<'a> ScriptReader<'a> {
         add(Besides { what, help, sort, names: Vec::new(), provenance: self.provenance() }, evidence);
     }
 
-    /// A part of a command that only a run would know. What a script is started with stands in `$1` and is nobody's mistake.
+    /// A part of a command that only a run would know. `$1` is an argument of the script, and not an error.
     fn unread(&self, does: &str, word: &str, evidence: &mut Evidence) {
         let word = shown(word);
         let given = word
@@ -219,7 +219,7 @@ impl<'a> ScriptReader<'a> {
             let ends = folder.match_indices('/').map(|(at, _)| &folder[at + 1..]);
             return std::iter::once(folder).chain(ends).chain([""]).map(str::to_owned).collect();
         }
-        // `git clone … && cd NAME` goes to where we are already.
+        // `git clone … && cd NAME` enters the current directory.
         let inner = folder.split_once('/').map_or("", |(_, inner)| inner);
         let folders = [folder, inner];
         let all = folders.iter().flat_map(|folder| starts.iter().map(|start| join(start, folder)));
@@ -227,7 +227,7 @@ impl<'a> ScriptReader<'a> {
     }
 }
 
-/// What is done besides, told once.
+/// Adds an additional step, once.
 fn add(item: Besides, evidence: &mut Evidence) {
     if !evidence.besides.iter().any(|known| known.what == item.what) {
         evidence.besides.push(item);

@@ -25,7 +25,7 @@ fn entropy(value: &str) -> f64 {
     counts.values().map(|count| f64::from(*count) / all).map(|part| -part * part.log2()).sum()
 }
 
-/// Whether a value only says that one has to be put there.
+/// Whether a value is a placeholder.
 #[must_use]
 pub fn is_placeholder(value: &str) -> bool {
     const BEGINS: [&str; 4] = ["replace", "todo", "dummy", "example"];

@@ -1,8 +1,8 @@
-//! Scripts → the commands in them: sh, cmd and PowerShell, as far as their command lines look alike.
+//! Scripts → the commands in them: sh, cmd and PowerShell, limited to their common command-line syntax.
 //!
 //! Not a shell: nothing is run and no condition is judged. Variables that are set to plain texts are put in, loops over
 //! written lists are unrolled, functions are read where they are called, both branches of an `if` count; what a branch
-//! sets never replaces what is set for everybody. What is computed keeps its `$`.
+//! sets never replaces what is set unconditionally. A computed value keeps its `$`.
 
 mod dialect;
 mod split;
@@ -49,7 +49,7 @@ pub struct Call {
     pub distance: usize,
 }
 
-/// What begins a path of the tree in a word: the script's own directory and what is reached from there.
+/// Marks the start of a path of the tree in a word: the script's own directory and paths relative to it.
 pub const PLACE: char = '\u{1}';
 
 /// How deep functions may call one another.
@@ -80,7 +80,7 @@ pub fn calls_in(text: &str, path: &str, dialect: Dialect, known: &BTreeMap<Strin
     };
     let pieces = pieces(text, dialect);
     shell.run(&pieces);
-    // What nothing calls may be what somebody calls by hand.
+    // A function that the script does not call may be called by the user.
     let uncalled: Vec<Vec<Piece>> =
         shell.functions.values().filter(|(_, called)| !called).map(|(body, _)| body.clone()).collect();
     for body in uncalled {

@@ -1,7 +1,7 @@
 //! skaffold.yaml → statements (`skaffold: docs/content/en/schemas`, from v1 to v4).
 //!
 //! The base configuration counts, with what a profile puts in the place of its parts that is active for the context
-//! `minikube` (`skaffold: docs/content/en/docs/environment/profiles.md`). Other profiles are told.
+//! `minikube` (`skaffold: docs/content/en/docs/environment/profiles.md`). Other profiles are reported.
 
 mod environment;
 
@@ -47,7 +47,7 @@ fn active(declared: &Declared<'_>, asked: Option<&str>) -> Option<usize> {
     let found =
         declared.list("/profiles").find(named).or_else(|| declared.list("/profiles").find(on_minikube));
     let found = found.map(|(index, _)| index);
-    // A part of what another skaffold.yaml requires is no deployment.
+    // A part of what another skaffold.yaml requires is not a deployment of its own.
     let other = |path: &&String| is_skaffold(path) && **path != declared.path;
     let alone = !declared.tree.texts.keys().any(|path| other(&path));
     found.or_else(|| (alone && !deploys(declared, "")).then(|| local(declared)).flatten())
@@ -69,7 +69,7 @@ fn local(declared: &Declared<'_>) -> Option<usize> {
     found.map(|(index, _)| index)
 }
 
-/// Whether the part of the file at `pointer` names something that is deployed; the base has a default besides.
+/// Whether the part of the file at `pointer` names something that is deployed; the base has a default in addition.
 fn deploys(declared: &Declared<'_>, pointer: &str) -> bool {
     const KEYS: [&str; 6] = [
         "manifests/rawYaml",

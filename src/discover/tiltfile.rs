@@ -1,7 +1,7 @@
-//! Tiltfile → statements (`tilt: api/__init__.py`), as far as its arguments are written out.
+//! Tiltfile → statements (`tilt: api/__init__.py`), limited to literal arguments.
 //!
 //! Not Starlark: texts, lists, names, `+` and loops over written lists are understood, nothing is run, and the bodies of
-//! conditions and functions are read as they stand. A call whose argument is computed is told.
+//! conditions and functions are read as written. A call with a computed argument is reported.
 
 mod expression;
 

@@ -98,7 +98,7 @@ pub fn write(proposal: &Proposal) -> String {
     text
 }
 
-/// What was seen and is not taken over, a line each.
+/// Statements that are not taken over, a line each.
 fn besides(text: &mut String, proposal: &Proposal) {
     if proposal.besides.is_empty() {
         return;

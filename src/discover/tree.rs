@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-/// The objects of a file, and what is wrong in it.
+/// The objects of a file, and its errors.
 pub(in crate::discover) type Parsed = Arc<(Vec<Object>, Vec<Finding>)>;
 
 /// A directory's files, each by its path with `/`, and the texts of those that matter.
@@ -20,9 +20,9 @@ pub struct Tree {
     pub name: String,
     /// Every file.
     pub files: BTreeSet<String>,
-    /// The directories that are there and were not looked into: what was built, what was installed.
+    /// Existing directories that were not read: build outputs, installed packages.
     pub closed: BTreeSet<String>,
-    /// What the interesting ones say.
+    /// The contents of the relevant files.
     pub texts: BTreeMap<String, String>,
     /// The files of the repository around the directory, each by a path that begins with `..`; of them only Dockerfiles are read.
     pub outside: BTreeSet<String>,
@@ -34,7 +34,7 @@ pub struct Tree {
     pub executable: BTreeSet<String>,
     /// The files whose contents Git LFS has not fetched.
     pub pointers: BTreeSet<String>,
-    /// What the files hold that were asked for as manifests: each is parsed once.
+    /// The objects of files that were requested as manifests: each is parsed once.
     pub(in crate::discover) parsed: Arc<Mutex<BTreeMap<String, Parsed>>>,
 }
 

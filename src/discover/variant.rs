@@ -1,6 +1,6 @@
 //! How far the words of a name are from this machine: `local` is nearest, `prod` is farthest.
 
-/// Words that say what something is for, the nearest first; the empty one stands for names that say nothing.
+/// Words for a target, the nearest first; the empty one stands for names without such a word.
 const WORDS: [&[&str]; 6] = [
     &["local", "minikube", "localhost"],
     &["dev", "development", "develop"],
@@ -24,7 +24,7 @@ const WORDS: [&[&str]; 6] = [
     ],
 ];
 
-/// Where names stand that say nothing.
+/// The rank of names without such a word.
 const SILENT: usize = 2;
 
 /// The distance of a path or a name; of several words the farthest counts.

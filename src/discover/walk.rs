@@ -2,7 +2,7 @@
 //!
 //! Not every file and not every directory: what package managers and builds put there is left out, symbolic links are not
 //! followed, and the walk ends at a number of files that no small application has. Nearer files are seen first, so that
-//! what is left out is what lies deepest.
+//! the deepest files are left out.
 
 use super::mounted;
 use super::tree::Tree;
@@ -23,7 +23,7 @@ const DEEPEST: usize = 10;
 /// The largest file that is read.
 const LARGEST: u64 = 512 << 10;
 
-/// Directories that hold other people's files, or what was built.
+/// Directories that hold third-party files, or build outputs.
 const SKIPPED: [&str; 16] = [
     "node_modules",
     "bower_components",
@@ -43,7 +43,7 @@ const SKIPPED: [&str; 16] = [
     "tilt_modules",
 ];
 
-/// Directories whose names begin with a dot and that people keep deployments in.
+/// Directories whose names begin with a dot and that contain deployments.
 const DOTTED: [&str; 6] = [".docker", ".k8s", ".kube", ".deploy", ".helm", ".devops"];
 
 /// Files of other endings that may speak of a deployment.
@@ -60,12 +60,12 @@ const NAMED: [&str; 10] = [
     ".env",
 ];
 
-/// Reads the directory `root`; stops early, with what was seen, when the run is stopped.
+/// Reads the directory `root`; stops early, with the partial result, when the run is stopped.
 pub fn walk(run: &Run, root: &Path) -> std::io::Result<Tree> {
     let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut tree = Tree { name, ..Tree::default() };
     walk_into(run, root, &mut tree)?;
-    // Somebody who stands in a subdirectory may build from the directories beside it.
+    // A user in a subdirectory may build from its sibling directories.
     let repository = root.ancestors().skip(1).take(5).find(|folder| folder.join(".git").exists());
     if let Some(repository) = repository.filter(|_| !root.join(".git").exists()) {
         let mut around = Tree::default();
@@ -120,7 +120,7 @@ fn walk_into(run: &Run, root: &Path, tree: &mut Tree) -> std::io::Result<()> {
         let entries = match root.join(&folder).read_dir() {
             Ok(entries) => entries,
             Err(error) if folder.is_empty() => return Err(error),
-            // Somebody else's directory inside of ours.
+            // A directory of another owner inside the tree.
             Err(_) => continue,
         };
         let mut entries: Vec<_> = entries.flatten().collect();

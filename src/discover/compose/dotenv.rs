@@ -1,4 +1,4 @@
-//! `.env` as compose reads it for `${NAME}`: what is not in single quotes is expanded by what stands above it.
+//! `.env` as compose reads it for `${NAME}`: values without single quotes are expanded with the variables above them.
 
 use super::template::Template;
 use crate::project::dotenv;

@@ -95,7 +95,7 @@ pub(super) fn compose_file(tree: &Tree, folder: &str) -> Option<Vec<String>> {
     files.iter().all(|file| tree.texts.contains_key(file)).then_some(files)
 }
 
-/// What an env file gives; where it is not there, what its example has that is no secret.
+/// The values of an env file; if it is missing, those of its example that are not secrets.
 fn values(tree: &Tree, env: &str) -> BTreeMap<String, String> {
     if let Some(text) = tree.text(env) {
         return dotenv::values(text, &BTreeMap::new());
@@ -106,7 +106,7 @@ fn values(tree: &Tree, env: &str) -> BTreeMap<String, String> {
     values
 }
 
-/// The example beside an env file that is not there.
+/// The example file next to a missing env file.
 fn example(tree: &Tree, env: &str) -> Option<String> {
     keys::file(tree, env).filter(|file| !file.there)?.example
 }

@@ -15,7 +15,7 @@ enum Rule {
     Pairs,
     /// A list of names counts as a mapping.
     Names,
-    /// A list whose items are one where `identity` says so; the later stays.
+    /// A list whose items are equal by `identity`; the later one is kept.
     Unique(fn(&Node) -> String),
     /// A text counts as the mapping with this one key.
     Text(&'static str),

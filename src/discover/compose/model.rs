@@ -9,7 +9,7 @@ use crate::event::Place;
 use std::collections::BTreeMap;
 
 impl Compose {
-    /// Its files, as people say it.
+    /// Its files, for display.
     #[must_use]
     pub fn described(&self) -> String {
         let files: Vec<String> = self.files.iter().map(|file| format!("`{file}`")).collect();
@@ -38,7 +38,7 @@ pub struct Compose {
     pub name: Option<String>,
     /// Its services, in the order of the file.
     pub services: Vec<Service>,
-    /// Its volumes that are not plain ones: what stands behind each.
+    /// Its volumes that are not plain ones, with what they are bound to.
     pub volumes: BTreeMap<String, Bind>,
     /// Its secrets.
     pub secrets: BTreeMap<String, SharedFile>,
@@ -48,9 +48,9 @@ pub struct Compose {
     pub values: BTreeMap<String, String>,
     /// Variables that nothing gives a value.
     pub unset: Vec<Unset>,
-    /// What is wrong with it: `docker compose` refuses it, too.
+    /// Its errors: `docker compose` refuses it, too.
     pub wrong: Vec<Finding>,
-    /// What is not taken over: what, and what to do.
+    /// Parts that are not taken over, each with what to do.
     pub notes: Vec<(String, String)>,
 }
 
@@ -103,9 +103,9 @@ pub struct Service {
     pub configs: Vec<Mounted>,
     /// Its health check.
     pub health: Option<ComposeHealth>,
-    /// What is put in the place of the image's `ENTRYPOINT`.
+    /// Replaces the image's `ENTRYPOINT`.
     pub entrypoint: Option<Vec<String>>,
-    /// What is put in the place of the image's `CMD`.
+    /// Replaces the image's `CMD`.
     pub command: Option<Vec<String>>,
     /// Its user.
     pub user: Option<String>,
@@ -117,13 +117,13 @@ pub struct Service {
     pub mode: Option<String>,
     /// `restart`, or the condition of `deploy.restart_policy`.
     pub restart: Option<String>,
-    /// Names that containers find it by, beside its own: each with the key that gives it.
+    /// Names that containers find it by, in addition to its own: each with the key that gives it.
     pub names: Vec<(String, Place)>,
     /// What others it links to under another name: the service and the name.
     pub links: Vec<(String, String, Place)>,
     /// The port that the labels of a reverse proxy name.
     pub labelled_port: Option<(u16, Place)>,
-    /// The rules by which a reverse proxy leads to it, which reads the labels of containers.
+    /// The routes to it of a reverse proxy that reads the labels of containers.
     pub routes: Vec<(String, Place)>,
     /// Its memory and processors.
     pub resources: Resources,
@@ -147,7 +147,7 @@ pub struct Service {
     pub profiles: Vec<String>,
     /// Whether it does not start, because no active profile has it.
     pub dormant: bool,
-    /// What has no counterpart in a cluster.
+    /// Keys without a counterpart in a cluster.
     pub untaken: Vec<Untaken>,
 }
 
@@ -333,7 +333,7 @@ pub enum MountSource {
     Variable(String),
     /// A text.
     Content(String),
-    /// Somebody else makes it.
+    /// It is created outside of the project.
     External,
 }
 

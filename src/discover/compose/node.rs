@@ -40,14 +40,14 @@ pub(super) struct Node {
     pub(super) scope: Rc<Scope>,
     /// `!reset` or `!override`.
     pub(super) tag: Tag,
-    /// What it is.
+    /// The value.
     pub(super) body: Body,
 }
 
 /// How it is merged with what came before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tag {
-    /// As its key says.
+    /// By the rule of its key.
     None,
     /// It removes what came before.
     Reset,

@@ -1,4 +1,4 @@
-//! The values of a compose project → its typed form. Every key of a service is read here, or told (`untaken`).
+//! The values of a compose project → its typed form. Every key of a service is read here, or reported (`untaken`).
 
 mod build;
 mod keys;
@@ -66,7 +66,7 @@ pub(super) fn read(root: &Rc<Node>, compose: &mut Compose) {
     check(compose);
 }
 
-/// What makes compose refuse a project as a whole.
+/// Finds errors for which compose refuses the whole project.
 fn check(compose: &mut Compose) {
     if !compose.wrong.is_empty() {
         return;
@@ -111,7 +111,7 @@ fn shared(root: &Node, key: &str) -> BTreeMap<String, SharedFile> {
     found
 }
 
-/// A top-level volume that stands for a directory of this machine, or that somebody else makes.
+/// A top-level volume that stands for a directory of this machine, or that is created outside of the project.
 fn volume(entry: &MapEntry, compose: &mut Compose) {
     let node = &entry.node;
     let at = || entry.place.to_string();
@@ -212,7 +212,7 @@ fn service(entry: &MapEntry, compose: &mut Compose) -> Service {
     service
 }
 
-/// A text that is needed; a variable in it that nothing gives is told.
+/// A required string; a variable in it without a value is reported.
 fn required(node: &Node, key: &str, compose: &mut Compose) -> Option<String> {
     let value = node.get(key)?;
     for open in value.template()?.open() {

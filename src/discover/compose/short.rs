@@ -61,7 +61,7 @@ pub(super) fn as_list(node: &Rc<Node>) -> Rc<Node> {
     }
 }
 
-/// What makes two ports one.
+/// The key by which two ports are merged.
 pub(super) fn port_identity(node: &Node) -> String {
     let ports: Vec<String> = ports(node)
         .into_iter()
@@ -189,7 +189,7 @@ fn fields(written: &str) -> Vec<String> {
             }
             _ => {
                 drive = part.len() == 1 && part.starts_with(|letter: char| letter.is_ascii_alphabetic());
-                // People write blanks beside the colon, and mean the path without them.
+                // Users write blanks around the colon, and mean the path without them.
                 parts.push(part.trim().to_owned());
             }
         }
@@ -258,7 +258,7 @@ pub(super) fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// `1m30s`, `10s`, `1.5s`, `500ms` → seconds, rounded up; `None` where it is no duration.
+/// `1m30s`, `10s`, `1.5s`, `500ms` → seconds, rounded up; `None` where it is not a duration.
 pub(crate) fn seconds(written: &str) -> Option<u64> {
     let duration: SignedDuration = written.parse().ok()?;
     let whole = u64::try_from(duration.as_secs()).ok()?;

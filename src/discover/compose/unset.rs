@@ -19,7 +19,7 @@ pub struct Unset {
 /// What the shells of people have.
 const OF_THE_SHELL: [&str; 5] = ["PWD", "HOME", "USER", "APPDATA", "USERPROFILE"];
 
-/// Of each service its variables without a value. What stands in `environment` becomes a reference, and is asked for with
+/// Of each service its variables without a value. Those in `environment` become references, and are requested with
 /// the Secrets.
 pub(super) fn unset(root: &Node) -> Vec<Unset> {
     let mut found = Vec::new();

@@ -15,7 +15,7 @@ pub(super) fn made_by(tree: &Tree, context: &str, source: &str) -> Option<String
         "" => command.to_owned(),
         folder => format!("cd {folder} && {command}"),
     };
-    // The directory within the context that the path goes through: `web/dist` is made where `web/package.json` is.
+    // The directory within the context that contains the path: `web/dist` is made where `web/package.json` is.
     let inner = source.split('/').position(|part| {
         matches!(
             part,

@@ -1,4 +1,4 @@
-//! What a context does not give to a Dockerfile that copies it: what is not there, what `.dockerignore` leaves out, and
+//! Files that a Dockerfile copies and its context lacks: missing files, files that `.dockerignore` excludes, and
 //! files whose contents Git LFS keeps elsewhere.
 
 use super::Note;
@@ -38,7 +38,7 @@ pub struct Attempt<'a> {
     pub args: &'a BTreeMap<String, String>,
 }
 
-/// What a Dockerfile copies and its context does not have. A pattern that fits nothing is no mistake to BuildKit.
+/// What a Dockerfile copies and its context does not have. BuildKit accepts a pattern without a match.
 #[must_use]
 pub fn lacking(tree: &Tree, attempt: Attempt<'_>) -> Vec<Lack> {
     let mut lacks: Vec<Lack> = Vec::new();
@@ -60,7 +60,7 @@ pub fn lacking(tree: &Tree, attempt: Attempt<'_>) -> Vec<Lack> {
 pub fn before(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
     let context = shown(attempt.context);
     let lacks = lacking(tree, attempt);
-    // A directory that is not there at all is told once, whatever is copied from it.
+    // A missing directory is reported once, for all files that are copied from it.
     let folder = |lack: &Lack| {
         let (first, _) = lack.source.split_once('/')?;
         let gone = !tree.has_folder(&join(attempt.context, first)) && lack.command.is_none();
@@ -99,7 +99,7 @@ pub fn before(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
     [folders, missing, ignored(tree, attempt), fetched].concat()
 }
 
-/// What is copied by name, is there, and is left out of the context all the same.
+/// Files that are copied by name and exist, but are excluded from the context.
 fn ignored(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
     let own = format!("{}.dockerignore", attempt.dockerfile);
     let shared = join(attempt.context, ".dockerignore");

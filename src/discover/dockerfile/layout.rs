@@ -23,7 +23,7 @@ pub(super) fn context(tree: &Tree, path: &str, sources: &[&str], within: &[Strin
         (named.iter().filter(there).count(), usize::from(files && folder_has_sources(tree, folder, own)))
     };
     let called: Vec<String> = called_like(tree, path);
-    // The directories above the one we stand in, as far as the repository goes.
+    // The directories above the current one, up to the root of the repository.
     let depth = tree.place.split('/').filter(|part| !part.is_empty()).count();
     let above: Vec<String> = (1..=depth).map(|ups| vec![".."; ups].join("/")).collect();
     let holding = holding(tree, &named);
@@ -35,7 +35,7 @@ pub(super) fn context(tree: &Tree, path: &str, sources: &[&str], within: &[Strin
     let full = |folder: &&&str| score(folder).0 == named.len();
     let sure: Vec<&&str> = candidates.iter().filter(full).collect();
     let alone = !folder_has_sources(tree, own, own);
-    // What it does with the files after `COPY . .` says where they must have been.
+    // What it does with the files after `COPY . .` shows where they must have been.
     let has_all = |folder: &&&str| within.iter().all(|path| tree.matches(&join(folder, path)));
     let by_use = candidates.iter().find(has_all).copied().filter(|_| !within.is_empty());
     let best = if let Some(folder) = by_use.filter(|folder| score(folder).0 == named.len()) {
@@ -115,7 +115,7 @@ pub(super) fn paths_within(read: &Dockerfile) -> Vec<String> {
     paths
 }
 
-/// Whether a directory has anything that a build could want beside Dockerfiles and scripts of the deployment.
+/// Whether a directory has anything that a build could want other than Dockerfiles and scripts of the deployment.
 fn folder_has_sources(tree: &Tree, folder: &str, own: &str) -> bool {
     let about_images = |file: &str| {
         let name = file_name(file);

@@ -1,4 +1,4 @@
-//! The images that services are built into: stage, arguments, secrets, and what has to be there before.
+//! The images that services are built into: stage, arguments, secrets, and their prerequisites.
 
 use super::Plan;
 use super::stage;
@@ -22,7 +22,7 @@ use crate::manifest::bind::repository;
 use crate::project::BuildSecret;
 use std::collections::BTreeMap;
 
-/// The stage that is built: the one that is asked for, unless it only has its sources by a mount.
+/// The stage that is built: the requested one, unless it only has its sources by a mount.
 pub(super) fn stage_of(
     plan: &Plan<'_>,
     service: &Service,
@@ -94,7 +94,7 @@ pub(super) fn built(
             == (&build.context, &dockerfile, &build.target, &build.args)
     };
     let same = proposal.images.iter().find(alike).map(|known| known.name.clone());
-    // One name for several builds, told apart by their tags: here each has a name of its own.
+    // One name for several builds, distinguished by their tags: here each has a name of its own.
     let given =
         given.filter(|given| !proposal.images.iter().any(|known| known.name == *given && !alike(&known)));
     let image = given.or(same).unwrap_or_else(|| own_name(&plan.project, name));
@@ -110,7 +110,7 @@ pub(super) fn built(
         (false, _) => format!("{place} builds it for the service `{}`.", service.name),
     };
     before(plan, service, build, &dockerfile, proposal);
-    // What is a secret stays out of deploy.toml.
+    // Secrets are kept out of deploy.toml.
     let args = arguments(build, place, proposal);
     let secrets = secrets(plan, build, place, proposal);
     proposal.images.push(Image {
@@ -125,7 +125,7 @@ pub(super) fn built(
     image
 }
 
-/// What is to be done before the image can be built.
+/// Steps to do before the image can be built.
 fn before(
     plan: &Plan<'_>,
     service: &Service,
@@ -149,7 +149,7 @@ fn before(
         proposal.first.extend(note.first.then(|| note.help.clone()));
         proposal.notes.push((note.what, note.help));
     }
-    // What the build cannot do without is said last, too.
+    // Files that the build requires are reported last, too.
     let text = tree.text(dockerfile).unwrap_or_default();
     let needed = |key: &str| match key {
         "build.ssh" => text.contains("type=ssh"),

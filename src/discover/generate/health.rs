@@ -26,7 +26,7 @@ pub(super) struct Probes {
     pub(super) startup: Option<Probe>,
 }
 
-/// What is asked.
+/// The action of a check.
 enum Action {
     Exec(Vec<String>),
     Http(HTTPGetAction),
@@ -73,7 +73,7 @@ pub(super) fn probes(unit: &Unit<'_>, names: &[&str]) -> Probes {
     let interval = check.interval.unwrap_or(30).max(1);
     let timeout = check.timeout.unwrap_or(30).max(1);
     let retries = check.retries.unwrap_or(3).max(1);
-    // Docker's own interval is half a minute, which nobody asked for.
+    // Docker's own interval is half a minute, which is only a default.
     let period = check.interval.map_or(10, |interval| interval.clamp(1, 30));
     let readiness = Probe {
         period_seconds: number(period),
@@ -114,7 +114,7 @@ fn probe(action: Action) -> Probe {
     }
 }
 
-/// A service that asks for itself by its own name has to ask localhost: its Service has no endpoint before it is ready.
+/// A check that addresses its own service by name has to use localhost: its Service has no endpoint before it is ready.
 fn at_home(word: &str, names: &[&str]) -> String {
     let mut word = word.to_owned();
     for name in names {
@@ -170,7 +170,7 @@ fn http(words: &[String], unit: &Unit<'_>) -> Option<HTTPGetAction> {
         None => (address, if scheme == "https" { 443 } else { 80 }),
     };
     let local = matches!(name, "localhost" | "127.0.0.1" | "0.0.0.0" | "[::1]");
-    // What nobody else asks for may listen on 127.0.0.1 only, where the kubelet does not come.
+    // A port without other clients may listen on 127.0.0.1 only, which the kubelet cannot reach.
     let reached = unit.reached.contains(&port);
     (local && reached && matches!(scheme, "http" | "https")).then(|| HTTPGetAction {
         path: Some(path.split('#').next().unwrap_or(path).to_owned()),
@@ -185,7 +185,7 @@ fn http(words: &[String], unit: &Unit<'_>) -> Option<HTTPGetAction> {
     })
 }
 
-/// The URL of a `curl -f …` that asks for nothing else.
+/// The URL of a `curl -f …` without other requests.
 fn curl(arguments: &[String]) -> Option<(String, Option<String>)> {
     let (mut url, mut fails, mut host) = (None, false, None);
     let mut words = arguments.iter();
@@ -210,7 +210,7 @@ fn curl(arguments: &[String]) -> Option<(String, Option<String>)> {
     Some((url.filter(|_| fails)?, host))
 }
 
-/// The URL of a `wget -q --spider …` that asks for nothing else.
+/// The URL of a `wget -q --spider …` without other requests.
 fn wget(arguments: &[String]) -> Option<(String, Option<String>)> {
     let mut url = None;
     let mut words = arguments.iter();

@@ -1,4 +1,4 @@
-//! Which services end: they become Jobs, and what waits for them says so.
+//! Which services end: they become Jobs, and their dependents wait for them.
 
 use crate::discover::compose::Compose;
 use crate::discover::compose::Condition;

@@ -9,7 +9,7 @@ use super::storage::texts;
 use crate::discover::compose::Volume;
 use crate::discover::tree::shown;
 
-/// What has to be done before the container of a unit has what compose gives it.
+/// Steps to do before the container of a unit has what compose gives it.
 pub(super) fn lacking(plan: &Plan<'_>, unit: &Unit<'_>) -> Vec<String> {
     let tree = &plan.survey.tree;
     let mut first = Vec::new();

@@ -50,7 +50,7 @@ fn is_server_of_another(plan: &Plan<'_>, unit: &Unit<'_>) -> bool {
         && plan.compose.services.iter().any(|other| !other.dormant && waits(other))
 }
 
-/// Whether a text addresses a host: a word that is also its name is none.
+/// Whether a text addresses a host: the mere word does not count.
 pub(super) fn is_addressed(text: &str, name: &str) -> bool {
     if !uses(text, name) {
         return false;

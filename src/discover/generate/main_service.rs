@@ -6,7 +6,7 @@ use crate::discover::compose::Protocol;
 use crate::discover::opened::looked_at;
 use crate::discover::published::is_public;
 
-/// What `looked_at` says of a name that says nothing.
+/// The result of `looked_at` for a name without a known word.
 const NEUTRAL: u8 = 2;
 
 /// The service that people open.
@@ -19,7 +19,7 @@ pub(super) fn main_of<'u>(units: &'u [Unit<'_>]) -> Option<&'u str> {
         (
             behind(&unit.name),
             !is_published(unit),
-            // What only programs talk to may have a port that people know: an `api` at 8080 beside an `app` at 8087.
+            // A service for programs only may have a well-known port: an `api` at 8080 next to an `app` at 8087.
             looked_at(&unit.name) > NEUTRAL,
             port(unit),
             looked_at(&unit.name),

@@ -16,7 +16,7 @@ pub(super) fn object_name(name: &str) -> String {
 pub(super) struct Alias {
     /// The name.
     pub(super) name: String,
-    /// The unit that it leads to.
+    /// The unit that it points to.
     pub(super) unit: String,
     /// Where it is given.
     pub(super) place: Place,

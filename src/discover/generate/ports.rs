@@ -1,4 +1,4 @@
-//! On which ports a service listens, from everything that tells.
+//! On which ports a service listens, from all evidence.
 
 use super::names::uses;
 use super::stage::Stage;
@@ -9,8 +9,9 @@ use crate::manifest::bind::repository;
 /// A port of a container.
 pub(super) type Listened = (u16, Protocol);
 
-/// What compose says, else the Dockerfile, what others ask for, a reverse proxy's label, the health check, its own `PORT`, else
-/// what everybody knows about the image. `texts` are the values in which others may address it by one of `names`.
+/// The ports in compose, else in the Dockerfile, in other services' addresses, a reverse proxy's label, the health
+/// check, its own `PORT`, else
+/// the image's well-known port. `texts` are the values in which others may address it by one of `names`.
 pub(super) fn listened(
     service: &Service,
     stage: Option<&Stage>,
@@ -83,7 +84,7 @@ fn addressed_in_line(text: &str, name: &str) -> Vec<u16> {
     after.collect()
 }
 
-/// The port of localhost that a health check asks.
+/// The port of localhost that a health check calls.
 fn checked(service: &Service, stage: Option<&Stage>) -> Option<u16> {
     let own = service.health.as_ref().filter(|health| !health.words.is_empty());
     let health = own.or_else(|| stage.and_then(|stage| stage.health.as_ref()))?;
@@ -169,7 +170,7 @@ pub(super) fn known(image: &str) -> Option<u16> {
         ("wordpress", 80),
         ("grafana", 3000),
     ];
-    // nginx-exporter is no nginx.
+    // nginx-exporter is not nginx.
     if short(image).contains("exporter") {
         return None;
     }

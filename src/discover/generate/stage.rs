@@ -1,4 +1,4 @@
-//! What the stage of a Dockerfile that is built tells about its containers: ports, health check, user, command, and whether
+//! Properties of containers that the built stage of a Dockerfile shows: ports, health check, user, command, and whether
 //! it holds the sources.
 
 use crate::discover::compose::ComposeBuild;
@@ -53,7 +53,7 @@ pub(super) fn read(
         next = at.parent.and_then(|parent| read.stages.get(parent));
     }
     if stage.ports.is_empty() {
-        // What its last command says about a port, as `dockerfile` reads it.
+        // The port in its last command, as `dockerfile` reads it.
         stage.ports.extend(
             found.ports.iter().filter(|_| !text.contains("EXPOSE")).map(|port| (*port, Protocol::Tcp)),
         );

@@ -1,4 +1,4 @@
-//! What people do besides `docker compose up`, and `todo up` does not.
+//! Steps that users perform in addition to `docker compose up`, and `todo up` does not.
 
 use super::Plan;
 use super::Unit;
@@ -45,7 +45,7 @@ pub(super) fn propose(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Propos
     }
 }
 
-/// The script beside the compose file that makes files or starts other scripts before anything runs.
+/// The script next to the compose file that makes files or starts other scripts before anything runs.
 fn preparing<'p>(plan: &'p Plan<'_>) -> Option<&'p str> {
     let tree = &plan.survey.tree;
     let folder = parent(&plan.compose.path);

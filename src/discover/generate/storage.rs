@@ -42,7 +42,7 @@ pub(super) struct Storage {
     pub(super) mounts: Vec<VolumeMount>,
     /// Its volumes but the claims.
     pub(super) volumes: Vec<Volume>,
-    /// What is not taken over.
+    /// Parts that are not taken over.
     pub(super) notes: Vec<(String, String)>,
     /// Whether a file of it is a program.
     executable: bool,
@@ -110,7 +110,7 @@ fn is_rebuilt(at: &str) -> bool {
 }
 
 impl Storage {
-    /// Puts a name before those of its volumes, so that they can stand beside those of another container.
+    /// Puts a name before those of its volumes, so that they do not collide with those of another container.
     pub(super) fn rename(&mut self, unit: &str) {
         let named = |name: &str| format!("{unit}-{name}");
         for volume in &mut self.volumes {
@@ -213,7 +213,7 @@ impl Storage {
                     "add the file, then `todo init --force`; Docker would make an empty directory of it",
                 );
             } else if unit.stage.is_some() && !is_data_path(&bind.at) && !is_data_folder(&bind.source) {
-                // What is built keeps its data where it says so; anything else is made while people develop.
+                // A built image declares where it keeps its data; other files are created during development.
                 self.note(
                     note("a directory that is not there and is left out"),
                     "write a volume for it, if the application keeps data there",
@@ -314,7 +314,7 @@ pub(super) fn is_source(unit: &Unit<'_>, bind: &Bind) -> bool {
     if within(&build.context, &bind.source) {
         return true;
     }
-    // `config/repo` at `/config` is no part of the image's own directory, `src` at `/app/src` is.
+    // `config/repo` at `/config` is not a part of the image's own directory, `src` at `/app/src` is.
     let relative = bind.source.strip_prefix(&build.context).unwrap_or_default().trim_start_matches('/');
     within(&bind.source, &build.context)
         && !relative.is_empty()

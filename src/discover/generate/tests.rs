@@ -1,4 +1,4 @@
-//! What is written after compose files: the objects, the Secrets and what is told.
+//! The output for compose files: objects, Secrets and notes.
 
 mod environment;
 mod sources;

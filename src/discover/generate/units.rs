@@ -117,7 +117,7 @@ fn manages_containers(plan: &Plan<'_>, service: &Service) -> Option<(String, &'s
     let others = plan.compose.services.iter().filter(|other| other.name != service.name);
     let values = others.flat_map(|other| &other.environment).filter_map(|value| value.value.as_ref());
     if values.into_iter().any(|value| is_addressed(&value.text(), &service.name)) {
-        // The application needs it for something else; the mount is told on its own.
+        // The application needs it for something else; the mount is reported separately.
         return None;
     }
     for bind in binds {

@@ -46,7 +46,7 @@ struct Key {
     generate: bool,
     /// Where compose has a value for it.
     known: Option<Place>,
-    /// What compose says if there is none.
+    /// The error message of compose if there is none.
     message: Option<String>,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Values<'a> {
     files: Vec<(EnvFileOf, String)>,
     files_of_secret: BTreeMap<String, String>,
     notes: Vec<(String, String)>,
-    /// What has to be done before the Secret can be made.
+    /// Steps to do before the Secret can be created.
     first: Vec<String>,
 }
 
@@ -316,7 +316,7 @@ impl<'a> Values<'a> {
                     self.key(&name, place, false);
                     text.replace_range(start..end, &format!("{OPENED}{name}{CLOSED}"));
                 }
-                // A URL whose password nobody else knows: the URL is the secret.
+                // A URL with a password that is used only here: the URL is the secret.
                 None => return self.guarded(unit, key, &text.replace([OPENED, CLOSED], ""), place),
             }
         }
@@ -382,7 +382,7 @@ impl<'a> Values<'a> {
     }
 }
 
-/// What stands around the name of a key until the rest of the text has been escaped.
+/// Encloses the name of a key until the rest of the text has been escaped.
 const OPENED: char = '\u{1}';
 const CLOSED: char = '\u{2}';
 

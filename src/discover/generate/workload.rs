@@ -198,7 +198,7 @@ fn labels(unit: &Unit<'_>) -> BTreeMap<String, String> {
     [("app".to_owned(), unit.name.clone())].into()
 }
 
-/// What it is written after, and whether it may be made again.
+/// Its source file, and whether it may be recreated.
 fn annotations(plan: &Plan<'_>, unit: &Unit<'_>, kind: &str) -> Option<BTreeMap<String, String>> {
     let mut after: Vec<String> = Vec::new();
     for item in &unit.service.after {
@@ -336,7 +336,7 @@ fn service(name: &str, unit: &Unit<'_>, main: bool) -> Service {
         spec: Some(ServiceSpec {
             // Reachable from outside; the cluster picks the port.
             type_: main.then(|| "NodePort".to_owned()),
-            // Without a port there is no address for all pods, only theirs.
+            // Without a port the Service is headless: only the pods have addresses.
             cluster_ip: ports.is_empty().then(|| "None".to_owned()),
             selector: Some(labels(unit)),
             ports: (!ports.is_empty()).then_some(ports),

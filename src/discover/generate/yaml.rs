@@ -67,7 +67,7 @@ impl Serialize for Ordered<'_> {
     }
 }
 
-/// The keys as people write them: what it is and its name first, the long lists last.
+/// The keys in the usual order: kind and name first, the long lists last.
 fn ordered(fields: &Map<String, Value>) -> Vec<&String> {
     const FIRST: [&str; 24] = [
         "apiVersion",

@@ -74,9 +74,9 @@ fn of_charts(tree: &Tree, evidence: &Evidence, group: Vec<&Chart>) -> Method {
     method
 }
 
-/// The values files for this machine, and what is worth knowing about those that were not taken.
+/// The values files for this machine, and notes about those that were not taken.
 ///
-/// A script that names a file for another machine loses to a file beside it that is for this one.
+/// A file for this machine takes precedence over a file for another machine that a script names.
 fn values(tree: &Tree, chart: &Chart, release: Option<&Release>) -> (Vec<String>, Vec<String>) {
     let local = chart::local_values(tree, &chart.folder);
     let all = chart::values_files(tree, &chart.folder);

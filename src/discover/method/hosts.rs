@@ -1,4 +1,4 @@
-//! The hosts that objects ask for, and whose Services these are.
+//! The hosts that objects refer to, and the deployments of these Services.
 
 use crate::manifest::Object;
 use crate::manifest::pods;
@@ -16,7 +16,7 @@ pub(in crate::discover) fn refers(some: &[Object], others: &[Object]) -> bool {
     services.any(|name| name.len() > 1 && hosts.iter().any(|host| is_of(host, name)))
 }
 
-/// What stands in objects where an address has its host: `db`, `http://api:80/`, `user@db.shop.svc`.
+/// The hosts of addresses in objects: `db`, `http://api:80/`, `user@db.shop.svc`.
 pub(in crate::discover) fn hosts(objects: &[Object]) -> BTreeSet<String> {
     let mut hosts = BTreeSet::new();
     for (_, template) in pods::all(objects) {

@@ -1,4 +1,5 @@
-//! Directories of plain manifests as ways: which files are some, which directories belong together, and what is left out.
+//! Directories of plain manifests as methods: which files are manifests, which directories belong together, and what is
+//! left out.
 
 mod beside_charts;
 
@@ -62,7 +63,7 @@ pub(super) fn by_manifests(
         }
         let parsed = tree.objects(path);
         let (objects, wrong) = (&parsed.0, &parsed.1);
-        // A command may fill in what applies it; braces nobody does.
+        // The command that applies a file may fill in its variables; braces are not filled in.
         let filled = named.contains(path.as_str()) || named.contains(parent(path));
         if is_unnamed(text, objects, wrong) || !filled && has_words_for_ports(objects) {
             continue;
@@ -82,7 +83,7 @@ pub(super) fn by_manifests(
     loop {
         let before = methods.len();
         rest = applied(tree, evidence, rest, &copies, &mut methods);
-        // What deploys a copy of the application says nothing about the others, which have their own.
+        // What deploys a copy of the application does not apply to the other copies.
         let copy = methods.get(before).and_then(|method| copy_of(&method.path));
         copies.extend(copy.clone());
         if copy.is_none() {
@@ -114,7 +115,7 @@ pub(super) fn by_manifests(
     methods
 }
 
-/// The files that something applies, as one way; the others are handed back.
+/// The files that something applies, as one method; the others are returned.
 ///
 /// Of several kinds of files that apply some, the one that counts most decides, and what it does not apply is left out.
 /// Of several copies of an application, those in `copies` are done.
@@ -193,7 +194,7 @@ fn applied(
     method.provenance = Some(best);
     method.spaces = spaces;
     methods.push(method);
-    // What lies beside what is applied is no way of its own.
+    // Files next to applied files are not a method of their own.
     let beside: BTreeSet<String> = beside.into_iter().map(str::to_owned).collect();
     rest.into_iter().filter(|file| !beside.contains(&file.path)).collect()
 }
@@ -250,7 +251,7 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<ManifestFile>, named: 
             let (first, same) = known.get(&object.id())?;
             one_namespace(same, object).is_none().then(|| (object.id(), first))
         };
-        // What a command applies together is one version; what is twice in it `todo up` tells.
+        // What a command applies together is one version; `todo up` reports duplicates in it.
         let beside = kept.iter().any(|path| parent(path) == home);
         let adds = file.objects.iter().any(|object| !known.contains_key(&object.id()));
         let again = file.objects.iter().find_map(differs).filter(|_| !(named && beside && adds));
@@ -303,7 +304,7 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<ManifestFile>, named: 
     method
 }
 
-/// The directories below that of the application which are for watching or trying it, by the word that says so.
+/// The directories below that of the application which are for watching or trying it, by the word in their name.
 fn about_something_else(files: &[ManifestFile], folder: &str) -> BTreeMap<String, String> {
     const WORDS: [&str; 14] = [
         "monitoring",
@@ -362,7 +363,7 @@ pub(in crate::discover) fn group(folder: &str) -> String {
     parts[..first + more].join("/")
 }
 
-/// Whether a directory of that name is about how something is deployed, and not what it is.
+/// Whether a directory of that name is named for a kind of deployment, not for an application.
 pub(in crate::discover) fn is_deployment_word(part: &str) -> bool {
     const WORDS: [&str; 16] = [
         "k8s",

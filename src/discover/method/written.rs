@@ -22,7 +22,7 @@ pub(super) struct ManifestFile {
     pub(super) dumped: bool,
 }
 
-/// Moves those files from `rest` to `taken`, which `best` deploys; the others are handed back.
+/// Moves those files from `rest` to `taken`, which `best` deploys; the others are returned.
 pub(super) fn with_needed(
     tree: &Tree,
     evidence: &Evidence,
@@ -51,7 +51,7 @@ pub(super) fn with_needed(
     rest
 }
 
-/// What tells whether sets of files are versions of one another; several may make the Namespace that they are in.
+/// The objects by which sets of files are recognized as versions of one another; several may contain their Namespace.
 pub(super) fn ids(files: &[ManifestFile]) -> BTreeSet<ObjectId> {
     let own = |object: &&Object| object.kind() != "Namespace";
     files.iter().flat_map(|file| &file.objects).filter(own).map(Object::id).collect()

@@ -1,4 +1,4 @@
-//! What is deployed mentions images: each mention, with what stands around it.
+//! Each mention of an image in the deployed files, with its context.
 
 use crate::event::Place;
 use crate::manifest::Object;
@@ -6,7 +6,7 @@ use crate::manifest::bind::repository;
 use crate::manifest::pods;
 use crate::manifest::pods::items;
 
-/// A mention of an image by what is deployed.
+/// A mention of an image in the deployed files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Use {
     /// The image without its tag.

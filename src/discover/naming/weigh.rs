@@ -45,7 +45,7 @@ pub(super) fn weigh(inputs: NamingInputs<'_>, one: &Use, found: &FoundDockerfile
             let folder = compose.project(inputs.project);
             if image == Some(&one.repository) {
                 reasons.push((990, format!("{place} builds it under this name")));
-            // Somebody else's image is built here only under its very name.
+            // An image published by others is built here only under the same name.
             } else if is_public(&one.repository) {
             } else if image.is_some_and(|image| last(image) == short) {
                 reasons.push((940, format!("{place} builds it as `{}`", image.unwrap_or_default())));
@@ -99,7 +99,7 @@ pub(super) fn weigh(inputs: NamingInputs<'_>, one: &Use, found: &FoundDockerfile
     }
     // Of equal reasons the first: compose files stand in the order in which they count.
     let (weight, why) = reasons.into_iter().rev().max_by_key(|(weight, _)| *weight)?;
-    // A name is no reason to build what lies far outside of the directory, or in an example of something else.
+    // A name is not a reason to build a Dockerfile far outside of the directory, or in an example of something else.
     let elsewhere = found.aside && file.split('/').next() != found.path.split('/').next();
     if weight < 700 && (elsewhere || found.path.starts_with("../../")) {
         return None;

@@ -1,7 +1,7 @@
 //! What has to be in the cluster before the application can run, and something else of the tree or the web brings: a database
 //! that is deployed on its own, the kinds of an operator.
 //!
-//! Only what was seen to be needed: a host that pods ask for, a kind that no manifest defines.
+//! Only with evidence that it is needed: a host that pods refer to, a kind that no manifest defines.
 
 use super::Proposal;
 use super::Survey;
@@ -41,7 +41,7 @@ fn built_otherwise(survey: &Survey, objects: &[Object], proposal: &mut Proposal)
     }
 }
 
-/// Other deployments of the tree that something deploys, and whose Services the pods of this one ask for.
+/// Other deployments of the tree that something deploys, and whose Services the pods of this one refer to.
 fn deployments(survey: &Survey, method: &Method, objects: &[Object], proposal: &mut Proposal) {
     let ids: BTreeSet<_> = objects.iter().map(Object::id).collect();
     let needed = |other: &&Method| {
@@ -78,7 +78,7 @@ fn command(method: &Method, proposal: &Proposal) -> String {
     method.sources.iter().map(one).collect::<Vec<_>>().join(" && ")
 }
 
-/// What is installed of others, and brings a kind or a host that the objects name.
+/// Installations of third-party software that bring a kind or a host that the objects name.
 fn installs(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
     let mut groups = foreign_groups(objects);
     let hosts = hosts(objects);

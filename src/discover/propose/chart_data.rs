@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Gives every empty key of a Secret that pods read a variable, or tells it where no path of the values can be found.
+/// Gives every empty key of a Secret that pods read a variable, or reports it where no path of the values can be found.
 pub(super) fn chart_secrets(survey: &Survey, method: &Method, objects: &[Object], proposal: &mut Proposal) {
     for object in objects.iter().filter(|object| object.kind() == "Secret" && is_read(objects, object.name()))
     {
@@ -51,7 +51,7 @@ pub(super) fn chart_secrets(survey: &Survey, method: &Method, objects: &[Object]
     }
 }
 
-/// What has to be written before the chart has its values.
+/// The files to write before the chart has its values.
 pub(super) fn propose(survey: &Survey, proposal: &mut Proposal) {
     let own = survey.env_files.iter().find(|env| env.path == ".env");
     for source in &proposal.sources.clone() {

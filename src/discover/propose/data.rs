@@ -18,7 +18,7 @@ use crate::manifest::pods::ConfigKind;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// What pods read and nobody defines.
+/// Objects that pods read and no manifest defines.
 #[derive(Default)]
 struct Missing {
     keys: BTreeSet<String>,
@@ -138,7 +138,7 @@ fn secret(
         object.keys.retain(|key| !files.contains_key(key));
     }
     if !object.variables && files.is_empty() && object.keys.is_empty() && made.is_none() {
-        // Files that only a person has: certificates, key files. What is in `.env` is none of them.
+        // Files that only a person has: certificates, key files. `.env` does not contain them.
         return Secret { name, blank: true, why, ..Secret::default() };
     }
     if object.whole && files.is_empty() {
@@ -202,12 +202,12 @@ fn separate(secrets: &mut [Secret]) {
     }
 }
 
-/// Whether what two Secrets share says nothing about what it is for: `password`, and not `DATABASE_URL`.
+/// Whether the common keys of two Secrets do not show their purpose: `password`, and not `DATABASE_URL`.
 fn is_generic(set: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
     set.intersection(other).any(|key| !key.contains(['_', '-', '.']))
 }
 
-/// What is to be done before the Secret can be made.
+/// The step to do before the Secret can be created.
 fn note(survey: &Survey, secret: &Secret) -> Option<(String, String)> {
     if secret.blank {
         let message = format!("the Secret `{}`: {}; its files are yours alone", secret.name, secret.why);
@@ -253,7 +253,7 @@ fn can_be_set(name: &str) -> bool {
     starts && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
-/// The keys of an example of the Secret that lies beside the manifests: `secret.example.yaml`.
+/// The keys of an example of the Secret that is next to the manifests: `secret.example.yaml`.
 fn example_keys(tree: &Tree, name: &str) -> Vec<String> {
     let yaml = |path: &&String| file_name(path).contains(".y") && file_name(path).contains("secret");
     let named = |object: &&Object| object.kind() == "Secret" && object.name() == name;

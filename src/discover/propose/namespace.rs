@@ -27,7 +27,7 @@ pub(super) fn namespace(
     if let Some((name, (_, place))) = most {
         return Some((name.to_owned(), format!("{place} deploys into it")));
     }
-    // Workloads that name none go where everything goes, whatever a stray object beside them names.
+    // Workloads without a namespace get the common one, regardless of the namespace of other objects.
     let workloads: Vec<&Object> = pods::all(objects).map(|(object, _)| object).collect();
     let named: BTreeSet<Option<&str>> = workloads.iter().map(|object| object.namespace()).collect();
     match named.into_iter().collect::<Vec<_>>()[..] {

@@ -1,4 +1,4 @@
-//! What was seen and is not taken over, each with its line and what to do: the last part of the answer.
+//! Statements that are not taken over, each with its line and what to do: the last part of the answer.
 
 use super::Proposal;
 use super::Survey;
@@ -20,10 +20,10 @@ use crate::discover::variant::distance;
 use crate::manifest::Object;
 use std::collections::BTreeSet;
 
-/// How many things are told that a tree does besides.
+/// The maximum of reported additional steps.
 const MOST: usize = 12;
 
-/// What cannot be read is chosen only where nothing else is there; it may be what the application is, so it is told.
+/// An unreadable packaging is chosen only if there is no other; it may be the application's, so it is reported.
 pub(super) fn unread(survey: &Survey, method: &Method, proposal: &mut Proposal) {
     let runs_ours = !method.is_of_others() || survey.dockerfiles.iter().all(|dockerfile| dockerfile.outside);
     for other in survey.methods.iter().filter(|other| other.path != method.path && !other.is_aside()) {
@@ -95,7 +95,7 @@ fn builds(survey: &Survey, uses: &[Use], proposal: &mut Proposal) {
     }
 }
 
-/// Images that nothing here builds and that are no published ones by their name.
+/// Images that nothing here builds and that do not have the name of a published image.
 fn unbuilt(survey: &Survey, uses: &[Use], proposal: &mut Proposal) {
     let mut seen = BTreeSet::new();
     for item in uses {
@@ -140,7 +140,7 @@ fn without_dockerfile(tree: &Tree, name: &str) -> String {
     )
 }
 
-/// What the files that deploy it do besides, of which `todo up` does nothing.
+/// Additional steps of the files that deploy it, which `todo up` does not perform.
 pub(super) fn besides(survey: &Survey, method: &Method, proposal: &mut Proposal) {
     proposal.besides.extend(manifest_files::describe(&survey.templates));
     let secrets: BTreeSet<String> =
@@ -148,11 +148,11 @@ pub(super) fn besides(survey: &Survey, method: &Method, proposal: &mut Proposal)
     let tells = |item: &Besides| {
         let provenance = &item.provenance;
         let same = method.provenance.as_ref().is_some_and(|by| by.entry == provenance.entry);
-        // Where nothing deploys it, the README of the whole says what it needs.
+        // Where nothing deploys it, the root README describes what it needs.
         let at_root = provenance.place.file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
         let installs = item.sort == Sort::Install && method.provenance.is_none();
         let documented = at_root && provenance.rank == Rank::Docs && (installs || item.sort == Sort::Copy);
-        // The files of Secrets are asked for with their keys.
+        // The files of Secrets are requested with their keys.
         let asked = |file: &String| secrets.contains(file) || file_name(file).starts_with(".env");
         if item.sort == Sort::Copy && item.names.iter().any(asked) {
             return false;

@@ -4,7 +4,7 @@ use super::Proposal;
 use super::at;
 use crate::manifest::Object;
 
-/// An API version that is gone: its kinds (none: all), the release without it, and what has taken its place.
+/// An API version that is gone: its kinds (none: all), the release without it, and its replacement.
 const REMOVED: [(&str, &[&str], &str, &str); 20] = [
     ("extensions/v1beta1", &["Ingress"], "1.22", "networking.k8s.io/v1"),
     ("extensions/v1beta1", &["NetworkPolicy"], "1.16", "networking.k8s.io/v1"),
@@ -38,7 +38,7 @@ const REMOVED: [(&str, &[&str], &str, &str); 20] = [
     ("autoscaling/v2beta2", &[], "1.26", "autoscaling/v2"),
 ];
 
-/// Says which objects no current cluster takes.
+/// Reports the objects that no current cluster accepts.
 pub(super) fn propose(objects: &[Object], proposal: &mut Proposal) {
     for (version, kinds, since, now) in REMOVED {
         let mut gone = objects.iter().filter(|object| {

@@ -1,4 +1,4 @@
-//! Trees as strangers have them: what is chosen, and what is told.
+//! Typical trees: what is chosen, and what is reported.
 
 use super::Proposal;
 use super::Source;
@@ -89,7 +89,7 @@ fn a_folder_of_trials_alone_is_left_out() {
     let proposal = proposed(&files);
     assert_eq!(proposal.sources, [Source::Path("k8s/web".into())]);
     assert!(proposal.besides.iter().any(|(what, _)| what.contains("k8s/jobs")), "{:?}", proposal.besides);
-    // Beside a file that is none of them, nobody knows.
+    // With another file next to them it is undecided.
     let mixed = [files[0], files[1], ("k8s/jobs/migrate.yaml", &trial.replace("trial", "migrate"))];
     assert_eq!(proposed(&mixed).sources.len(), 2);
 }
@@ -117,7 +117,7 @@ fn manifests_that_cannot_be_read_are_told_beside_what_is_chosen() {
     assert_eq!(proposal.sources, [Source::Path("k8s/db".into())]);
     assert_eq!((proposal.besides.len(), proposal.first.len()), (1, 0), "{:?}", proposal.besides);
     assert!(proposal.besides[0].0.contains("site/a.yaml:3"), "{:?}", proposal.besides);
-    // Where there is a program, what is chosen does not run it.
+    // If there is a program, the chosen manifests do not run it.
     let proposal = proposed(&[&files[..], &[("Dockerfile", FROM)]].concat());
     assert_eq!((proposal.sources.len(), proposal.besides.len(), proposal.first.len()), (1, 1, 1));
 }

@@ -1,4 +1,4 @@
-//! `docker compose up`, and what is run in its services besides.
+//! `docker compose up`, and commands that are run in its services.
 
 use super::ScriptReader;
 use super::known;
@@ -47,7 +47,7 @@ const VALUED_OF_RUN: [&str; 12] = [
 ];
 
 impl ScriptReader<'_> {
-    /// `rest` is what stands after `docker compose`.
+    /// `rest` are the words after `docker compose`.
     pub(super) fn compose(&self, rest: &[&str], evidence: &mut Evidence) {
         let verb = positional(rest, &VALUED).into_iter().find(|word| !is_variable(word));
         let Some(verb) = verb else { return };

@@ -1,4 +1,4 @@
-//! `docker build` and what is like it.
+//! `docker build` and similar commands.
 
 use super::ScriptReader;
 use super::known;
@@ -32,7 +32,7 @@ const VALUED: [&str; 18] = [
 ];
 
 impl ScriptReader<'_> {
-    /// `rest` is what stands after `build`.
+    /// `rest` are the words after `build`.
     pub(super) fn build(&self, rest: &[&str], evidence: &mut Evidence) {
         let Some(written) = arguments(rest, &VALUED, 1).first().copied() else { return };
         let many = |word: &str| word.contains('*');

@@ -34,7 +34,7 @@ const VALUED: [&str; 14] = [
 ];
 
 impl ScriptReader<'_> {
-    /// `rest` is what stands after `helm`.
+    /// `rest` are the words after `helm`.
     pub(super) fn helm(&self, rest: &[&str], evidence: &mut Evidence) {
         let Some(at) = rest.iter().position(|word| !is_variable(word)) else { return };
         let (verb, rest) = (&rest[at], &rest[at + 1..]);

@@ -1,4 +1,4 @@
-//! `kubectl`, `kustomize`, and what is piped into them.
+//! `kubectl`, `kustomize`, and their piped input.
 
 use super::PLACE;
 use super::ScriptReader;
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 const FILES: [&str; 4] = ["-f", "--filename", "-k", "--kustomize"];
 
 impl ScriptReader<'_> {
-    /// `rest` is what stands after `kubectl`.
+    /// `rest` are the words after `kubectl`.
     pub(super) fn kubectl(&self, rest: &[&str], evidence: &mut Evidence) {
         let words = positional(
             rest,
@@ -148,7 +148,7 @@ impl ScriptReader<'_> {
         }
     }
 
-    /// What a pipe or a here-document hands to `kubectl apply -f -`.
+    /// The input that a pipe or a here-document passes to `kubectl apply -f -`.
     fn piped(&self, rest: &[&str], evidence: &mut Evidence) {
         if let Some(document) = &self.call.document {
             let kind = document.lines().find_map(|line| line.strip_prefix("kind:")).map(str::trim);

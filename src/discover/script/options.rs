@@ -1,4 +1,4 @@
-//! The words of a command: options with their values, and what is neither.
+//! The words of a command: options with their values, and arguments.
 
 use crate::discover::shell::Call;
 
@@ -45,7 +45,7 @@ pub(super) fn is_variable(word: &str) -> bool {
     name.is_some_and(|name| !name.is_empty() && is_name(name))
 }
 
-/// Whether a word is what it says, with no variable left in it.
+/// Whether a word is literal, without a variable.
 pub(super) fn known(word: &str) -> bool {
     !word.is_empty() && !word.contains(['$', '%', '`', '{', '<', '>'])
 }
@@ -70,7 +70,7 @@ pub(super) fn on_localhost(line: &str) -> impl Iterator<Item = u16> {
     })
 }
 
-/// Whether a command makes a cluster of a cloud, or enters it: what stands beside it is for that one.
+/// Whether a command creates or selects a cluster of a cloud: the commands next to it are for that cluster.
 pub(super) fn enters_a_cloud(call: &Call) -> bool {
     let words: Vec<&str> = call.words.iter().map(String::as_str).collect();
     let has = |word: &str| words.contains(&word);

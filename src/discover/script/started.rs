@@ -9,7 +9,8 @@ use crate::discover::tree::Tree;
 use crate::discover::tree::ends;
 use std::collections::BTreeMap;
 
-/// Each script that exactly one other calls, with that one. A README that names several scripts is no script that calls them.
+/// Each script that exactly one other calls, with that one. A README that names several scripts is not a script that
+/// calls them.
 pub(super) fn callers(tree: &Tree, texts: &[(Text, Vec<Call>)]) -> BTreeMap<String, String> {
     let mut callers: BTreeMap<String, Option<String>> = BTreeMap::new();
     for (text, calls) in texts.iter().filter(|(text, _)| text.rank == Rank::Script) {

@@ -9,7 +9,7 @@ fn evidence(files: &[(&str, &str)]) -> Evidence {
     read(&Tree::from_texts("x", files))
 }
 
-/// What is deployed and built, a statement each: who says it, and what.
+/// What is deployed and built, a statement each: its source and its content.
 fn evidence_of(files: &[(&str, &str)]) -> Vec<String> {
     let evidence = evidence(files);
     let mut messages = Vec::new();

@@ -22,15 +22,15 @@ pub(super) struct Text {
     pub path: String,
     /// How much it counts.
     pub rank: Rank,
-    /// How far what it is for is from this machine.
+    /// How much its target differs from this machine.
     pub distance: usize,
-    /// What is added to a line of the text to have the line of the file.
+    /// The offset from a line of the text to the line of the file.
     pub first: usize,
     /// The commands.
     pub commands: String,
     /// How it is written.
     pub dialect: Dialect,
-    /// What is known before its first line.
+    /// The variables known before its first line.
     pub variables: BTreeMap<String, String>,
 }
 
@@ -84,7 +84,7 @@ pub fn rank_of(path: &str) -> Rank {
     }
 }
 
-/// A script that takes a deployment away says nothing about how it is made.
+/// A script that deletes a deployment does not show how it is created.
 fn is_clean_up(path: &str) -> bool {
     const WORDS: [&str; 9] =
         ["cleanup", "clean", "delete", "destroy", "teardown", "undeploy", "uninstall", "down", "rollback"];

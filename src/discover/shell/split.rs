@@ -4,7 +4,7 @@
 
 use super::Dialect;
 
-/// What stands after a command.
+/// The operator after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
     /// A new command: a line's end, `;` or `&`.
@@ -24,7 +24,7 @@ pub(super) struct Piece {
     pub text: String,
     /// Its line, from 1.
     pub line: usize,
-    /// What stands after it.
+    /// The operator after it.
     pub then: Then,
     /// The here-document that it reads.
     pub document: Option<String>,

@@ -1,4 +1,4 @@
-//! What a command's text says about blocks: functions, loops, brackets, and where they end.
+//! The block syntax of a command's text: functions, loops, brackets, and where they end.
 
 use super::split::Piece;
 
@@ -10,7 +10,7 @@ pub(super) fn is_assignment(word: &str) -> bool {
     })
 }
 
-/// `name() {` and `function name {`: the name, and what stands behind the brace.
+/// `name() {` and `function name {`: the name, and the text after the brace.
 pub(super) fn function(text: &str) -> Option<(String, String)> {
     let (named, text) = match text.strip_prefix("function ") {
         Some(text) => (true, text.trim_start()),

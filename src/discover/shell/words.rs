@@ -1,6 +1,6 @@
 //! One command's text → its words, as a shell makes them: quotes removed, variables and the simple substitutions put in.
 //!
-//! What cannot be known keeps its `$`, so that whoever reads a word can see that it is not known.
+//! An unknown value keeps its `$`, so that the reader of a word can see that it is unknown.
 
 use super::Dialect;
 use super::PLACE;
@@ -8,7 +8,7 @@ use super::Variables;
 use crate::discover::tree::join;
 use crate::discover::tree::parent;
 
-/// What stands between the words of an array.
+/// Separates the words of an array.
 pub(super) const BETWEEN: char = '\u{3}';
 
 /// The words of a command.
@@ -124,7 +124,7 @@ impl WordReader<'_> {
         }
     }
 
-    /// The next letter, or what stands for a variable or a substitution that begins here.
+    /// The next letter, or the value of a variable or a substitution that begins here.
     fn letter_or_variable(&mut self) -> String {
         let letter = self.letters[self.at];
         let rest: String = self.letters[self.at..].iter().collect();
@@ -187,7 +187,7 @@ impl WordReader<'_> {
     }
 }
 
-/// What stands between `open` and the `close` that belongs to it, and the width of all. `text` begins with `open`.
+/// The text between `open` and its matching `close`, and the width of all. `text` begins with `open`.
 fn enclosed(text: &str, open: char, close: char) -> (String, usize) {
     let (mut depth, mut quote) = (0, None);
     for (at, letter) in text.chars().enumerate() {

@@ -50,7 +50,7 @@ impl Arguments {
 pub(super) struct Statement {
     /// Its line, from 1.
     pub line: usize,
-    /// What it is.
+    /// The value.
     pub value: Value,
 }
 

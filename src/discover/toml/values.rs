@@ -8,7 +8,7 @@ pub(super) fn list(values: &[String]) -> String {
     format!("[{}]", values.join(", "))
 }
 
-/// What a script hands to `--set`, as Helm understands it there: numbers and truth values are no texts.
+/// Values that a script passes to `--set`, typed as by Helm: numbers and booleans are not strings.
 pub(super) fn typed(pairs: &BTreeMap<String, String>) -> String {
     let value = |text: &str| match text {
         "true" | "false" => text.to_owned(),

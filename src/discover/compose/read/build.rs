@@ -8,7 +8,7 @@ use super::text;
 use crate::discover::tree::join;
 use std::rc::Rc;
 
-/// `build`; what it needs from elsewhere is told.
+/// `build`; inputs from elsewhere are reported.
 pub(super) fn build(node: &Rc<Node>, untaken: &mut Vec<Untaken>) -> Option<ComposeBuild> {
     let node = short::text_as_map(node, "context");
     let place = node.get("context").map_or(&node.place, |context| &context.place).clone();

@@ -47,7 +47,7 @@ pub(super) fn health(node: &Rc<Node>, compose: &mut Compose) -> ComposeHealth {
     }
 }
 
-/// `deploy` and the older keys that say the same.
+/// `deploy` and the older keys with the same meaning.
 pub(super) fn deploy(node: &Node, service: &mut Service) {
     let empty = node.beside(Body::Map(Vec::new()));
     let deploy = node.get("deploy").unwrap_or(&empty);

@@ -4,7 +4,7 @@
 use super::Unit;
 use crate::discover::keys::is_secret;
 
-/// What stands before a password in a command.
+/// The text before a password in a command.
 const BEFORE: [&str; 9] =
     ["--password=", "--password ", "PASSWORD=", "--passwd=", "--pass=", "--pass ", "-a ", "-a", "-p"];
 

@@ -1,4 +1,4 @@
-//! What the example beside a `.env` says about its keys.
+//! The keys of the example file next to a `.env`.
 
 use super::Values;
 use crate::discover::keys;
@@ -12,7 +12,7 @@ impl Values<'_> {
         self.env().is_some_and(|env| !env.there && has(&env.keys) && !has(&env.blank))
     }
 
-    /// What the example beside `.env` gives to a key that holds no secret.
+    /// The value in the example next to `.env` of a key that is not a secret.
     pub(super) fn example(&self, key: &str) -> Option<String> {
         let env = self.env()?;
         let text = self.plan.survey.tree.text(env.example.as_deref()?)?;

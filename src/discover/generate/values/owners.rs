@@ -1,7 +1,7 @@
 //! The passwords that the databases of a project set, and whether they can be made at random.
 //!
 //! Only if every place that needs the password is one that `todo` writes: a random one that an env file, a mounted file or a
-//! command does not have logs nobody in.
+//! command does not contain would make logins fail.
 
 use super::Plan;
 use super::Unit;
@@ -52,7 +52,7 @@ pub(super) struct PasswordOwner {
     elsewhere: Vec<String>,
     /// Whether only the user can give it.
     asked: bool,
-    /// Whether compose gives it to nobody else, though others use the database.
+    /// Whether compose passes it to no other service, though others use the database.
     unread: bool,
 }
 
@@ -221,7 +221,7 @@ fn elsewhere(plan: &Plan<'_>, units: &[Unit<'_>], owner: &PasswordOwner) -> Vec<
             found.insert(format!("a command of `{}` ({})", service.name, service.place));
         }
         for value in &service.environment {
-            // `${DATABASE_URL}`: nobody can write it who does not know the password.
+            // `${DATABASE_URL}`: it cannot be written without the password.
             let Some(variable) = value.value.as_ref().and_then(|template| template.whole()) else { continue };
             let address = value.key.to_ascii_uppercase();
             let address = ["URL", "DSN", "URI", "CONNECTION_STRING"].iter().any(|end| address.ends_with(end));
@@ -254,7 +254,7 @@ fn address_of_something_else(key: &str) -> bool {
         .any(|word| key.contains(word))
 }
 
-/// Whether an env file has the password: as the value of a secret key, or in a URL that leads to the database.
+/// Whether an env file has the password: as the value of a secret key, or in a URL that points to the database.
 fn env_holds(text: &str, owner: &PasswordOwner, literal: &str) -> bool {
     text.lines().filter_map(|line| line.split_once('=')).any(|(key, value)| {
         let key = key.trim().trim_start_matches("export ").trim();
@@ -293,7 +293,7 @@ fn holds_word(text: &str, literal: &str) -> bool {
     text.split(|c: char| c.is_whitespace() || "'\"=:@,;()".contains(c)).any(|word| word == literal)
 }
 
-/// Says why a password is asked for that could have been made.
+/// Reports why a password is requested instead of generated.
 pub(super) fn notes(owners: &[PasswordOwner], used: &BTreeSet<&str>, proposal: &mut Proposal) {
     for owner in owners.iter().filter(|owner| used.contains(owner.key.as_str())) {
         let message = match (owner.elsewhere.is_empty(), owner.unread) {

@@ -1,4 +1,4 @@
-//! What deploy.toml has to say about the Secrets of a project, and what people have to fill in.
+//! The Secrets of a project in deploy.toml, and the values that the user has to fill in.
 
 use super::super::names::object_name;
 use super::super::names::uses;
@@ -15,7 +15,8 @@ use crate::event::Place;
 use std::collections::BTreeSet;
 
 impl Values<'_> {
-    /// The Secret that holds what an env file says, for `envFrom`; `None` where there is no such file and need not be.
+    /// The Secret that holds the values of an env file, for `envFrom`; `None` where there is no such file and need not
+    /// be.
     pub(in crate::discover::generate) fn file(&mut self, file: &EnvFileOf) -> Option<String> {
         if let Some((_, name)) = self.files.iter().find(|(known, _)| known.path == file.path) {
             return Some(name.clone());
@@ -38,7 +39,7 @@ impl Values<'_> {
         Some(name)
     }
 
-    /// The example beside an env file, under any of the names that people give it.
+    /// The example next to an env file, under any of its usual names.
     fn example_of(&self, path: &str) -> Option<String> {
         let (folder, name) = (parent(path), file_name(path));
         let bare = name.trim_start_matches('.');
@@ -65,7 +66,7 @@ impl Values<'_> {
             .find(|path| self.plan.survey.tree.files.contains(path))
     }
 
-    /// What deploy.toml has to say about the Secrets.
+    /// The Secrets in deploy.toml.
     pub(in crate::discover::generate) fn secrets(mut self, proposal: &mut Proposal) -> Vec<Secret> {
         let mut secrets = Vec::new();
         if !self.used.is_empty() || !self.files_of_secret.is_empty() {
@@ -107,7 +108,7 @@ impl Values<'_> {
         secret
     }
 
-    /// Says which keys a file has to give, and where their values are known from.
+    /// Reports which keys a file has to contain, and the sources of their values.
     fn request(&self, path: &str, missing: &[&String], proposal: &mut Proposal) {
         if missing.is_empty() {
             return;

@@ -1,6 +1,6 @@
 //! Documentation → blocks of commands: Markdown, AsciiDoc and reStructuredText.
 //!
-//! Each format is turned into headings and blocks; one block is one script, and what its headings say is what it is for.
+//! Each format is turned into headings and blocks; one block is one script, and its headings state its purpose.
 
 use super::Text;
 use super::distance;
@@ -38,7 +38,7 @@ pub(super) fn read(path: &str, text: &str) -> Vec<Text> {
         () => markdown(text),
     };
     let mut texts = blocks(path, &lines);
-    // What the README of the whole tells under one heading alone is how it is deployed, whatever the heading says.
+    // If the root README has commands under one heading only, they deploy it, regardless of the heading.
     if parent(path).is_empty() && file_name(path).to_lowercase().starts_with("readme") {
         let deploys = |text: &&mut Text| text.commands.lines().any(|line| is_command(line.trim_start()));
         let nearest = texts.iter_mut().filter(deploys).map(|text| text.distance).min().unwrap_or_default();
@@ -214,8 +214,9 @@ fn is_command(line: &str) -> bool {
     COMMANDS.iter().any(|command| bare(line).starts_with(command))
 }
 
-/// The commands that stand between backticks in a line which tells to run them: at its beginning or after a few words, none
-/// of which says not to. A copy of an example is told wherever it stands.
+/// The commands that stand between backticks in a line which instructs to run them: at its beginning or after a few
+/// words, none
+/// of which negates it. A copy of an example counts anywhere.
 fn commands(line: &str) -> impl Iterator<Item = &str> {
     const NOT: [&str; 9] = ["not", "don't", "never", "without", "instead", "or", "like", "equivalent", "old"];
     const FEW: usize = 6;
@@ -240,7 +241,7 @@ fn is_compose_up(command: &str) -> bool {
         && command.split_whitespace().any(|word| word == "up")
 }
 
-/// A line without what stands between backticks in it.
+/// A line without its text between backticks.
 fn outside(line: &str) -> String {
     line.split('`').step_by(2).collect::<Vec<_>>().join(" ")
 }
