@@ -1,7 +1,7 @@
-//! YAML → objects: what is written for the cluster, each with the places it is written at.
+//! YAML → objects: the objects for the cluster, each with the places it is written at.
 //!
 //! Not typed: an object is the JSON that the API server will get, because a field that we do not know must survive.
-//! The places stay with it to the end, so that a pod's failure can be told as a line of a file.
+//! The places stay with it to the end, so that a pod's failure can be reported with the line of a file.
 //!
 //! Read [`yaml`] for what a text means, [`read`] for where texts come from, [`pods`] for where pod specs are; then
 //! [`bind`], [`follow`] and [`lint`], which are pure.
@@ -66,9 +66,9 @@ pub struct LoadedManifests {
 /// A chart, rendered: which of the objects are its own, and what runs around them.
 #[derive(Debug, Clone)]
 pub struct Release {
-    /// What was rendered, under which name.
+    /// The rendered chart, and its release's name.
     pub chart: Chart,
-    /// Where it goes.
+    /// Its namespace.
     pub namespace: Namespace,
     /// The entry of deploy.toml.
     pub place: Place,
@@ -83,13 +83,14 @@ pub struct Release {
 pub struct Loaded {
     /// What could be read; objects with a mistake of their own are left out.
     pub written: LoadedManifests,
-    /// What is wrong with them.
+    /// Their mistakes.
     pub mistakes: Vec<Finding>,
-    /// What kept some of them from being rendered and says nothing about them: a program that is not there.
+    /// The reason why some were not rendered that is not a mistake of theirs: a missing program.
     pub fault: Option<Fault>,
 }
 
-/// The objects of all sources: files as they are, kustomizations and charts rendered. Every mistake is told at once.
+/// The objects of all sources: files as they are, kustomizations and charts rendered. All mistakes are reported at
+/// once.
 ///
 /// Places name files relative to `root`; `namespace` is what charts are rendered for, and where objects without one go.
 pub async fn load(
@@ -108,7 +109,7 @@ pub async fn load(
     }
 }
 
-/// As [`load`], with what can be read beside the mistakes.
+/// As [`load`], with the readable objects in addition to the mistakes.
 pub(crate) async fn load_all(
     run: &Run,
     root: &Path,

@@ -1,6 +1,6 @@
 //! What the user wants: deploy.toml, as meant.
 //!
-//! Read [`name`] for the small types, then the structs here; [`mod@file`] reads what is written and [`check`] turns it into
+//! Read [`name`] for the small types, then the structs here; [`mod@file`] reads the file and [`check`] turns it into
 //! these, reporting every mistake at once. Nothing here looks at a cluster, an engine or a Dockerfile.
 
 pub mod check;
@@ -46,7 +46,7 @@ pub struct Project {
     pub namespace: Namespace,
     /// The profile and what it asks of the machine.
     pub minikube: Minikube,
-    /// What is built, in the order of the file.
+    /// The images to build, in the order of the file.
     pub images: Vec<Image>,
     /// Where the objects are written, in the order of the file.
     pub sources: Vec<Source>,
@@ -76,7 +76,7 @@ impl Project {
         std::iter::once(self.file.clone()).chain(env_files).chain(files).chain(configs).collect()
     }
 
-    /// Whose its images are.
+    /// The owner of its images.
     #[must_use]
     pub fn image_owner(&self) -> ImageOwner {
         ImageOwner::new(&self.name, &self.namespace)
@@ -162,7 +162,7 @@ pub struct Chart {
     pub folder: PathBuf,
     /// The release's name; the directory's if not given.
     pub release: String,
-    /// Where the release goes, if not where the project does.
+    /// The release's namespace, if not the project's.
     pub namespace: Option<Namespace>,
     /// Values files, the later ones winning.
     pub values: Vec<PathBuf>,
@@ -174,7 +174,7 @@ pub struct Chart {
     pub mode: Mode,
 }
 
-/// A value of `set`. TOML says what is a text, so nothing has to be guessed: `"1.10"` is no number.
+/// A value of `set`. TOML marks strings, so types are not guessed: `"1.10"` is not a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Set {
     /// A text, whatever it looks like.
@@ -201,7 +201,7 @@ pub struct Binding {
     pub kind: String,
     /// The keys on the way to it; one that ends in `[]` is a list, and stands for each of its items.
     pub path: Vec<String>,
-    /// The key beside it that holds the pull policy, if there is one.
+    /// The key next to it that holds the pull policy, if there is one.
     pub policy: Option<String>,
 }
 
@@ -270,11 +270,11 @@ pub struct Check {
     pub name: String,
     /// Where it is written.
     pub place: Place,
-    /// What is asked.
+    /// The probe of the check.
     pub probe: Probe,
     /// Whether the host or the cluster asks.
     pub from: From,
-    /// When it is asked.
+    /// When the check runs.
     pub when: When,
     /// Whether a failure ends the run.
     pub required: bool,
@@ -319,10 +319,10 @@ pub enum From {
     Cluster,
 }
 
-/// When it is asked.
+/// When a check runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// Before anything is applied; what is asked is outside.
+    /// Before anything is applied; the target is outside of the cluster.
     Before,
     /// When everything is healthy and the services answer.
     After,

@@ -1,7 +1,8 @@
 //! Our images into pod templates, wherever they are.
 //!
-//! Not a text replacement: an image is ours if its repository is the name in deploy.toml, whatever the tag, and never
-//! because the name of somebody's registry happens to end with it.
+//! Not a text replacement: an image is the project's if its repository is the name in deploy.toml, whatever the tag,
+//! and never
+//! because another registry's name happens to end with it.
 
 mod image_field;
 
@@ -21,11 +22,11 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// When a node fetches an image of ours.
+/// When a node fetches an image of the project.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PullPolicy {
-    /// Never: it was built on, or shipped to, the node. What is missing is an error at once, and no stranger's image of the
-    /// same name on Docker Hub can take its place.
+    /// Never: it was built on, or shipped to, the node. A missing image is an error at once, and a foreign image of the
+    /// same name on Docker Hub cannot take its place.
     #[default]
     Never,
     /// If the node lacks it: it is in a registry under a tag that never moves.
@@ -43,7 +44,7 @@ impl PullPolicy {
     }
 }
 
-/// What was bound.
+/// The bound images.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bound {
     /// Every field that was written.
@@ -52,14 +53,14 @@ pub struct Bound {
     pub policy: PullPolicy,
 }
 
-/// A field that names an image of ours, and what it said.
+/// A field that names an image of the project, and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageBinding {
     /// Of which object.
     pub id: ObjectId,
     /// Where it is written.
     pub place: Place,
-    /// The image of ours.
+    /// The image of the project.
     pub name: ImageName,
     /// What the manifest calls it.
     pub image: String,
@@ -68,7 +69,8 @@ pub struct ImageBinding {
 }
 
 impl ImageBinding {
-    /// Whether a node would ask a registry for an image that only the node has: told to, or by the default for `latest`.
+    /// Whether a node would ask a registry for an image that only the node has: by its pull policy, or by the default
+    /// for `latest`.
     #[must_use]
     pub fn would_pull(&self) -> bool {
         let (_, tag) = self.image.rsplit_once(':').unwrap_or(("", "latest"));
@@ -129,10 +131,10 @@ pub fn bind(
     bound
 }
 
-/// Where images are named: ours with every place, and the others as they are written.
+/// The images in the manifests: the project's with every place, and the others as written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Named {
-    /// The places of each image of ours that is named at all.
+    /// The places of each named image of the project.
     pub ours: BTreeMap<ImageName, Vec<Place>>,
     /// Every other image, with its place.
     pub foreign: Vec<(String, Place)>,
@@ -161,7 +163,7 @@ pub fn images_named<'a>(
 }
 
 /// A warning for each image of the project that no object names, with the name that was probably meant for it, and for
-/// each namesake of one in somebody's registry, which the node would pull instead.
+/// each namesake of one in another registry, which the node would pull instead.
 #[must_use]
 pub fn unused(objects: &[Object], rules: &[Binding], images: &[Image]) -> Vec<Finding> {
     let named = images_named(objects, rules, images.iter().map(|image| &image.name));
@@ -216,7 +218,7 @@ pub fn unused(objects: &[Object], rules: &[Binding], images: &[Image]) -> Vec<Fi
     found
 }
 
-/// The image of ours that `image` names.
+/// The image of the project that `image` names.
 pub(crate) fn named_by<'n>(
     image: &str,
     names: impl IntoIterator<Item = &'n ImageName>,

@@ -1,6 +1,6 @@
-//! Helm, as far as rendering goes: the call, its version, a chart's dependencies, its notes.
+//! Rendering with Helm: the call, its version, a chart's dependencies, its notes.
 //!
-//! A chart is always rendered as for a first installation: what is rendered must not depend on what is in some cluster,
+//! A chart is always rendered as for a first installation: the result must not depend on the contents of a cluster,
 //! or nothing could be judged before one is touched, and a second run, an upgrade to Helm, would change what the first has
 //! made. Values go to Helm as they are; a text of `set` stays a text.
 
@@ -32,7 +32,7 @@ use std::time::SystemTime;
 /// The oldest Helm that we know to render as we expect.
 pub const OLDEST: Version = Version(3, 10, 0);
 
-/// The program, or a fault that says how to get it.
+/// The program, or a fault with installation instructions.
 pub fn helm(run: &Run, what: &str) -> Result<PathBuf> {
     exec::find(&run.world, "helm").ok_or_else(|| {
         let message = format!("{what} needs Helm, which is not installed");
@@ -42,7 +42,7 @@ pub fn helm(run: &Run, what: &str) -> Result<PathBuf> {
     })
 }
 
-/// The version that Helm says it has; `None` if it says something else.
+/// The version that Helm prints; `None` if it prints something else.
 pub async fn version(run: &Run, helm: &Path) -> std::result::Result<Option<Version>, ExecError> {
     let output =
         Call::new(helm).args(["version", "--template", "{{.Version}}"]).read_only().output(run).await?;
@@ -57,7 +57,7 @@ pub fn template(run: &Run, helm: &Path, root: &Path, chart: &Chart, namespace: &
     call.args(["--namespace", chart.namespace.as_ref().unwrap_or(namespace).as_str()]).folder(root)
 }
 
-/// The chart and everything that goes into it, as arguments of any of Helm's commands.
+/// The chart and all its inputs, as arguments of any of Helm's commands.
 #[must_use]
 pub fn with_values(run: &Run, root: &Path, call: Call, chart: &Chart) -> Call {
     let mut call = call.args([&chart.folder]);
@@ -82,8 +82,8 @@ fn escaped(text: &str) -> String {
     if escaped.starts_with('{') { format!(r"\{escaped}") } else { escaped }
 }
 
-/// What the chart has to say to people: its NOTES.txt, rendered. Helm renders it for installations alone, so it is asked for
-/// one that it does not do; it wants to see a cluster for that, the entry `context` of `kubeconfig`.
+/// The chart's NOTES.txt, rendered. Helm renders it for installations only, so it is called for
+/// one with a dry run; it needs a cluster for that, the entry `context` of `kubeconfig`.
 pub async fn notes(
     run: &Run,
     root: &Path,

@@ -1,8 +1,10 @@
 //! Text of dumped objects → the objects, one after the other.
 //!
-//! Beside [`yaml`](crate::manifest::yaml), which keeps the place of every value and refuses what is doubtful in a manifest:
-//! a dump may be a hundred times as large, nobody corrects it, and it may have been cut off. So the entries of a list are
-//! handed out as soon as they are whole, and what was handed out stays good when the text ends in the middle of the next.
+//! Unlike [`yaml`](crate::manifest::yaml), which keeps the place of every value and refuses what is doubtful in a
+//! manifest:
+//! a dump may be a hundred times as large, it is not corrected by hand, and it may have been cut off. So the entries of
+//! a list are
+//! passed on as soon as they are complete, and remain valid when the text ends in the middle of the next.
 
 mod json;
 mod yaml;
@@ -21,9 +23,9 @@ const DEPTH: usize = 100;
 pub enum Part {
     /// A whole entry of the list that is being read.
     Item(Value),
-    /// The end of that list, with what it says beside its entries; `kind` is missing where it was cut off.
+    /// The end of that list, with its fields other than its entries; `kind` is missing where it was cut off.
     List(Map<String, Value>),
-    /// A document that is no list.
+    /// A document that is not a list.
     Object(Value),
 }
 
@@ -36,14 +38,14 @@ pub enum Ending {
     CutOff,
 }
 
-/// The text is not what this reader takes; another may tell why, or read it nevertheless.
+/// The text is not what this reader takes; another may report why, or read it nevertheless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unreadable;
 
-/// Reads `text` and hands each part to `take`.
+/// Reads `text` and passes each part to `take`.
 ///
 /// # Errors
-/// Where it is neither YAML nor JSON, or too much. What was handed out before then is not to be relied on.
+/// Where it is neither YAML nor JSON, or too much. The parts passed on before then must not be used.
 pub fn parse(text: &str, take: &mut dyn FnMut(Part)) -> Result<Ending, Unreadable> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let begins_as_json = text.trim_start().starts_with('{');

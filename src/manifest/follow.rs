@@ -1,6 +1,7 @@
 //! Pods follow the ConfigMaps and Secrets they read: a digest of that data, as an annotation of the pod template.
 //!
-//! Kubernetes gives a running container new files but never new variables, and tells it of neither. With the digest in
+//! Kubernetes gives a running container new files but never new variables, and does not notify it of either. With the
+//! digest in
 //! the template a changed value is a new revision, rolled out like any other; and a key that a pod does not read does not restart it.
 //!
 //! Digests of Secrets are keyed with a salt that only the cluster's own Secrets hold: an unkeyed hash of a short
@@ -51,7 +52,7 @@ impl Versions {
         versions
     }
 
-    /// Says the version of an object whose data is not at hand: its `resourceVersion`, a digest made elsewhere.
+    /// Sets the version of an object whose data is not at hand: its `resourceVersion`, a digest made elsewhere.
     pub fn insert(&mut self, id: ObjectId, version: impl Into<String>) {
         self.0.insert(id, [(String::new(), version.into())].into());
     }
@@ -106,7 +107,7 @@ fn digest(object: &Object, versions: &Versions) -> Option<String> {
     Some(short(&hasher.finalize()))
 }
 
-/// 64 bits: enough to see a change, which nobody tries to hide.
+/// 64 bits: enough to see a change, because collisions are not provoked deliberately.
 fn short(hash: &blake3::Hash) -> String {
     hash.to_hex()[..16].to_owned()
 }

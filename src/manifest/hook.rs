@@ -1,8 +1,8 @@
 //! Helm's hooks: objects that run at a moment of a release instead of being there.
 //!
-//! Pure: which hooks there are, when each runs, in which order and what becomes of it, by its annotations
+//! Pure: which hooks there are, when each runs, in which order and when it is deleted, by its annotations
 //! (`helm: pkg/release/v1/hook.go`). Running them is `cluster::hook`'s, deciding whether is `flow::hooks`'.
-//! Tests (`helm test`) are left out: they are asked for by hand.
+//! Tests (`helm test`) are left out: users run them explicitly.
 
 use crate::event::Code;
 use crate::event::Finding;

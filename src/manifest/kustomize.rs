@@ -83,12 +83,12 @@ fn matches(object: &Object, kind: &Value, name: &str) -> usize {
     if *kind == object.kind() && object.name().contains(name) { name.len() } else { 0 }
 }
 
-/// What a kustomization and those it is made of say.
+/// The contents of a kustomization and of its bases.
 struct Kustomized<'a> {
     root: &'a Path,
     seen: BTreeSet<PathBuf>,
     documents: Vec<Document>,
-    /// Kind, name and place of what is generated.
+    /// Kind, name and place of generated objects.
     generated: Vec<(&'static str, String, Place)>,
 }
 
@@ -98,7 +98,7 @@ impl Kustomized<'_> {
         for document in self.read(&file) {
             for list in ["resources", "bases", "components"] {
                 for entry in document.value[list].as_array().into_iter().flatten().filter_map(Value::as_str) {
-                    // Addresses on the network are nobody's files here.
+                    // URLs are not local files.
                     let path = folder.join(entry);
                     if path.is_dir() {
                         self.folder(&path);

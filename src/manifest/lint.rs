@@ -1,4 +1,4 @@
-//! What will not work on minikube, said before anything is touched.
+//! Reports what will not work on minikube before anything is changed.
 //!
 //! Not the API server's validation, which speaks for itself, and not style: each rule here stands for a run that would
 //! have ended minutes later with a message about something else. What may be in the cluster already is only warned of.
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 /// How much of the project could be read: a rule that compares an object with something that is missing because it
-/// could not be read would find what is not wrong.
+/// could not be read would report false positives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// Some objects, or a part of deploy.toml, could not be read: each object is judged by itself.
@@ -30,7 +30,7 @@ pub enum Scope {
     Everything,
 }
 
-/// What the rules must know beside the objects.
+/// Inputs of the rules in addition to the objects.
 #[derive(Debug, Clone, Default)]
 pub struct LintFacts {
     /// How much of the project is known.
@@ -43,13 +43,13 @@ pub struct LintFacts {
     pub arguments: BTreeMap<ImageName, BTreeSet<String>>,
     /// The ConfigMaps and Secrets that are made from deploy.toml and are not among the objects.
     pub provided: Vec<Provided>,
-    /// How the variables begin that the build of each of them takes up, so that they say nothing where it runs.
+    /// How the variables begin that the build of each of them takes up, so that they have no effect at run time.
     pub taken_up: BTreeMap<ImageName, BTreeSet<&'static str>>,
     /// The addons that deploy.toml asks for.
     pub addons: Vec<String>,
-    /// CPUs of a node, where deploy.toml says it.
+    /// CPUs of a node, if deploy.toml sets it.
     pub cpus: Option<u32>,
-    /// Memory of a node in MiB, where deploy.toml says it.
+    /// Memory of a node in MiB, if deploy.toml sets it.
     pub memory_mib: Option<u64>,
     /// Whether the node is one of minikube's, and not this machine or another cluster.
     pub minikube: bool,
@@ -69,7 +69,7 @@ pub struct Provided {
 }
 
 impl LintFacts {
-    /// What deploy.toml says. `files` gives the keys of each `[config.NAME]`'s file, by NAME.
+    /// The facts from deploy.toml. `files` gives the keys of each `[config.NAME]`'s file, by NAME.
     #[must_use]
     pub fn from_project<'a>(project: &Project, files: impl Fn(&str) -> Vec<&'a str>) -> LintFacts {
         let secrets = project.secrets.iter().map(|secret| Provided {

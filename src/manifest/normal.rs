@@ -1,7 +1,7 @@
 //! One object, made fit for server-side apply: every rule here fixes or names what would otherwise go wrong there.
 //!
 //! Not defaulting: quantities, defaults and the order of lists stay as written, and the server's dry run compares them.
-//! What an export brought along (`status`, `resourceVersion`) goes, because the server would take it
+//! What an export brought along (`status`, `resourceVersion`) is removed, because the server would take it
 //! for a claim or for a lock.
 
 use crate::event::Code;

@@ -1,7 +1,7 @@
 //! Lists of origins against the URL that people open. Pure.
 //!
 //! A backend lets pages of another origin read its answers only if its list names them (`ALLOWED_ORIGINS`,
-//! `CORS_ORIGINS`, `FRONTEND_URL`). Who refuses is the browser, so no probe, no log and no request of ours tells. Not a
+//! `CORS_ORIGINS`, `FRONTEND_URL`). The browser refuses, so no probe, log or request of todo shows it. Not a
 //! lint, because the URL is known only once it has answered.
 
 use crate::event::Code;
@@ -22,7 +22,7 @@ pub struct OpenedPage<'a> {
     pub service: &'a str,
     /// The URL that is printed.
     pub url: &'a str,
-    /// The URL on localhost beside it.
+    /// The corresponding URL on localhost.
     pub local: Option<&'a str>,
     /// Whether `url` is another one after the next start.
     pub passing: bool,
@@ -125,7 +125,7 @@ fn is_for_origins(key: &str) -> bool {
     (is || key.ends_with("FRONTEND_URL") || key.ends_with("CLIENT_URL")) && !key.contains("REGEX")
 }
 
-/// The origins of a value: after commas, blanks or semicolons, or a list of JSON. None if anything in it is no origin.
+/// The origins of a value: after commas, blanks or semicolons, or a list of JSON. None if any element is not an origin.
 fn elements(value: &str) -> Vec<&str> {
     let value = value.trim().trim_start_matches('[').trim_end_matches(']');
     let parts = value.split([',', ';', ' ', '\t', '\n', '\r']).map(|part| part.trim_matches(['"', '\'']));

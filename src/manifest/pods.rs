@@ -13,7 +13,7 @@ use serde_json::Value;
 pub struct PodTemplate<'a> {
     /// The JSON pointer of what has `metadata` and `spec`; empty for a Pod itself.
     pub pointer: &'static str,
-    /// What is there.
+    /// The value.
     pub value: &'a Value,
 }
 
@@ -24,7 +24,7 @@ pub struct Container<'a> {
     pub pointer: String,
     /// Whether it runs before the others: a member of `initContainers`.
     pub init: bool,
-    /// What is there.
+    /// The value.
     pub value: &'a Value,
 }
 
@@ -113,7 +113,7 @@ impl<'a> PodTemplate<'a> {
         init.chain(self.list("containers", false)).collect()
     }
 
-    /// The containers and the ephemeral ones, which run only if somebody asks for them, but name images, too.
+    /// The containers and the ephemeral ones, which run only on request, but name images, too.
     #[must_use]
     pub fn every_container(&self) -> Vec<Container<'a>> {
         self.containers().into_iter().chain(self.list("ephemeralContainers", false)).collect()
@@ -196,7 +196,7 @@ impl<'a> Container<'a> {
     }
 }
 
-/// The items of a list with their indices; none if it is no list.
+/// The items of a list with their indices; none if it is not a list.
 pub(crate) fn items(list: &Value) -> impl Iterator<Item = (usize, &Value)> + use<'_> {
     list.as_array().map(Vec::as_slice).unwrap_or_default().iter().enumerate()
 }

@@ -34,7 +34,7 @@ pub(crate) fn thousandths(value: &serde_json::Value) -> Option<u128> {
             (1_000 * 10_u128.pow(exponent), 1)
         }
     };
-    // Nine digits after the point are more than any unit here can tell apart.
+    // Nine digits after the point are more than any unit here can represent.
     let fraction: String = fraction.chars().chain("000000000".chars()).take(9).collect();
     let billionths = format!("{whole}{fraction}").parse::<u128>().ok()?;
     Some(billionths.checked_mul(times)? / divide / 1_000_000_000)

@@ -1,7 +1,7 @@
 //! Files, directories and globs → objects, with everything that is wrong in any of them.
 //!
-//! Not applied in this order: phases decide that. A file is read once even if two entries name it. What lies among the
-//! manifests and is no object (a kustomization, a chart's values) is an error that says what to write instead, because
+//! Not applied in this order: phases decide that. A file is read once even if two entries name it. A file among the
+//! manifests that is not an object (a kustomization, a chart's values) is an error with the correction, because
 //! skipping it would deploy something else than the directory shows.
 
 use crate::event::Code;
@@ -28,7 +28,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// The endings of what is read from a directory, as kubectl has them (`cli-runtime: pkg/resource/builder.go`).
+/// The extensions of files that are read from a directory, as in kubectl (`cli-runtime: pkg/resource/builder.go`).
 const ENDINGS: [&str; 3] = ["json", "yaml", "yml"];
 
 /// The objects of all sources that are paths, normalised, in the order of the sources and then of the files' names; and
@@ -66,7 +66,7 @@ pub fn parse(text: &str, file: &Path) -> (Vec<Object>, Vec<Finding>) {
     objects_of(yaml::documents(text, file), file)
 }
 
-/// [`parse`] for what a program has rendered, in which a repeated key is no mistake of this project's files
+/// [`parse`] for rendered output, in which a repeated key is not a mistake of this project's files
 /// ([`yaml::rendered`]).
 #[must_use]
 pub fn parse_rendered(text: &str, file: &Path) -> (Vec<Object>, Vec<Finding>) {
@@ -86,7 +86,7 @@ fn objects_of(
     (objects, found)
 }
 
-/// Leaves one of several objects that say the same. Objects of one kind and name that differ are errors, at the second
+/// Keeps one of several equal objects. Objects of one kind and name that differ are errors, at the second
 /// with the place of the first; but several files may make the Namespace that they are in, each with labels of its own.
 ///
 /// `namespace` is where objects without a namespace of their own go, if that is known already.
@@ -121,7 +121,7 @@ pub fn unite(objects: &mut Vec<Object>, namespace: Option<&Namespace>) -> Vec<Fi
     found
 }
 
-/// What two definitions of one Namespace say together, if they contradict each other in nothing.
+/// The union of two definitions of one Namespace, if they do not conflict.
 pub(crate) fn one_namespace(object: &Object, other: &Object) -> Option<Value> {
     if object.kind() != "Namespace" || object.id() != other.id() {
         return None;
@@ -144,7 +144,7 @@ fn add(value: &mut Value, more: &Value) -> bool {
     }
 }
 
-/// What an object says, but for where it is: that two objects share it is known already.
+/// An object without its namespace: the caller has already compared that.
 fn without_namespace(object: &Object) -> Value {
     let mut value = (*object.value).clone();
     if let Some(metadata) = value["metadata"].as_object_mut() {
@@ -278,7 +278,7 @@ fn take(mut object: Object, file: &Path, objects: &mut Vec<Object>, found: &mut 
     }
 }
 
-/// A document of ours as an object without checks, for tests.
+/// A document as an object without checks, for tests.
 #[cfg(test)]
 pub(crate) fn objects(text: &str) -> Vec<Object> {
     let (objects, found) = parse(text, Path::new("app.yaml"));

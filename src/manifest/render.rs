@@ -1,7 +1,7 @@
 //! Kustomizations and charts → objects, by kustomize's and Helm's own programs.
 //!
-//! Not an installation: Helm only renders here. What is rendered stands in no file, so an object's place is the template
-//! that Helm names, or where a kustomization has it from, as far as that can be told.
+//! Not an installation: Helm only renders here. Rendered objects are in no file, so an object's place is the template
+//! that Helm names, or the source file of a kustomization, if it is known.
 
 mod place;
 
@@ -45,9 +45,9 @@ pub struct Rendered {
     pub releases: Vec<Release>,
     /// Worth knowing.
     pub warnings: Vec<Finding>,
-    /// What is wrong with what is rendered, and with what it is rendered from.
+    /// The mistakes in the rendered objects, and in their sources.
     pub mistakes: Vec<Finding>,
-    /// What kept a source from being rendered and says nothing about it; with several, of the first.
+    /// The reason why a source was not rendered that is not its mistake; with several, of the first.
     pub fault: Option<Fault>,
 }
 
@@ -61,7 +61,7 @@ pub async fn render(run: &Run, root: &Path, namespace: &Namespace, sources: &[So
         let done = one(run, root, namespace, source, &mut rendered).await;
         (rendered, done)
     });
-    // A chart whose dependencies are built is not read by another Helm meanwhile.
+    // A chart whose dependencies are built must not be read by another Helm process meanwhile.
     let folders: BTreeSet<&Path> = sources.iter().filter_map(chart_folder).collect();
     let apart = folders.len() == sources.iter().filter_map(chart_folder).count();
     let each: Vec<_> = stream::iter(each).buffered(if apart { AT_ONCE } else { 1 }).collect().await;
@@ -143,7 +143,7 @@ async fn one(
     Ok(())
 }
 
-/// What a program printed, or why it does not like what it was given. What says nothing about the project is a fault.
+/// The output of a program, or its error about its input. An error that is not the project's is a fault.
 async fn output(run: &Run, call: Call, what: &str) -> Result<std::result::Result<String, ExecError>> {
     match call.output(run).await {
         Ok(output) => Ok(Ok(output.stdout)),
@@ -205,7 +205,7 @@ fn twice(releases: &[Release]) -> Vec<Finding> {
     found
 }
 
-/// What is named and is not there, or is no YAML.
+/// Referenced files that are missing, or are not YAML.
 fn missing(root: &Path, source: &Source) -> Vec<Finding> {
     let lacks = |path: &Path, what: &str, help: &str| {
         let message = format!("`{}` {what}", shown(root, path));
@@ -245,7 +245,7 @@ fn missing(root: &Path, source: &Source) -> Vec<Finding> {
     }
 }
 
-/// What is wrong with a values file: Helm names neither its line nor, at times, the file.
+/// The mistakes in a values file: Helm names neither its line nor, at times, the file.
 fn values(text: &str, file: &Path) -> Vec<Finding> {
     let (documents, mut found) = yaml::rendered(text, file);
     let help = "a values file is a mapping: `key: value`";

@@ -9,7 +9,7 @@ use granit_parser::Tag;
 use serde_json::Number;
 use serde_json::Value;
 
-/// The value of a scalar; `plain` says that it stands there without quotes and not as a block.
+/// The value of a scalar; `plain`: it is written without quotes and not as a block.
 ///
 /// # Errors
 /// The end of a sentence about it, when its tag does not fit or JSON has no such value.

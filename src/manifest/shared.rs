@@ -1,6 +1,6 @@
 //! A value that many hold and few change.
 //!
-//! A run hands every object on from step to step, each of which keeps it and hardly any of which changes it. A holder that
+//! A run passes every object from step to step; each step keeps it and few change it. A holder that
 //! does change it gets its own copy then, so it reads like a plain value everywhere.
 
 use serde::Serialize;
@@ -10,12 +10,12 @@ use std::ops::Deref;
 use std::ops::DerefMut;
 use std::sync::Arc;
 
-/// Cheap to clone; copied when it is changed and somebody else holds it, too.
+/// Cheap to clone; copied when it is changed while other references exist.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Shared<T>(Arc<T>);
 
 impl<T: Clone> Shared<T> {
-    /// The value itself, copied only if somebody else holds it.
+    /// The value itself, copied only if other references exist.
     pub fn into_inner(self) -> T {
         Arc::unwrap_or_clone(self.0)
     }

@@ -27,7 +27,7 @@ struct Action {
     inside: Option<String>,
 }
 
-/// The words of all actions that are reached, of a chart and of those in its `charts/`. What a chart only says to people,
+/// The words of all actions that are reached, of a chart and of those in its `charts/`. A chart's notes for users,
 /// and its tests, do not count.
 pub(crate) fn calls(chart: &Path) -> Vec<Call> {
     let files = glob::below(chart).into_iter().filter(|file| is_template(chart, file));

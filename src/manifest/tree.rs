@@ -34,7 +34,7 @@ impl Position {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) at: Position,
-    /// Whether it is told by its key: a collection in block style, or nothing at all after the colon.
+    /// Whether its place is that of its key: a collection in block style, or nothing at all after the colon.
     pub(crate) block: bool,
     pub(crate) body: Body,
 }
@@ -151,7 +151,8 @@ impl Flattening<'_> {
         value
     }
 
-    /// The entries of a mapping with those that `<<` brings: what is written itself wins, then the first that is merged.
+    /// The entries of a mapping with those that `<<` brings: explicit keys take precedence, then the first merged
+    /// mapping.
     fn entries<'n>(&mut self, entries: &'n [TreeEntry], depth: usize) -> Result<Vec<&'n TreeEntry>, Wrong> {
         let mut all: Vec<&TreeEntry> = entries.iter().filter(|entry| !entry.merges).collect();
         let own = all.len();

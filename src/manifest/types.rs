@@ -1,6 +1,6 @@
 //! Fields of the well-known kinds whose value has a type that their field cannot have: `replicas: one`.
 //!
-//! The API server refuses them without a line. Not its whole schema: fields whose name has one type wherever it stands in
+//! The API server refuses them without a line. Not its whole schema: fields whose name has one type everywhere in
 //! these kinds (`kubernetes: api/openapi-spec/swagger.json`); texts that YAML reads as something else are
 //! [`super::normal`]'s.
 

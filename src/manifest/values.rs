@@ -1,4 +1,4 @@
-//! What a chart is given, looked through for secrets in clear and for values made anew at every rendering.
+//! Checks a chart's values for plaintext secrets and for values that change at every rendering.
 //!
 //! A values file that git does not have is the place for a chart's secrets, so only one that git has, or that lies in no
 //! repository at all, is worth a word.
@@ -21,7 +21,7 @@ use crate::project::tracked::Repository;
 use crate::relative::shown;
 use std::path::Path;
 
-/// Template functions whose result is another one each time (`sprig: functions.go`).
+/// Template functions whose result differs each time (`sprig: functions.go`).
 const CHANGING: [&str; 22] = [
     "ago",
     "bcrypt",

@@ -38,7 +38,7 @@ mod targets;
 
 const MIB: u64 = 1 << 20;
 
-/// The project file as far as it can be read: its sections without a mistake, and the mistakes.
+/// The readable part of the project file: its sections without a mistake, and the mistakes.
 #[derive(Debug)]
 pub struct CheckedProject {
     /// The project; where there are mistakes, without the images, manifests, Secrets and ConfigMaps that have them.
@@ -69,7 +69,7 @@ pub fn load(path: &Path) -> Result<Project> {
     load_checked(path)?.whole()
 }
 
-/// Reads the project file at `path`, and what is wrong in it.
+/// Reads the project file at `path`, with its mistakes.
 pub fn load_checked(path: &Path) -> Result<CheckedProject> {
     let text = file::read_text(path, file::TEXT).map_err(|error| {
         let message = format!("cannot read {}", path.display());

@@ -1,7 +1,7 @@
-//! Secrets that stand open: what a value looks like, and whether its name says what it is.
+//! Plaintext secrets: recognized by the form of a value, and by its name.
 //!
 //! Pure, and modest: a name that ends as names of secrets do, a shape that only keys of well-known services have, a
-//! password in a URL, a private key. What is no value (a path, a reference, a template) is none of its business, and
+//! password in a URL, a private key. Paths, references and templates are ignored, and
 //! what an example left behind is something else again: a placeholder.
 
 /// What a value in clear is.
@@ -9,11 +9,11 @@
 pub enum Clear {
     /// A secret.
     Secret,
-    /// What stands in an example until somebody writes the real value.
+    /// The value in an example until the user writes the real one.
     Placeholder,
 }
 
-/// What `value`, called `name`, gives away; `None` if it is nobody's secret.
+/// The kind of secret that `value`, called `name`, is; `None` if it is not a secret.
 #[must_use]
 pub fn detect(name: &str, value: &str) -> Option<Clear> {
     let password = password(value);

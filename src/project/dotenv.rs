@@ -1,7 +1,8 @@
 //! `.env` files: `KEY=VALUE` lines, as people write them by hand and as Docker, Compose and the dotenv libraries share them.
 //!
 //! Not a shell: in the values of Secrets nothing is expanded. `$` in a value is a `$`, because the same file read by two
-//! programs must not mean two secrets; where a reader may have hoped for more (`${OTHER}`), a warning says so. No message
+//! programs must not mean two secrets; where the user may expect an expansion (`${OTHER}`), a warning reports it. No
+//! message
 //! ever quotes a value. What Compose itself takes from the file for `${NAME}` is expanded ([`entries`]).
 
 use crate::event::Code;
@@ -24,7 +25,7 @@ pub struct DotenvEntry {
     pub place: Place,
 }
 
-/// What a `.env` file says, and what is worth knowing about it.
+/// The entries of a `.env` file, and warnings about it.
 #[derive(Debug, Clone, Default)]
 pub struct Dotenv {
     /// Its entries, in the order of the file.
@@ -203,13 +204,13 @@ impl<'a> DotenvReader<'a> {
         let finding =
             Code::EnvSyntax.error(format!("the quote of `{key}` is never closed")).at(place.clone());
         self.found.push(finding.help(format!("end the value with {quote}")));
-        // Whether the next lines are keys or the value nobody can say: go on with the next line.
+        // Whether the next lines are keys or the value is unknown: continue with the next line.
         let after = self.rest.split_once('\n').map_or("", |(_, after)| after);
         self.skip(after);
         None
     }
 
-    /// Leaves the last entry of each key, and tells the others.
+    /// Leaves the last entry of each key, and reports the others.
     fn repeated(&mut self) {
         let mut last: BTreeMap<DataKey, Place> = BTreeMap::new();
         for entry in &self.entries {

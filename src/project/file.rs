@@ -1,8 +1,8 @@
-//! deploy.toml, or another file of ours, as written: a tree that knows where each part stands, and the typed questions that can be asked of it.
+//! deploy.toml, or another file of todo, as written: a tree with the place of each part, and typed access to it.
 //!
-//! Not serde: it stops at the first mistake, and the promise is all of them at once. A question that finds the wrong
-//! type notes that and answers as if the key were absent, so the reading goes on; a key that nobody asked for is a
-//! mistake when its section is closed, and what was asked is what could have been meant.
+//! Not serde: it stops at the first mistake, and the promise is all of them at once. A read that finds the wrong
+//! type notes that and returns as if the key were absent, so the reading continues; a key that was never read is a
+//! mistake when its section is closed, and the read keys are the possible corrections.
 
 mod section;
 mod twice;
@@ -48,13 +48,13 @@ pub struct Reading<'a> {
     sections: RefCell<BTreeSet<(usize, String)>>,
     /// Where the text is not TOML; what the parser made up there is not judged again.
     broken: BTreeSet<Place>,
-    /// The keys that were asked for in each section.
+    /// The keys that were read in each section.
     #[cfg(test)]
     pub(super) known: RefCell<BTreeSet<(String, &'static str)>>,
 }
 
 impl<'a> Reading<'a> {
-    /// Begins to read `text`, which findings call `file`. What is not TOML is noted, and the rest is read all the same.
+    /// Begins to read `text`, which findings call `file`. Invalid TOML is noted, and the rest is read all the same.
     pub fn begin(file: impl Into<PathBuf>, text: &'a str) -> (Reading<'a>, Spanned<DeTable<'a>>) {
         let (root, errors) = DeTable::parse_recoverable(text);
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(end, _)| end + 1)).collect();

@@ -53,7 +53,7 @@ fn text(path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// `git-config(1)`, as far as remotes go: `[remote "NAME"]`, and `url` below it.
+/// `git-config(1)`, only the remotes: `[remote "NAME"]`, and `url` below it.
 fn remotes_in(config: &str) -> BTreeMap<String, String> {
     let joined = config.replace("\\\r\n", "").replace("\\\n", "");
     let mut remotes = BTreeMap::new();
@@ -73,7 +73,7 @@ fn remotes_in(config: &str) -> BTreeMap<String, String> {
     remotes
 }
 
-/// What is between the brackets that a line begins with, and what comes after them.
+/// The text between the brackets at the start of a line, and the text after them.
 fn header(line: &str) -> Option<(&str, &str)> {
     let mut quoted = false;
     let mut escaped = false;
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn remotes_are_read_as_git_reads_them() {
-        // what is written: NAME=URL of every remote
+        // configuration: NAME=URL of every remote
         let table = [
             ("[remote \"origin\"]\n\turl = https://h/a.git\n\tfetch = +x\n", "origin=https://h/a.git"),
             ("[REMOTE \"o\"] URL=git@h:a # mine\n[core]\n url = no\n", "o=git@h:a"),

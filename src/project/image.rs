@@ -26,11 +26,12 @@ pub struct Image {
     pub platform: Option<String>,
     /// The budget in bytes.
     pub max_size: Option<u64>,
-    /// What `todo watch` does with changed files beside copying those whose copy equals a build; `None`: it always builds.
+    /// What `todo watch` does with changed files in addition to copying those whose copy equals a build; `None`: it
+    /// always builds.
     pub sync: Option<Vec<SyncRule>>,
 }
 
-/// `[image.NAME] sync`: what is done with changed files of the context.
+/// `[image.NAME] sync`: the actions for changed files of the context.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SyncRule {
     /// Which files: a pattern relative to the context, as in `.dockerignore`.

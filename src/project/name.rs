@@ -68,7 +68,7 @@ name!(
     ProjectName, is_label, "must be 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"
 );
 name!(
-    /// Whose images they are, as their tags and labels have it: the project's name, and the namespace where that is another.
+    /// The owner of images, as in their tags and labels: the project's name, and the namespace where that is another.
     /// A name has no dot, so two projects never have the same one ([`ImageOwner::new`]).
     ImageOwner, is_subdomain, "must be labels joined by dots"
 );

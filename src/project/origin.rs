@@ -2,7 +2,8 @@
 //! and a worktree are; another directory, another repository, another directory of the same repository are not.
 //!
 //! `up` in a project replaces and prunes what the project has in the cluster, so this must not be guessed from a name:
-//! many repositories have `namespace = "todo-app"`. What is known of a place is kept beside the inventory. Nothing in it is
+//! many repositories have `namespace = "todo-app"`. The known facts of a place are stored next to the inventory.
+//! Nothing in it is
 //! secret: URLs of remotes are kept without user names and passwords (`remote`).
 
 use super::git;
@@ -31,7 +32,7 @@ pub struct Origin {
     pub repository: Option<Repository>,
 }
 
-/// A git repository, as far as it says which one it is.
+/// A git repository, with the facts that identify it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repository {
     /// The directory that all worktrees share, as a URL with the machine's name: `file://box/home/kim/shop`.
@@ -50,7 +51,7 @@ pub enum Kinship {
     Same,
     /// They are the same file of two clones or worktrees of a repository.
     Clone,
-    /// They may be one project: its objects have to tell.
+    /// They may be one project: its objects have to be compared.
     Doubtful(Doubt),
     /// They are two projects.
     Other,
@@ -86,7 +87,7 @@ impl Origin {
         Origin { machine, folder: shown(&folder), file, repository }
     }
 
-    /// What the place `self`, from which a project was deployed, has to do with `here`. `exists` says whether there is a
+    /// How the place `self`, from which a project was deployed, relates to `here`. `exists` returns whether there is a
     /// file of this machine.
     #[must_use]
     pub fn kinship(&self, here: &Origin, exists: &dyn Fn(&Path) -> bool) -> Kinship {
@@ -140,7 +141,7 @@ impl fmt::Display for Origin {
 enum Relation {
     Same,
     Different,
-    /// Nothing says which they are.
+    /// Nothing identifies them.
     Unknown,
 }
 

@@ -7,7 +7,7 @@
 use crate::relative::slashed;
 use std::path::Path;
 
-/// Hosts that serve SSH on port 443 under another name (as their documentation says).
+/// Hosts that serve SSH on port 443 under another name (according to their documentation).
 const ALIASES: [(&str, &str); 3] = [
     ("ssh.github.com", "github.com"),
     ("altssh.gitlab.com", "gitlab.com"),
@@ -41,7 +41,7 @@ pub(super) fn normal(url: &str, root: &Path, machine: &str) -> Option<String> {
     }
     match url.split_once(':') {
         Some((authority, path)) if !drive && !authority.contains('/') => {
-            // `user:password@host:path` is no URL, and the password would be shown as a path.
+            // `user:password@host:path` is not a URL, and the password would be shown as a path.
             let first = path.split('/').next().unwrap_or_default();
             if first.contains('@') { None } else { hosted(authority, "22", path) }
         }

@@ -1,7 +1,7 @@
 //! Secret values: a type that cannot be printed, compared in a log or serialised by accident.
 //!
 //! Not encryption. The value reaches a Kubernetes Secret or a BuildKit secret mount through [`Secret::expose`] and goes
-//! nowhere else; whoever calls that is easy to find.
+//! nowhere else; its callers are easy to find.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ impl Secret {
         Secret(value.into())
     }
 
-    /// Hands the value out, to be written into a Kubernetes Secret or a BuildKit secret mount.
+    /// Returns the value, to be written into a Kubernetes Secret or a BuildKit secret mount.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0

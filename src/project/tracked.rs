@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn what_git_has_is_read_from_its_index() {
         let two = index(2, 2, &[entry("a"), entry("app/.env")].concat());
-        // Version 4: the second path takes away nothing of `app/` but the name, and says the rest.
+        // Version 4: the second path drops the last two bytes of the first, and appends `nv`.
         let fixed = |flags: u16| [vec![0; 60], flags.to_be_bytes().to_vec()].concat();
         let four = [fixed(9), vec![0], b"app/.exy\0".to_vec(), fixed(8), vec![2], b"nv\0".to_vec()].concat();
         for index in [two, index(4, 2, &four)] {

@@ -1,7 +1,7 @@
 //! The values of `[secret.NAME]` and `[config.NAME]`: from .env files and the environment, each from one place.
 //!
 //! No message ever quotes a value. A key that must have one and has none is a mistake here, long before a pod waits for it;
-//! the example beside a .env file says what is missing from it, and what nobody has filled in.
+//! the example next to a .env file shows which keys are missing from it, and which are not filled in.
 
 mod known;
 
@@ -35,7 +35,7 @@ pub struct Values {
     pub configs: Vec<BTreeMap<DataKey, String>>,
     /// Where the values stand that a .env file gives: of each `[secret.NAME]`, then of each `[config.NAME]`.
     pub places: Vec<BTreeMap<DataKey, Place>>,
-    /// What is worth knowing about the files.
+    /// Warnings about the files.
     pub warnings: Vec<Finding>,
 }
 
@@ -47,10 +47,10 @@ pub struct KnownValues<'a> {
     pub placeholder: fn(&[u8]) -> bool,
 }
 
-/// Names that end so hold secrets: a value that is the example's is nobody's own.
+/// Names that end so hold secrets: a value equal to the example's is not a real one.
 const SECRET: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];
 
-/// Reads every value, or tells everything that keeps it from being read.
+/// Reads every value, or reports every reason why one cannot be read.
 pub fn load(world: &World, project: &Project, known: &KnownValues<'_>) -> Result<Values, Vec<Finding>> {
     let (places, mistakes, warnings) = Default::default();
     let mut reading = Reading { root: &project.root, known, places, mistakes, warnings };
@@ -169,7 +169,7 @@ impl Reading<'_> {
         values
     }
 
-    /// What the file says; nothing where it is absent and may be. `None` after a mistake.
+    /// The entries of the file; empty where it is absent and may be. `None` after a mistake.
     fn file(&mut self, file: &Path, place: &Place, may_be_absent: bool) -> Option<Dotenv> {
         let name = self.relative(file);
         let found = match file::read_utf8(file, file::TEXT) {
@@ -202,7 +202,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Tells what the example beside a .env file has and the file has not (where `all` of the file is meant), and
+    /// Reports keys that the example next to a .env file has and the file lacks (where `all` of the file is meant), and
     /// values that are still the example's.
     fn compare(&mut self, file: &Path, there: &Dotenv, all: bool, used: impl Fn(&DataKey) -> bool) {
         let example = example(file).and_then(|path| {
@@ -259,7 +259,7 @@ impl Reading<'_> {
     }
 }
 
-/// The example beside a .env file, by the names that people give it.
+/// The example next to a .env file, under its usual names.
 fn example(file: &Path) -> Option<PathBuf> {
     [".example", ".sample", ".template", ".dist"].into_iter().find_map(|ending| {
         let mut name = file.as_os_str().to_owned();

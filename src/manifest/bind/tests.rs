@@ -1,4 +1,4 @@
-//! Which images are ours, and what is written for them.
+//! Which images are the project's, and what is written for them.
 
 use super::PullPolicy;
 use super::bind;

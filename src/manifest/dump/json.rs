@@ -18,7 +18,7 @@ use std::fmt;
 
 /// The text is not JSON.
 pub(super) struct Wrong {
-    /// Whether parts of it were handed out before that was seen.
+    /// Whether parts of it were passed on before that was detected.
     pub(super) handed_out: bool,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn parse(text: &str, take: &mut dyn FnMut(Part)) -> Result<Ending, Wr
     Ok(Ending::Whole)
 }
 
-/// A document: a list, whose entries are handed out as they come, or an object.
+/// A document: a list, whose entries are passed on as they are parsed, or an object.
 struct Root<'a, 'f> {
     count: &'a Cell<usize>,
     take: &'a mut (dyn FnMut(Part) + 'f),

@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str, take: &mut dyn FnMut(Part)) -> Result<Ending, Wr
                 }
             }
             Err(error) => {
-                // An object that ends too early is a dump that was cut off; anything else is no YAML.
+                // An object that ends too early is a dump that was cut off; anything else is not YAML.
                 let line = error.marker().line();
                 let last = text.trim_end().lines().count();
                 return if reader.in_items() && line + 1 >= last { Ok(reader.cut_off()) } else { Err(Wrong) };
@@ -228,7 +228,7 @@ fn as_key(value: &Value) -> Result<String, Wrong> {
     }
 }
 
-/// What is written itself wins, then the first that is merged.
+/// Explicit keys take precedence, then the first merged mapping.
 fn merge(fields: &mut Map<String, Value>, value: Value) {
     match value {
         Value::Object(more) => {

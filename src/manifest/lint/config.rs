@@ -44,7 +44,7 @@ struct Keys {
     perhaps: BTreeSet<String>,
 }
 
-/// The keys of what is referred to, if the project has it.
+/// The keys of the referenced object, if the project has it.
 fn keys(set: &Set<'_>, from: &Object, reference: &Reference<'_>) -> Option<Keys> {
     let namespace = set.namespace(from);
     let object = set.find(reference.kind.as_str(), namespace, reference.name);
@@ -169,7 +169,7 @@ pub(super) fn empties(set: &Set<'_>) -> Vec<Finding> {
     found
 }
 
-/// Values that are secrets and stand open, and values that nobody has filled in.
+/// Plaintext secrets, and placeholders that are not filled in.
 pub(super) fn literals(set: &Set<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (object, template) in pods::all(set.objects) {
@@ -220,7 +220,7 @@ fn placeholder(name: &str) -> Finding {
         .help("write the real value")
 }
 
-/// The Service of the project that an address leads to by its name in the cluster.
+/// The Service of the project that an address refers to by its name in the cluster.
 fn service_in<'a>(set: &Set<'a>, object: &Object, address: &str) -> Option<&'a Object> {
     let (_, rest) = address.split_once("://")?;
     let authority = rest.split(['/', '?']).next()?;
@@ -232,7 +232,7 @@ fn service_in<'a>(set: &Set<'a>, object: &Object, address: &str) -> Option<&'a O
     set.find("Service", namespace, name).filter(|_| inside)
 }
 
-/// Variables that the build of an image takes up, set where it runs: in the browser only what was there then counts.
+/// Variables that the build of an image takes up, set where it runs: the browser only gets the values of the build.
 pub(super) fn of_builds(set: &Set<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (object, template) in pods::all(set.objects) {

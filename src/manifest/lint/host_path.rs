@@ -1,7 +1,9 @@
-//! `hostPath`: what a pod gets of its node, and what becomes of what it writes there.
+//! `hostPath`: which files of its node a pod gets, and how long its own files are kept there.
 //!
-//! In minikube the node is a container or a virtual machine: its `/home` is nobody's home, and what lies outside of a few
-//! directories goes with it. minikube keeps `/data`, `/tmp/hostpath_pv` and `/tmp/hostpath-provisioner` over a stop
+//! In minikube the node is a container or a virtual machine: its `/home` is not the user's, and everything outside of a
+//! few
+//! directories is deleted with it. minikube keeps `/data`, `/tmp/hostpath_pv` and `/tmp/hostpath-provisioner` over a
+//! stop
 //! (`minikube: deploy/kicbase/automount/minikube-automount`; <https://minikube.sigs.k8s.io/docs/handbook/persistent_volumes/>).
 
 use crate::event::Code;
@@ -16,7 +18,8 @@ use crate::manifest::pods::items;
 /// What minikube keeps over a stop, and meant for this.
 const KEPT: [&str; 3] = ["/data", "/tmp/hostpath_pv", "/tmp/hostpath-provisioner"];
 
-/// Whoever writes here as root decides what the node runs (Pod Security Standards, "Baseline", forbid `hostPath` for it).
+/// A pod that writes here as root controls what the node runs (Pod Security Standards, "Baseline", forbid `hostPath`
+/// for it).
 const RUNS: [&str; 18] = [
     "/etc/kubernetes",
     "/etc/systemd",
@@ -55,7 +58,7 @@ const SOCKETS: [&str; 6] = [
 const KEYS: [&str; 4] =
     ["/etc/kubernetes", "/var/lib/minikube", "/var/lib/kubelet/pki", "/var/lib/kubelet/pods"];
 
-/// What belongs to the node itself, and holds nobody's data.
+/// Paths of the node itself, without user data.
 const SYSTEM: [&str; 12] = [
     "/bin",
     "/boot",

@@ -1,4 +1,4 @@
-//! Ports, selectors, probes and addresses: whether what is called is there.
+//! Ports, selectors, probes and addresses: whether their targets exist.
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -167,7 +167,7 @@ fn pairs(labels: &Map<String, Value>) -> String {
     labels.iter().map(pair).collect::<Vec<_>>().join(", ")
 }
 
-/// Why no container listens where a Service or a probe asks, as far as the containers say where they listen.
+/// Why no container listens on the port of a Service or a probe, according to the ports that the containers declare.
 fn no_port(asks: &str, target: &Value, containers: &[Container<'_>], who: &str) -> Option<Finding> {
     let declared: Vec<&Value> = containers
         .iter()
@@ -212,7 +212,7 @@ pub(super) fn probes(set: &Set<'_>) -> Vec<Finding> {
             for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
                 for way in ["httpGet", "tcpSocket", "grpc"] {
                     let port = &container.value[probe][way]["port"];
-                    // kubelet: pkg/probe/util.go: a text that is no name of a port may still be a number.
+                    // kubelet: pkg/probe/util.go: a string that is not a port's name may still be a number.
                     let port = match port.as_str().and_then(|text| text.parse::<u16>().ok()) {
                         Some(number) => Value::from(number),
                         None => port.clone(),

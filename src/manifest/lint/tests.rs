@@ -1,5 +1,6 @@
-//! Each rule, by the manifest that breaks it: in `tests/manifest/lint/*.yaml`, `#!` at the end of a line says what is
-//! found there.
+//! Each rule, by the manifest that breaks it: in `tests/manifest/lint/*.yaml`, `#!` at the end of a line names the
+//! findings
+//! there.
 
 use crate::event::Finding;
 use crate::event::Severity;
@@ -12,7 +13,7 @@ use crate::manifest::read::objects;
 use crate::project::clear::is_placeholder;
 use crate::project::name::ImageName;
 
-/// What deploy.toml says in these tests.
+/// The facts of deploy.toml in these tests.
 fn facts() -> LintFacts {
     LintFacts {
         scope: Scope::Everything,

@@ -101,7 +101,7 @@ pub(super) fn claims(set: &Set<'_>) -> Vec<Finding> {
 
 /// Storage classes that nothing in the project or in minikube makes.
 pub(super) fn classes(set: &Set<'_>) -> Vec<Finding> {
-    /// The class of minikube's addon `default-storageclass`, and the one of an addon that has to be asked for.
+    /// The class of minikube's addon `default-storageclass`, and the one of an addon that must be enabled.
     const STANDARD: &str = "standard";
     const ADDON: (&str, &str) = ("csi-hostpath-sc", "csi-hostpath-driver");
     let classes = set.objects.iter().filter(|object| object.kind() == "StorageClass").map(Object::name);
@@ -112,7 +112,7 @@ pub(super) fn classes(set: &Set<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut check = |object: &Object, pointer: String, spec: &Value| {
         let Some(class) = spec["storageClassName"].as_str() else { return };
-        // An empty class asks for a volume that somebody has made by hand.
+        // An empty class requires a volume that was created by hand.
         if class.is_empty() || class == STANDARD || made.contains(&class) {
             return;
         }
@@ -293,7 +293,7 @@ fn shown(what: &str, thousandths: u128) -> String {
     }
 }
 
-/// Foreign images that move, and such as look like a slip in the name of one of ours.
+/// Foreign images with mutable tags, and those that look like a misspelt name of the project's.
 pub(super) fn images(set: &Set<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let ours = || set.facts.images.iter().map(ImageName::as_str);

@@ -1,4 +1,4 @@
-//! Where what was rendered comes from: the template or file of an object, and the line in what a program complains of.
+//! The sources of rendered output: the template or file of an object, and the line in a program's error message.
 
 use super::shown;
 use super::what;
@@ -14,7 +14,7 @@ use crate::project::SourceKind;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// The objects of what was rendered, each at the template or file it comes from.
+/// The rendered objects, each at its template or file.
 pub(super) fn placed(text: &str, root: &Path, source: &Source) -> (Vec<Object>, Vec<Finding>) {
     let folder = folder(source);
     let comments: Vec<(usize, PathBuf)> = text
@@ -54,7 +54,7 @@ pub(super) fn folder(source: &Source) -> &Path {
     }
 }
 
-/// What a program said, at the place it names.
+/// A program's error message, at the place it names.
 pub(super) fn render_failed(error: &ExecError, root: &Path, source: &Source) -> Finding {
     let ProgramError { message, more } = parse_stderr(&error.stderr);
     if let Some((place, line)) = helmignored(&message, root, source) {
@@ -85,7 +85,7 @@ fn helmignored(message: &str, root: &Path, source: &Source) -> Option<(Place, St
     Some((place, line.trim().to_owned()))
 }
 
-/// What a program says of why it failed.
+/// A program's error message.
 #[derive(Debug, PartialEq, Eq)]
 struct ProgramError {
     /// One line.
@@ -105,7 +105,7 @@ fn parse_stderr(stderr: &str) -> ProgramError {
         let block: Vec<&str> =
             lines[start + 1..].iter().copied().take_while(|line| line.trim() != ">").collect();
         let last = block.last().map_or("it says nothing", |line| line.trim());
-        // Kustomize quotes what it could not use before it says why.
+        // Kustomize quotes the unusable input before the reason.
         let message = last.split_once("`: ").map_or(last, |(_, why)| why).to_owned();
         return ProgramError { message, more: excerpt(&block) };
     }
@@ -155,7 +155,7 @@ fn unquoted(quoted: &str) -> String {
 
 /// The file, line and column in Helm's messages (`template: web/templates/a.yaml:12:20: …`, `parse error at
 /// (web/templates/a.yaml:12): …`, the innermost last) and the file and line in kustomize's (`MalformedYAMLError: yaml:
-/// line 3: … in File: a.yaml`). Helm's `YAML parse error on …: line 12` counts lines of what is rendered: then it is
+/// line 3: … in File: a.yaml`). Helm's `YAML parse error on …: line 12` counts lines of the rendered output: then it is
 /// the file as a whole.
 fn place_in(message: &str, root: &Path, source: &Source) -> Option<Place> {
     let is_file = |word: &&str| {
@@ -176,7 +176,7 @@ fn place_in(message: &str, root: &Path, source: &Source) -> Option<Place> {
     }
     let mut number = || parts.next().and_then(|part| part.parse().ok());
     let (mut line, column) = (number(), number());
-    // Whoever reads a file as YAML counts its own lines; templates are counted by their engine.
+    // A YAML parser counts the lines of the file; templates are counted by their engine.
     let of_file = !file.starts_with(folder.join("templates"));
     if !chart || of_file && line.is_none() {
         let digits = message.split_once("yaml: line ").and_then(|(_, rest)| rest.split(':').next());

@@ -1,4 +1,4 @@
-//! What helm and kustomize are called with, and what becomes of their output and their errors.
+//! The arguments of helm and kustomize, and the handling of their output and errors.
 
 use super::render;
 use crate::event::Code;

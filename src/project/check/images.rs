@@ -1,4 +1,4 @@
-//! `[image.NAME]`: what is built, from where, with which arguments and secrets.
+//! `[image.NAME]`: which images are built, from where, with which arguments and secrets.
 
 use crate::project::BuildSecret;
 use crate::project::Image;

@@ -1,7 +1,7 @@
 //! `[[check]]`: what the project itself wants to know, from where, when, and whether it is needed.
 //!
-//! A check of a Service is always after the rollout and asked the way people open it; any other is before it, unless it
-//! says otherwise, because a database that cannot be reached is to be told before twenty crashes are.
+//! A check of a Service is always after the rollout and uses the URL that users open; any other is before it, unless it
+//! sets another time, because an unreachable database should be reported before the crashes that it causes.
 
 use crate::project::Check;
 use crate::project::Expect;

@@ -156,7 +156,7 @@ impl<'r, 'a> Section<'r, 'a> {
         scalars
     }
 
-    /// A table whose keys are nobody's business here.
+    /// A table whose keys are not checked here.
     pub fn table(&self, key: &'static str) -> Option<Located<&'r DeTable<'a>>> {
         self.typed(key, "a table", DeValue::as_table)
     }
@@ -228,7 +228,7 @@ impl<'r, 'a> Section<'r, 'a> {
         self.find(key).is_some_and(|(_, value)| value.get_ref().is_array())
     }
 
-    /// Ends the questions: every key that none of them asked for is a mistake.
+    /// Ends the reading: every key that was not read is a mistake.
     pub fn close(self) {
         let asked = self.asked.borrow();
         #[cfg(test)]

@@ -1,7 +1,7 @@
-//! A name that is defined twice in a TOML text: which, and where it stands first, as far as lines tell. Pure.
+//! A name that is defined twice in a TOML text: which, and its first place, determined by lines. Pure.
 //!
-//! The parser says only that a key is a duplicate. It reads on as if the second table went on with the first, and so
-//! finds each key of the second again: those are no mistakes of their own.
+//! The parser only reports that a key is a duplicate. It reads on as if the second table went on with the first, and so
+//! finds each key of the second again: those are not separate mistakes.
 
 use std::ops::Range;
 

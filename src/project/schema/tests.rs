@@ -1,4 +1,4 @@
-//! The schema says what the reader of deploy.toml accepts: the same keys, types, ranges and words.
+//! The schema describes what the reader of deploy.toml accepts: the same keys, types, ranges and words.
 
 use super::DEPLOY_TOML;
 use crate::project::check::known;
@@ -33,7 +33,7 @@ const TEXTS: [&str; 18] = [
 /// A table as the value of the key that has it.
 type Wrap = fn(Value) -> Value;
 
-/// A table of deploy.toml: what the schema says of it, what the reader calls it, and a file that has it.
+/// A table of deploy.toml: its schema, its name in the reader, and a file that has it.
 struct Section {
     schema: Value,
     name: String,
@@ -130,7 +130,7 @@ fn sections() -> Vec<Section> {
         .collect()
 }
 
-/// Calls `look` with each key: its path, what the schema says of it, and the file in which it has a given value.
+/// Calls `look` with each key: its path, its schema, and the file in which it has a given value.
 fn keys(mut look: impl FnMut(&str, &Value, &dyn Fn(Value) -> Value)) {
     let mut count = 0;
     for section in sections() {
@@ -145,7 +145,7 @@ fn keys(mut look: impl FnMut(&str, &Value, &dyn Fn(Value) -> Value)) {
 
 /// What a key may be, each a schema of one kind of value.
 fn alternatives(schema: &Value) -> Vec<&Value> {
-    // Beside a type, `oneOf` says which keys are needed.
+    // Next to a type, `oneOf` defines which keys are required.
     if schema["type"].is_null() { list(schema, "oneOf").iter().collect() } else { vec![schema] }
 }
 

@@ -1,4 +1,4 @@
-//! Where the values of secrets come from, and what is missing.
+//! Where the values of secrets come from, and which are missing.
 
 use super::KnownValues;
 use super::Values;
@@ -126,6 +126,6 @@ fn the_example_says_what_is_missing_and_what_nobody_filled_in() {
     let placeholder = ".env:5:1 the value of `URL` looks like a placeholder";
     let missing = ".env.example:4:1 `NEW` is in .env.example but not in .env";
     assert_eq!(describe("[secret.s]\nenv-file='.env'"), [same, placeholder, missing]);
-    // With a list, what is missing from it is a mistake, and the rest of the example is not meant.
+    // With a list, a missing key of the list is a mistake, and the rest of the example is not meant.
     assert_eq!(describe("[secret.s]\nenv-file='.env'\nkeys=['API_KEY']"), [same]);
 }
