@@ -53,13 +53,14 @@ use style::TerminalCaps;
 use tokio::sync::mpsc;
 use trace::Screen;
 
-/// How often a renderer is asked to draw what time alone has changed: 15 Hz.
+/// How often a renderer draws changes that only depend on time: 15 Hz.
 const TICK: Duration = Duration::from_millis(66);
 
 /// How many events are taken at once.
 const AT_ONCE: usize = 256;
 
-/// How long events may gather: a run of many objects tells hundreds of them at once, and each would wake this thread.
+/// How long events are collected: a run of many objects sends hundreds of them at once, and each would wake this
+/// thread.
 const BREATH: Duration = Duration::from_millis(2);
 
 /// `--output`.
@@ -73,7 +74,7 @@ pub enum OutputFlag {
     Json,
 }
 
-/// How much is told.
+/// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
     /// Warnings and errors (`--quiet`).
@@ -107,7 +108,8 @@ pub enum Mode {
     Json,
 }
 
-/// Decides how a run is shown. Live lines need a terminal that can move its cursor, whoever asks for them; `still` asks for none.
+/// Decides how a run is shown. Live lines need a terminal that can move its cursor, even if requested; `still` requests
+/// none.
 #[must_use]
 pub fn pick(world: &World, asked: Option<OutputFlag>, still: bool) -> Mode {
     let terminal = world.stderr_is_terminal && world.var("TERM") != Some("dumb");
@@ -119,7 +121,7 @@ pub fn pick(world: &World, asked: Option<OutputFlag>, still: bool) -> Mode {
     }
 }
 
-/// Draws what it is told.
+/// Draws events.
 trait Renderer: Send {
     /// Something happened.
     fn event(&mut self, event: &Event);
@@ -140,7 +142,7 @@ pub type Expected = Box<dyn Fn(&Opening) -> Usual + Send>;
 pub struct Live<'a> {
     /// Where lines of the log go above them.
     pub screen: &'a Screen,
-    /// What stands beside the time that something lasts.
+    /// The expected duration next to the elapsed one.
     pub expected: Expected,
 }
 
@@ -176,7 +178,7 @@ pub fn start(
 
 impl Reporter {
     /// Waits until the run's last event is drawn, or every [`crate::event::Sink`] dropped, and the live lines are gone. Returns
-    /// what the run amounts to, what is kept of it, and why its events could not be written, where they are the answer.
+    /// the run's summary, its record, and why its events could not be written, where they are the answer.
     pub fn finish(self) -> (Summary, Option<RunRecord>, crate::fault::Result<()>) {
         let ended = self.thread.and_then(|thread| thread.join().ok());
         let Finished { summary, record, lost } = ended.unwrap_or_default();
@@ -184,7 +186,7 @@ impl Reporter {
     }
 }
 
-/// What is left of a run when all is drawn.
+/// The result of a run when all is drawn.
 #[derive(Debug, Default)]
 struct Finished {
     summary: Summary,
@@ -200,7 +202,7 @@ fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Eve
         return ended(renderer);
     };
     runtime.block_on(async {
-        // The run's own clock began a little before ours; the first event tells by how much.
+        // The run's own clock began a little before ours; the first event shows by how much.
         let began = Instant::now();
         let mut ahead = 0;
         let now =
@@ -213,7 +215,7 @@ fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Eve
             for event in heard.drain(..) {
                 ahead += event.at_ms.saturating_sub(now(ahead));
                 renderer.event(&event);
-                // Nothing follows it, whoever still holds a sink.
+                // No event follows it, even if a sink still exists.
                 if matches!(event.kind, EventKind::RunFinished { .. } | EventKind::RunFailed { .. }) {
                     break 'run;
                 }

@@ -1,9 +1,9 @@
 //! Noticing that files have changed: which of them, once for each burst of writes, and none too few.
 //!
-//! An event of the file system only says where to look. What has changed is found by comparing `tree::Tree`, the
+//! An event of the file system only names a path. The changes are found by comparing `tree::Tree`, the
 //! manifest of all watched files, with the disk; so an editor that writes a file by way of three renames, a `touch` and a
-//! queue of events that overflowed need no rules of their own. One thread does all of it (`work`), beside the one in
-//! which `notify` reads events; nothing here knows what the files are for.
+//! queue of events that overflowed need no rules of their own. One thread does all of it (`work`), in addition to the
+//! one in which `notify` reads events; nothing here knows what the files are for.
 
 mod change;
 mod dirty;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
-/// What is watched from now on.
+/// The new state of the watched files.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// How many files there are.
@@ -60,8 +60,8 @@ impl Watching {
     }
 
     /// Watches `roots` instead of what was watched before, and compares everything in them with the disk. Every change
-    /// that is made after this returns is told by [`Watching::changed`]; those that were made before are returned with
-    /// the snapshot, as far as their files were watched.
+    /// that is made after this returns is reported by [`Watching::changed`]; those that were made before are returned
+    /// with the snapshot, if their files were watched.
     pub async fn snapshot(&mut self, roots: Vec<Root>) -> (Snapshot, Changes) {
         let (answer, taken) = oneshot::channel();
         self.dirty.replace_roots(roots, answer);

@@ -1,4 +1,4 @@
-//! A run in a terminal: finished steps stay as lines, what is running lives below them.
+//! A run in a terminal: finished steps stay as lines, the running ones are drawn below them.
 //!
 //! indicatif moves the cursor; what stands in the lines is made here, all of it at once and already as wide as the
 //! terminal, so that a frame can be looked at without one. Nothing is drawn in the first quarter of a second, so a run
@@ -129,7 +129,7 @@ impl Bars {
     /// Lines that stay.
     fn keep(&mut self, lines: &[String]) {
         if !lines.is_empty() {
-            // A terminal that is gone is no reason to stop deploying.
+            // A closed terminal must not stop the deployment.
             let _ = self.screen.println(lines.join("\n"));
         }
     }

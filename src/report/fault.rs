@@ -140,8 +140,8 @@ fn source(page: FaultStyle<'_>, finding: &Finding, gutter: &str) -> Vec<String> 
 }
 
 impl FaultStyle<'_> {
-    /// `lead` and the text after it, the lines that follow moved in by `hanging`. Only what is quoted has line ends, so the
-    /// lines after the first of `text` are marked as quoted.
+    /// `lead` and the text after it, the lines that follow moved in by `hanging`. Only quoted text has line ends, so
+    /// the lines after the first of `text` are marked as quoted.
     fn prose(
         self,
         lead: &str,
@@ -182,7 +182,7 @@ impl FaultStyle<'_> {
     }
 }
 
-/// Advice of ours has one line; a line end in it is of a name that it quotes.
+/// Hints of todo have one line; a line end in one is part of a quoted name.
 fn one_line(text: &str) -> String {
     text.lines().collect::<Vec<_>>().join("\\n")
 }

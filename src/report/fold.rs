@@ -1,4 +1,4 @@
-//! The state of a run as a fold of its events: what is running, what ended how, what was warned about.
+//! The state of a run as a fold of its events: running steps, outcomes, warnings.
 //!
 //! Not words and not a clock: the renderers bring both, so that a recorded run folds into the same state for ever.
 
@@ -17,7 +17,7 @@ use crate::event::Step;
 /// A run so far.
 #[derive(Debug, Clone, Default)]
 pub struct RunState {
-    /// What was asked for, once the first event is there.
+    /// The run's request, once the first event has arrived.
     pub opening: Option<Opening>,
     /// The steps, in the order in which they began.
     pub steps: Vec<StepState>,
@@ -50,7 +50,7 @@ pub struct Idle {
     pub failed: bool,
 }
 
-/// What the run was asked for.
+/// The request of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
     /// The sub-command.
@@ -96,7 +96,7 @@ pub struct Summary {
 }
 
 impl RunState {
-    /// Adds an event. Returns whether it says anything that the events before did not.
+    /// Adds an event. Returns whether it adds anything to the previous events.
     pub fn apply(&mut self, event: &Event) -> bool {
         self.at_ms = self.at_ms.max(event.at_ms);
         let at = event.at_ms;
@@ -129,7 +129,7 @@ impl RunState {
             | EventKind::KeyPressed { .. }
             | EventKind::RoundSuperseded { .. } => {}
             EventKind::Warned { finding } => {
-                // Why an image is built is said of each run of `todo watch`.
+                // The reason for an image's build is printed in each round of `todo watch`.
                 let is_known = self.warnings.contains(finding);
                 if !is_known {
                     self.warnings.push(finding.clone());

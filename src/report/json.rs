@@ -1,6 +1,6 @@
 //! A run as JSON on standard output, one event a line: the interface for programs.
 //!
-//! Nothing is left out, put together or worded anew: a line is [`Event`] as serde writes it, so a recorded stream can be
+//! Nothing is left out, combined or reworded: a line is [`Event`] as serde writes it, so a recorded stream can be
 //! read back and shown by any other renderer. The first line is `run-started` and carries `schema`; within one schema
 //! events and fields are only added, so readers skip what they do not know. The last line is exactly one of
 //! `run-finished` and `run-failed`, whatever happens to the run; nothing follows it.
@@ -16,7 +16,8 @@
 //! | `waiting` | `step`, `item`, `why` |
 //! | `log` | `step`, `item`, `line` |
 //! | `warned` | `finding` |
-//! | `forwarded` | `service`, `port`, `address`, `pid`, `detached`, `reused`: a port of localhost leads to a Service; its process outlives the run if `detached`, and an earlier run started it if `reused` |
+//! | `forwarded` | `service`, `port`, `address`, `pid`, `detached`, `reused`: a port of localhost is forwarded to a
+//! Service; its process outlives the run if `detached`, and an earlier run started it if `reused` |
 //! | `item-finished` | `step`, `item`, `outcome`, `took_ms`, `detail`? |
 //! | `step-finished` | `step`, `took_ms`, `outcome`, `detail`? |
 //! | `step-failed` | `step`, `took_ms` |
@@ -38,7 +39,8 @@
 //! `reason` of a failure and `code` of a finding: one of the words of docs/findings.md. `code` of `run-finished` and `run-failed` is the exit code.
 //! `finding` and each of `findings`: `{code, severity, place?: {file, line, column}, subject?, message, evidence, help?, data?}` with `severity`
 //! one of `error`, `warning`, `note`; `line` and `column` count from 1, 0 means the file or the line as a whole; `evidence` is a list of lines.
-//! `causes` begins with what was being done and ends with why it failed; `hints` are next steps, commands in backticks.
+//! `causes` begins with the attempted action and ends with why it failed; `hints` are next steps, commands in
+//! backticks.
 
 use super::Renderer;
 use super::fold::RunState;
@@ -52,8 +54,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::io::Write;
 
-/// `told` as one line of JSON. What a terminal would obey is written as `\uXXXX`, which means the same: people look at
-/// JSON, too.
+/// `told` as one line of JSON. Control characters of terminals are written as `\uXXXX`, which means the same: users
+/// read JSON, too.
 #[must_use]
 pub fn line(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).unwrap_or_default();
@@ -95,7 +97,7 @@ impl<W: Write> Json<W> {
         }
         self.ended = matches!(event.kind, EventKind::RunFinished { .. } | EventKind::RunFailed { .. });
         let written = self.out.write_all((line(event) + "\n").as_bytes()).and_then(|()| self.out.flush());
-        // The run goes on, and its end says that its events are incomplete.
+        // The run continues, and its end reports that its events are incomplete.
         if let Err(error) = written {
             self.lost.get_or_insert(error);
         }

@@ -83,7 +83,7 @@ fn in_columns(listing: &Listing, widths: &[usize], caps: TerminalCaps, width: Op
     lines
 }
 
-/// What is shown below a row.
+/// The lines below a row.
 fn below(listing: &Listing, index: usize, caps: TerminalCaps, width: Option<usize>) -> Vec<String> {
     let texts = listing.below.get(index).into_iter().flatten();
     let lines = texts.flat_map(|text| hanging(&clean(text), GAP, width));

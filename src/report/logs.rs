@@ -20,7 +20,7 @@ pub struct LogReader {
     pub is_terminal: bool,
 }
 
-/// A line of the application among those of `todo watch`: for a terminal, whoever reads it.
+/// A line of the application among those of `todo watch`: for a terminal.
 pub(super) fn printed(pod: &str, container: &str, text: &str, caps: TerminalCaps) -> String {
     let line = LogLine {
         time: None,

@@ -75,8 +75,8 @@ impl Page<'_> {
         }
     }
 
-    /// Two columns where the first is narrow, and otherwise the rest of each row below its first cell. The header says nothing that a
-    /// reader of the cells does not see, and is left out.
+    /// Two columns where the first is narrow, and otherwise the rest of each row below its first cell. The header adds
+    /// nothing to the cells, and is left out.
     fn table(&mut self, rows: &[&str]) {
         const GAP: usize = 2;
         let rows: Vec<Vec<String>> = rows.iter().skip(2).map(|row| cells(row, self.caps)).collect();
@@ -144,7 +144,7 @@ fn links(text: &str) -> String {
     shown + rest
 }
 
-/// What is before the first link, its text, its target, and what follows.
+/// The text before the first link, its text, its target, and what follows.
 fn link(text: &str) -> Option<(&str, &str, &str, &str)> {
     let middle = text.find("](")?;
     let start = text[..middle].rfind('[')?;

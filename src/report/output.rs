@@ -1,7 +1,7 @@
 //! Standard output and standard error: no other file writes to them.
 //!
-//! Standard output is the answer. A reader that has closed it is no error (`todo status | head -1`), whatever else keeps it
-//! from being written is one, because a script would take a full disk for an empty answer.
+//! Standard output is the answer. A closed pipe is not an error (`todo status | head -1`); any other failure to write
+//! it is one, because a script would take a full disk for an empty answer.
 
 use super::Mode;
 use super::ci::Ci;
@@ -147,7 +147,7 @@ impl Output {
         }
     }
 
-    /// Writes what `todo status` found now below or over what it found before. Returns whether somebody still reads.
+    /// Writes the new result of `todo status` below or over the previous one. Returns whether the output is still open.
     ///
     /// # Errors
     /// When standard output cannot be written.
@@ -176,7 +176,7 @@ impl Output {
         answer(&self.ci.inert(&self.caps.typed(text)))
     }
 
-    /// Writes one line of the application's log at once. Returns whether somebody still reads.
+    /// Writes one line of the application's log at once. Returns whether the output is still open.
     ///
     /// # Errors
     /// When standard output cannot be written.
@@ -189,7 +189,7 @@ impl Output {
         is_read(write(&mut io::stdout().lock(), &text))
     }
 
-    /// Tells the end of a run that failed; where its events are told to nobody, the end is the answer.
+    /// Reports the end of a failed run; where its events are not printed, the end is the answer.
     ///
     /// # Errors
     /// When standard output cannot be written.
@@ -200,7 +200,7 @@ impl Output {
         written
     }
 
-    /// Asks a question on standard error; only `y` and `yes` mean yes. Where nobody answers, no.
+    /// Asks a question on standard error; only `y` and `yes` mean yes. Without an answer, no.
     #[must_use]
     pub fn confirm(&self, question: &str) -> bool {
         let mut question = question.to_owned();
@@ -219,7 +219,7 @@ impl Output {
         self.report(&fault::finding(page, &self.sink.covered_finding(finding.clone())));
     }
 
-    /// A report that nobody can read is no reason to fail.
+    /// A failure to write the report is not an error.
     fn report(&self, lines: &[String]) {
         let text = lines.join("\n") + "\n";
         let text = self.report_caps.typed(&text);
@@ -247,7 +247,7 @@ impl Output {
     }
 }
 
-/// Writes what clap says of the arguments: help and the version to standard output, mistakes to standard error.
+/// Writes clap's message on the arguments: help and the version to standard output, mistakes to standard error.
 ///
 /// # Errors
 /// When help or the version cannot be written.

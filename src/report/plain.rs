@@ -1,7 +1,8 @@
 //! A run as lines for CI logs and pipes: one fact a line, nothing that moves.
 //!
-//! Not every event: what is unchanged, what took no time and what repeats itself stays away unless `--verbose` asks.
-//! A reason for waiting is told once it has lasted a second, and again every ten, so that a log that stands still says why.
+//! Not every event: unchanged, instant and repeated items are omitted without `--verbose`.
+//! A reason for waiting is printed once it has lasted a second, and again every ten, so that a log without progress
+//! explains why.
 
 use super::Renderer;
 use super::ci::Ci;
@@ -28,10 +29,10 @@ use crate::fault::FaultKind;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-/// How long a reason must last to be told, in milliseconds.
+/// How long a reason must last to be printed, in milliseconds.
 const SETTLED: u64 = 1_000;
 
-/// After how many silent milliseconds a step says that it is still there.
+/// After how many milliseconds without output a step reports that it is still running.
 const HEARTBEAT: u64 = 10_000;
 
 /// How many items a heartbeat names.
@@ -44,7 +45,7 @@ pub(super) struct Plain<W> {
     verbose: bool,
     out: W,
     run_state: RunState,
-    /// What was last told of an item, so that a reason is told once.
+    /// The last printed reason of an item, so that it is printed once.
     last_reason: BTreeMap<(Step, String), String>,
     /// When a line was last written for a step.
     spoke: BTreeMap<Step, u64>,
@@ -71,7 +72,7 @@ impl<W: Write> Plain<W> {
         self.raw(&end);
     }
 
-    /// A log that nobody reads any more is no reason to stop deploying.
+    /// A closed log must not stop the deployment.
     fn line(&mut self, line: &str) {
         let _ = writeln!(self.out, "{}", self.ci.inert(&self.caps.typed(line)));
     }
@@ -80,7 +81,7 @@ impl<W: Write> Plain<W> {
         self.line(&logs::printed(pod, container, line, self.caps));
     }
 
-    /// A line about what goes on in a step.
+    /// A line about the progress of a step.
     fn write_line(&mut self, step: Step, at: u64, text: &str) {
         let begin = self.ci.open(words::step(step), at);
         self.raw(&begin);
@@ -253,7 +254,7 @@ impl<W: Write> Plain<W> {
         FaultStyle { caps: self.caps, width: None, source: None }
     }
 
-    /// Reasons that have lasted long enough to be told.
+    /// Reasons that have lasted long enough to be printed.
     fn settle(&mut self, now: u64) {
         let settled: Vec<(Step, String, String)> = self
             .run_state

@@ -1,4 +1,4 @@
-//! A run of which only warnings, errors and what was asked for are told: `--quiet`.
+//! Prints only warnings, errors and requested output of a run: `--quiet`.
 
 use super::Renderer;
 use super::ci::Ci;
@@ -42,7 +42,7 @@ impl<W: Write> Quiet<W> {
 
 impl<W: Write + Send> Renderer for Quiet<W> {
     fn event(&mut self, event: &Event) {
-        // A finding that was told before is told once.
+        // A repeated finding is printed once.
         if !self.run_state.apply(event) {
             return;
         }
@@ -57,7 +57,7 @@ impl<W: Write + Send> Renderer for Quiet<W> {
                 self.lines(&fault::lines(page, *reason, causes, findings, hints));
                 self.annotations(self.ci.fault(*reason, causes, findings));
             }
-            // `todo watch --logs` was asked for them.
+            // `todo watch --logs` requests them.
             EventKind::Printed { pod, container, line } => {
                 self.lines(&[logs::printed(pod, container, line, self.caps)]);
             }

@@ -7,7 +7,7 @@ use crate::answer::record::RunRecord;
 use crate::answer::record::StepRecord;
 use crate::answer::record::Time;
 
-/// What is kept of a run; `None` of one that has not ended, of which nothing was real, or that had no steps.
+/// The stored record of a run; `None` of one that has not ended, that was simulated, or that had no steps.
 #[must_use]
 pub fn record(run_state: &RunState) -> Option<RunRecord> {
     let (opening, end) = (run_state.opening.as_ref()?, run_state.end.as_ref()?);

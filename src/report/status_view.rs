@@ -1,5 +1,5 @@
-//! `todo status --watch`: what is shown after a change. A terminal has the table, always the same; a pipe the table once and then a
-//! line for each thing that has changed; a program one document for each change.
+//! `todo status --watch`: the output after a change. A terminal has the table, always the same; a pipe the table once
+//! and then a line for each thing that has changed; a program one document for each change.
 
 use super::style::clean;
 use crate::answer::status::Health;
@@ -8,7 +8,7 @@ use crate::answer::status::WorkloadStatus;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// What was shown last.
+/// The last output.
 #[derive(Debug, Default)]
 pub struct StatusView {
     last: Option<StatusReport>,
@@ -79,7 +79,7 @@ fn still(report: &StatusReport) -> StatusReport {
     still
 }
 
-/// What is said of each thing.
+/// The facts about each item.
 fn facts(report: &StatusReport) -> BTreeMap<String, String> {
     let verdict = format!("{:?}", report.verdict).to_lowercase();
     let with = |mut text: String, reason: &Option<String>| {

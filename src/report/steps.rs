@@ -1,4 +1,4 @@
-//! Steps and items of a run: what goes on with them, and how they ended.
+//! Steps and items of a run: their activity, and how they ended.
 
 use crate::event::Amount;
 use crate::event::Outcome;
@@ -24,20 +24,20 @@ pub struct ItemState {
     pub name: String,
     /// When it began.
     pub began_ms: u64,
-    /// What goes on with it.
+    /// Its current activity.
     pub now: Activity,
-    /// Since when exactly this goes on.
+    /// The start of this activity.
     pub since_ms: u64,
     /// How it ended.
     pub end: Option<Ended>,
 }
 
-/// What goes on with an item.
+/// The activity of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Activity {
-    /// Nothing was told yet.
+    /// No event has described it yet.
     Begun,
-    /// Somebody works on it.
+    /// It is being processed.
     Doing(String, Option<Amount>),
     /// It is waited for.
     Waiting(String),
@@ -50,7 +50,7 @@ pub struct Ended {
     pub outcome: Outcome,
     /// How long it took.
     pub took_ms: u64,
-    /// A fact worth showing beside it.
+    /// A detail to show next to it.
     pub detail: Option<String>,
 }
 
@@ -82,7 +82,7 @@ impl StepState {
     }
 
     /// The name and the detail of the items that deserve a line of their own once the step ended well: several URLs, and
-    /// what was left where it is on purpose.
+    /// what was kept on purpose.
     #[must_use]
     pub fn answers(&self) -> Vec<(String, String)> {
         let several = self.step == Step::Service && self.items.len() > 1;
@@ -105,7 +105,7 @@ impl StepState {
 }
 
 impl ItemState {
-    /// Notes what goes on with it now; returns whether that is new.
+    /// Sets its current activity; returns whether that is new.
     pub(super) fn moves(&mut self, now: Activity, at: u64) -> bool {
         if self.now == now {
             return false;
@@ -119,7 +119,7 @@ impl ItemState {
 }
 
 impl Activity {
-    /// What goes on, as whoever does it puts it.
+    /// The activity, as described by its event.
     #[must_use]
     pub fn text(&self) -> &str {
         match self {

@@ -1,6 +1,6 @@
 //! How text may look: colours, signs beyond ASCII, widths.
 //!
-//! Colour only ever repeats what the words say. The order of those who decide about it: `--color`, then `NO_COLOR`
+//! Colour never adds meaning to the words. The order of those who decide about it: `--color`, then `NO_COLOR`
 //! (no-color.org), then `CLICOLOR_FORCE` and `CLICOLOR` (bixense.com/clicolors), then whether it is a terminal.
 
 use crate::redact::is_deceptive;
@@ -116,7 +116,8 @@ impl TerminalCaps {
         style.force_styling(true).apply_to(text).to_string()
     }
 
-    /// `text` of ours as the stream can show it: typographic signs as ASCII where those beyond it do not arrive. Letters of others
+    /// `text` of todo as the stream can show it: typographic signs as ASCII where those beyond it do not arrive.
+    /// Other letters
     /// stay as they are.
     #[must_use]
     pub fn typed(self, text: &str) -> Cow<'_, str> {
@@ -156,7 +157,7 @@ impl TerminalCaps {
         self.paint(style, text)
     }
 
-    /// `text`, cut to `width` columns with a sign that it goes on; colours stay whole.
+    /// `text`, cut to `width` columns with an ellipsis; colours stay whole.
     #[must_use]
     pub fn fit(self, text: &str, width: usize) -> String {
         let tail = if self.unicode { "…" } else { "..." };
@@ -264,7 +265,7 @@ fn is_colour(sequence: &str) -> bool {
 }
 
 /// POSIX: the first of these that is set names the character set, and none at all means ASCII. Not so on macOS, where
-/// the terminal is UTF-8 whatever ssh passed on, nor on Windows, where only the newer terminals say who they are.
+/// the terminal is UTF-8 whatever ssh passed on, nor on Windows, where only the newer terminals identify themselves.
 fn speaks_unicode(world: &World) -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| world.var(name));
     match (world.os, locale) {
@@ -279,7 +280,7 @@ fn speaks_unicode(world: &World) -> bool {
     }
 }
 
-/// Whether escape sequences are understood, which older Windows consoles must be told first.
+/// Whether escape sequences are understood, which must be enabled first on older Windows consoles.
 fn understood() -> bool {
     !cfg!(windows) || console::Term::stderr().features().colors_supported()
 }

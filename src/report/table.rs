@@ -1,7 +1,7 @@
 //! The table of `todo status`: what matters first, columns that fit.
 //!
-//! Not a general table: when the width is short, reasons move below their rows, then the age goes, then what is used, then the restarts.
-//! Without a terminal nothing is cut, because a program or a file reads it.
+//! Not a general table: when the width is short, reasons move below their rows, then the age is removed, then the
+//! usage, then the restarts. Without a terminal nothing is cut, because a program or a file reads it.
 
 #[cfg(test)]
 mod tests;
@@ -150,7 +150,7 @@ fn workloads(report: &StatusReport, caps: TerminalCaps) -> Vec<Vec<String>> {
     report.workloads.iter().map(row).collect()
 }
 
-/// `12 MB of 1.1 GB`, or `? of 1.1 GB` where nobody measures it.
+/// `12 MB of 1.1 GB`, or `? of 1.1 GB` where it is not measured.
 fn volume(workload: &WorkloadStatus) -> String {
     let used = workload.used.map_or_else(|| "?".to_owned(), words::size);
     workload.capacity.map(|capacity| format!("{used} of {}", words::size(capacity))).unwrap_or_default()

@@ -1,7 +1,8 @@
 //! `TODO_LOG`: what the program asks, starts and decides, as lines on standard error.
 //!
-//! Only lines of this program: kube's and hyper's are left out, because they quote what a server sent, such as a Secret of somebody else,
-//! which no redaction can know. Live lines stay below: while they are drawn, a line goes through what draws them.
+//! Only lines of this program: kube's and hyper's are left out, because they quote what a server sent, such as another
+//! project's Secret, which no redaction can know. Live lines stay below: while they are drawn, a line is printed by
+//! their renderer.
 
 use super::ci::Ci;
 use super::output;
@@ -43,7 +44,7 @@ impl Screen {
 
     fn line(&self, line: &str) {
         let screen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A log that nobody can read is no reason to fail.
+        // A failure to write the log is not an error.
         let _ = match &*screen {
             Some(screen) => screen.println(line),
             None => output::prompt(&format!("{line}\n")),
@@ -54,7 +55,7 @@ impl Screen {
 /// From now on writes what `TODO_LOG` asks for; nothing where it is not set.
 ///
 /// # Errors
-/// When it is no filter, or one for another program's lines.
+/// When it is not a filter, or one for another program's lines.
 pub fn start(world: &World, sink: &Sink, caps: TerminalCaps, screen: &Screen) -> Result<()> {
     let Some(text) = world.var_os(VARIABLE) else { return Ok(()) };
     let text = text.to_string_lossy();
@@ -66,7 +67,7 @@ pub fn start(world: &World, sink: &Sink, caps: TerminalCaps, screen: &Screen) ->
     })?;
     let ci = Ci::detect(world, None);
     let lines = Lines { wanted, sink: sink.clone(), caps, ci, screen: screen.clone() };
-    // Whoever has set another one before reads that.
+    // A subscriber that is already set is kept.
     let _ = tracing::subscriber::set_global_default(lines);
     Ok(())
 }

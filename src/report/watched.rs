@@ -67,7 +67,7 @@ impl Watched {
 }
 
 fn failure(reason: Code, causes: &[String], findings: &[Finding]) -> Failure {
-    // The first finding is the cause of what the run says of itself.
+    // The first finding is the cause of the run's own message.
     match findings.first() {
         Some(finding) => {
             let subject = finding.subject.as_ref().map(|subject| format!("{subject}: ")).unwrap_or_default();

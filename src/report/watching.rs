@@ -1,4 +1,4 @@
-//! What `todo watch` shows between two rounds: the failure that is not fixed yet, the last change and what came of it,
+//! What `todo watch` shows between two rounds: the failure that is not fixed yet, the last change and its result,
 //! the URL, and the keys.
 
 use super::fold::Idle;
@@ -23,7 +23,7 @@ fn last(change: &LastChange) -> String {
     format!("{} → {came_of}, {}", words::changed(&change.files), words::duration(change.took_ms))
 }
 
-/// `web, 1 file copied to 2 containers`, `web built`, or what was written where no image changed.
+/// `web, 1 file copied to 2 containers`, `web built`, or the written objects where no image changed.
 fn came_of(steps: &[StepState]) -> String {
     let images = steps.iter().filter(|state| state.step == Step::Image).flat_map(|state| &state.items);
     let parts = images.filter_map(|item| {

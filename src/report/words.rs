@@ -1,4 +1,4 @@
-//! Every word of ours on screen: steps, outcomes, durations, sizes, the last sentence.
+//! Texts on screen: steps, outcomes, durations, sizes, the last sentence.
 //!
 //! Not the layout (that is the renderers') and not the texts of third parties. In one place so that the same thing has
 //! the same name in a terminal, in a CI log and in a table.
@@ -50,11 +50,11 @@ pub const fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-/// `2 built, 1 unchanged`; empty where counting says nothing.
+/// `2 built, 1 unchanged`; empty where the counts add no information.
 #[must_use]
 pub fn counts(state: &StepState) -> String {
     let counted = state.counts();
-    // One item that is just done: the detail says more than `1 done`.
+    // One item that is just done: the detail is more specific than `1 done`.
     let worth = |outcome: &Outcome| {
         *outcome != Outcome::Done || state.step == Step::Preflight && state.items.len() > 1
     };
@@ -66,7 +66,7 @@ pub fn counts(state: &StepState) -> String {
     parts.join(", ")
 }
 
-/// What is told of a finished step: counts, then its detail, else its outcome.
+/// The text of a finished step: counts, then its detail, else its outcome.
 #[must_use]
 pub fn ended(state: &StepState, end: &Ended) -> String {
     let counts =
@@ -84,7 +84,7 @@ pub fn ended(state: &StepState, end: &Ended) -> String {
     }
 }
 
-/// What is told of a step that was not passed.
+/// The text of a step that did not succeed.
 #[must_use]
 pub const fn failed(kind: FaultKind) -> &'static str {
     match kind {
@@ -106,7 +106,7 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
-/// How long something has been going on: whole seconds, because flickering digits are read by nobody.
+/// How long something has been going on: whole seconds, because flickering digits cannot be read.
 #[must_use]
 pub fn elapsed(ms: u64) -> String {
     seconds(ms / 1_000)
@@ -166,7 +166,7 @@ pub fn amount(amount: Amount) -> String {
     }
 }
 
-/// What is told first of a run of which nothing is real.
+/// The first line of a simulated run.
 pub const REHEARSAL: &str = "a rehearsal: the engine, minikube and the cluster are simulated in this process";
 
 /// The sentence after the last step of a run that ended well, for commands that have one.
@@ -209,7 +209,7 @@ pub fn watching(files: usize) -> String {
     format!("watching {files} {}", if files == 1 { "file" } else { "files" })
 }
 
-/// What is told when a round of `todo watch` is given up.
+/// The message when a round of `todo watch` is given up.
 pub const SUPERSEDED: &str = "files changed before anything was written; starting again";
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// What is at a path, as far as its content goes: equal values are equal content.
+/// The content of a path: equal values are equal content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// A directory that counts by itself.
@@ -15,10 +15,10 @@ pub enum Content {
         size: u64,
         /// Whether anybody may execute it.
         executable: bool,
-        /// BLAKE3 of its bytes; of a large file, of what the file system says of it.
+        /// BLAKE3 of its bytes; of a large file, of its metadata.
         hash: [u8; 32],
     },
-    /// A symbolic link, and what it says.
+    /// A symbolic link, and its target.
     Link(PathBuf),
     /// Something that cannot be read, and why.
     Unreadable(std::io::ErrorKind),
@@ -27,9 +27,9 @@ pub enum Content {
 /// How a path changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathChange {
-    /// What was there.
+    /// The previous content.
     pub before: Option<Content>,
-    /// What is there now.
+    /// The current content.
     pub after: Option<Content>,
 }
 
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn later_changes_are_added_and_what_is_as_before_is_no_change() {
         let file = |hash: u8| Some(Content::File { size: 1, executable: false, hash: [hash; 32] });
-        // what was first, what the first change made of it, the second; whether a change is left.
+        // the content at first, after the first change, after the second; whether a change is left.
         let table = [
             (file(1), file(2), file(3), true),
             (file(1), file(2), file(1), false),

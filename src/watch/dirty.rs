@@ -1,4 +1,4 @@
-//! What is to be looked at: filled by the thread that reads events, emptied by the one that looks.
+//! The paths to scan: filled by the thread that reads events, emptied by the one that scans.
 
 use crate::watch::Snapshot;
 use crate::watch::ephemeral::is_ephemeral;
@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 /// With more paths than this everything is looked at: that takes no longer, and the memory has a limit.
 const MOST: usize = 20_000;
 
-/// What is to be done next.
+/// The next task.
 pub(super) enum Work {
     /// Watch other roots.
     Roots(Vec<Root>, oneshot::Sender<Snapshot>),
@@ -30,7 +30,7 @@ pub(super) enum Work {
     Everything,
     /// The time is over.
     Timeout,
-    /// Nobody listens any more.
+    /// The receiver was dropped.
     End,
 }
 
@@ -126,7 +126,7 @@ impl Dirty {
     }
 
     /// Waits until there is something to do, for `limit` at most. A burst of events is waited for until it is over;
-    /// git's `locks` tell of one that is not.
+    /// git's `locks` show one that is not.
     pub(super) fn next(&self, limit: Option<Duration>, locks: &BTreeSet<PathBuf>) -> Work {
         let began = Instant::now();
         let mut seen_locked = None;

@@ -1,9 +1,9 @@
-//! Names of files and directories that editors and tools make for themselves beside the ones that people edit.
+//! Names of files and directories that editors and tools create for themselves next to the edited ones.
 //!
 //! A change of one of them starts nothing. It still counts as content: if a build context contains it, the next run builds
 //! with it (names: docker/compose `pkg/watch/ephemeral.go`, watchfiles `filters.py`).
 
-/// Whether a change of a file of this name, or below a directory of this name, is nobody's edit.
+/// Whether a change of a file of this name, or below a directory of this name, is not an edit of the user.
 pub(super) fn is_ephemeral(name: &str) -> bool {
     let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
     matches!(name, ".git" | ".hg" | ".svn" | ".idea" | "__pycache__" | "4913" | ".DS_Store")

@@ -1,4 +1,4 @@
-//! File systems that do not tell of changes that others make.
+//! File systems without events for changes by other machines.
 
 use std::path::Path;
 
@@ -11,7 +11,8 @@ pub(super) fn without_events(path: &Path) -> Option<&'static str> {
 }
 
 /// linux: include/uapi/linux/magic.h, fs/smb/client/cifsglob.h, fs/vboxsf/super.c. On 9p, which WSL mounts Windows' drives
-/// with, a watch is added without an error and no event ever comes (WSL issue 4739); FUSE tells of what this machine does.
+/// with, a watch is added without an error and no event ever comes (WSL issue 4739); FUSE reports changes by this
+/// machine.
 #[cfg(target_os = "linux")]
 fn name(kind: u64) -> Option<&'static str> {
     Some(match kind {

@@ -1,4 +1,4 @@
-//! What is looked at from time to time, because no event tells of it.
+//! Paths that are polled, because no event reports their changes.
 
 use crate::event::Code;
 use crate::event::Finding;

@@ -20,7 +20,7 @@ const LONGEST_LOCK: Duration = Duration::from_secs(10);
 /// How often the lock is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What is known of a burst.
+/// The state of a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Burst {
     /// Since its first event.

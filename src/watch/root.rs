@@ -1,4 +1,4 @@
-//! What is watched: a file, or what a filter keeps of a directory.
+//! A watched file, or the part of a directory that a filter keeps.
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -11,7 +11,7 @@ pub trait Filter: Debug + Send + Sync {
     fn keeps(&self, path: &str) -> bool;
     /// Whether the directory `path` is entered.
     fn enters(&self, path: &str) -> bool;
-    /// Whether a directory counts by itself, and not only for what is in it.
+    /// Whether a directory counts by itself, and not only for its contents.
     fn keeps_directory(&self, _path: &str) -> bool {
         false
     }
@@ -29,7 +29,7 @@ pub struct Root {
 /// What of a root is watched.
 #[derive(Debug, Clone)]
 pub enum Scope {
-    /// A file; where it is a link, what that leads to.
+    /// A file; where it is a link, its target.
     File,
     /// What the filter keeps of a directory.
     Directory(Arc<dyn Filter>),
@@ -57,7 +57,7 @@ impl Root {
     }
 }
 
-/// Without symbolic links, as far as the path exists: events name the paths of the watched directories.
+/// Without symbolic links, for the existing part of the path: events name the paths of the watched directories.
 fn canonical(path: &Path) -> PathBuf {
     for ancestor in path.ancestors() {
         if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {

@@ -1,4 +1,4 @@
-//! What a file system says about a file: the one place of this module that knows the platform.
+//! Metadata of a file: the one place of this module that knows the platform.
 
 use std::fs::Metadata;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Real files in a temporary directory, and what is told of them.
+//! Real files in a temporary directory, and the reported changes.
 
 use super::Changes;
 use super::Filter;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Everything but `ignored` and what is in it.
+/// Everything but `ignored` and its contents.
 #[derive(Debug)]
 struct NotIgnored;
 
@@ -24,7 +24,7 @@ impl Filter for NotIgnored {
     }
 }
 
-/// A directory `tree` with a few files, watched, and a file beside it.
+/// A directory `tree` with a few files, watched, and a file next to it.
 struct Case {
     folder: TempDir,
     watching: Watching,
@@ -101,7 +101,7 @@ async fn each_way_to_save_a_file_is_one_change() {
         case.rename("tree/a.tmp___jb_tmp___", "tree/a");
     });
     assert_eq!(case.next().await, "~tree/a");
-    // vim with a backup: the file is moved away, written anew, and the backup removed.
+    // vim with a backup: the file is moved away, written again, and the backup removed.
     case.burst(|case| {
         case.rename("tree/a", "tree/a~");
         case.write("tree/a", "written anew");
@@ -174,7 +174,7 @@ async fn what_changed_before_a_snapshot_is_returned_with_it_and_never_again() {
     case.write("tree/a", "before");
     let (_, changes) = case.watching.snapshot(case.roots()).await;
     assert_eq!(changes.paths().count(), 1);
-    // What is watched anew has not changed.
+    // A newly watched file has not changed.
     case.write("new", "5");
     let more = [case.roots(), vec![Root::file(&case.path("new"))]].concat();
     let (snapshot, changes) = case.watching.snapshot(more).await;
@@ -182,7 +182,7 @@ async fn what_changed_before_a_snapshot_is_returned_with_it_and_never_again() {
     assert_eq!(snapshot.files, 4);
     case.write("new", "6");
     assert_eq!(case.next().await, "~new");
-    // What is no longer watched is not told.
+    // A change of a file that is no longer watched is not reported.
     let roots = vec![Root::file(&case.path("single"))];
     case.watching.snapshot(roots).await;
     case.write("tree/a", "after");

@@ -20,11 +20,11 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// What is known of one path.
+/// The record of one path.
 #[derive(Debug, Clone)]
 struct TreeRecord {
     content: Content,
-    /// What the file system said of it when it was read; `None` if the file must be read again whatever it says.
+    /// Its metadata when it was read; `None` if the file must be read again in any case.
     stat: Option<Stat>,
 }
 
@@ -39,16 +39,16 @@ pub(super) struct Tree {
 
 /// What a look at the disk needs and finds.
 struct Visit<'a> {
-    /// What is known from before.
+    /// The records of the previous scan.
     known: &'a Records,
-    /// Told of each directory before it is listed.
+    /// Called with each directory before it is listed.
     enter: &'a mut dyn FnMut(&Path),
     found: Records,
     /// Files that changed each time that they were read.
     unsettled: Vec<PathBuf>,
 }
 
-/// What differs, and what is to be looked at again.
+/// The differences, and the paths to scan again.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
     pub(super) changes: Changes,
@@ -56,7 +56,7 @@ pub(super) struct Scanned {
 }
 
 impl Tree {
-    /// What is watched.
+    /// The watched roots.
     pub(super) fn roots(&self) -> &[Root] {
         &self.roots
     }
@@ -66,8 +66,8 @@ impl Tree {
         self.records.values().filter(|record| record.content != Content::Directory).count()
     }
 
-    /// Watches other roots. What differs is told of what was watched before, too. `enter` is told of each directory
-    /// before it is listed, so that nothing falls between a watch that is added there and the list.
+    /// Watches other roots. Differences of previously watched files are reported, too. `enter` is called with each
+    /// directory before it is listed, so that nothing falls between a watch that is added there and the list.
     pub(super) fn replace(&mut self, roots: Vec<Root>, enter: &mut dyn FnMut(&Path)) -> Scanned {
         let before = std::mem::replace(&mut self.roots, roots);
         let known = std::mem::take(&mut self.records);
@@ -175,7 +175,7 @@ impl Visit<'_> {
         }
     }
 
-    /// Whatever is at `path`, if it is no directory.
+    /// Whatever is at `path`, if it is not a directory.
     fn file(&mut self, path: &Path, metadata: io::Result<Metadata>) {
         let metadata = match metadata {
             Ok(metadata) => metadata,
@@ -207,7 +207,7 @@ impl Visit<'_> {
         }
     }
 
-    /// What is gone is not there; what cannot be read is, and nobody knows what it says.
+    /// A missing path does not exist; an unreadable one exists, with unknown content.
     fn unreadable(&mut self, path: &Path, error: &io::Error) {
         if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
             self.add(path, Content::Unreadable(error.kind()), None);

@@ -57,7 +57,7 @@ impl Watcher {
         }
     }
 
-    /// Watches what is above the roots: there it is seen that one of them comes, goes or is replaced.
+    /// Watches the parents of the roots, whose events show when a root is created, deleted or replaced.
     pub(super) fn above(&mut self, roots: &[Root]) {
         for root in roots {
             let there = root.path.ancestors().skip(1).find(|folder| folder.is_dir());
@@ -91,18 +91,18 @@ impl Watcher {
             Err(Some(limit)) => {
                 self.failed.insert(folder.to_owned(), limit);
             }
-            // It is gone again: the watch above it tells.
+            // It is already deleted: the watch of its parent reports that.
             Err(None) => {}
         }
     }
 
-    /// Everything that is to be watched will be told anew.
+    /// Begins an update: every watched directory will be entered again.
     pub(super) fn begin(&mut self) {
         self.wanted.clear();
         self.failed.clear();
     }
 
-    /// Ends the watches that were not told anew.
+    /// Ends the watches of directories that were not entered again.
     pub(super) fn finish(&mut self) {
         let old: Vec<PathBuf> = self.watched.difference(&self.wanted).cloned().collect();
         for folder in old {

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 /// A file that has become empty is looked at again after this time: a program may be about to write it.
 const EMPTIED: Duration = Duration::from_millis(50);
 
-/// Looks where it is told to, until nobody listens any more.
+/// Scans the dirty paths, until the receiver is dropped.
 pub(super) fn work(dirty: &Arc<Dirty>, send: &mpsc::UnboundedSender<Changes>) {
     let mut worker = Worker {
         dirty: Arc::clone(dirty),
@@ -59,7 +59,7 @@ struct Worker {
     watcher: Watcher,
     tree: Tree,
     polled: Polled,
-    /// Where git says that it writes a working tree.
+    /// Git's lock files, which exist while it writes a working tree.
     locks: BTreeSet<PathBuf>,
 }
 
@@ -91,7 +91,7 @@ impl Worker {
         let mut changes = Changes::default();
         let mut last: Option<PathBuf> = None;
         for path in paths {
-            // What is below a path was looked at with it.
+            // Paths below a scanned path were scanned with it.
             if last.as_ref().is_some_and(|last| path.starts_with(last)) {
                 continue;
             }

@@ -12,7 +12,7 @@ use crate::report::words;
 /// What usually takes less gets no figure, in milliseconds.
 const WORTH: u64 = 1_000;
 
-/// `12 s (usually 14 s)`; a narrow terminal has no room for what is usual. Both in milliseconds.
+/// `12 s (usually 14 s)`; a narrow terminal has no space for the usual time. Both in milliseconds.
 pub(super) fn duration(lasted: u64, usual: Option<u64>, width: usize) -> String {
     let usual = usual.filter(|usual| *usual >= WORTH && width + 1 >= WIDE);
     let usual = usual.map(|usual| format!(" (usually {})", words::elapsed(usual)));

@@ -30,7 +30,7 @@ struct Frame {
 }
 
 impl<T: TermLike> Reflowed<T> {
-    /// `wraps` says whether the terminal wraps lines when it shrinks; others cut them.
+    /// `wraps`: whether the terminal wraps lines when it shrinks; others cut them.
     pub(super) fn new(terminal: T, wraps: bool) -> Self {
         Reflowed { terminal, wraps, frame: Arc::default() }
     }
@@ -57,7 +57,7 @@ impl<T: TermLike> Reflowed<T> {
     }
 }
 
-/// How many rows the last `up` + 1 lines take beside one for each.
+/// How many rows the last `up` + 1 lines take in addition to one each.
 fn wrapped(lines: &[usize], up: usize, width: u16) -> usize {
     let width = usize::from(width).max(1);
     lines.iter().rev().take(up + 1).map(|columns| columns.div_ceil(width).saturating_sub(1)).sum()

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 #[derive(Debug, Clone)]
 pub(super) struct Unfilled<T> {
     terminal: T,
-    /// Whether what is written next begins a new line.
+    /// Whether the next text begins a new line.
     is_ended: Arc<AtomicBool>,
 }
 
@@ -39,7 +39,7 @@ impl<T: TermLike> Unfilled<T> {
             self.clear_line()?;
             self.move_cursor_up(below)
         });
-        // A terminal that is gone is no reason to stop deploying.
+        // A closed terminal must not stop the deployment.
         let _ = wiped.and_then(|()| self.flush());
     }
 

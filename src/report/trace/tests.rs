@@ -15,7 +15,7 @@ use indicatif::ProgressDrawTarget;
 use tracing::debug;
 use tracing::info;
 
-/// What is written of what `act` logs.
+/// The output for the log events of `act`.
 fn written(filter: &str, sink: &Sink, act: impl FnOnce()) -> String {
     let terminal = InMemoryTerm::new(40, 200);
     let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 15);
