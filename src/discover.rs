@@ -6,10 +6,9 @@
 //!
 //! Read [`tree`]; then the readers, which only report ([`evidence`], [`script`], [`skaffold`], [`tiltfile`], [`devspace`],
 //! [`garden`], [`dockerfile`], [`compose`], [`chart`], [`kustomization`]); then what decides: [`method`] (which of
-//! several
-//! packagings), [`naming`] (which workload uses which image), [`context`] (how it is built) and [`proposal`]. [`toml`]
-//! and [`generate`]
-//! write it down.
+//! several packagings), [`naming`] (which workload uses which image), [`context`] (how it is built) and [`proposal`].
+//! [`toml`]
+//! and [`generate`] write it down.
 
 pub mod chart;
 pub mod collection;

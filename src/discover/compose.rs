@@ -1,8 +1,8 @@
 //! Compose files → what `docker compose config` makes of them, each value with its place.
 //!
 //! Nothing is run, and the environment of the caller is not read: what is generated from a compose file must be the
-//! same for
-//! everybody. Variables of `.env` are resolved where they hold no secret; in `environment` all variables are kept, because
+//! same for everybody. Variables of `.env` are resolved where they hold no secret; in `environment` all variables are
+//! kept, because
 //! a variable for a secret becomes a reference (`generate/values`).
 
 pub(super) mod dotenv;

@@ -1,8 +1,8 @@
 //! Which image belongs to which Dockerfile, and why.
 //!
 //! Docker and Kubernetes do not define it: manifests name images, scripts and compose files build them, directories are
-//! called
-//! alike. Each kind of evidence has a weight, the heaviest decides, and equal weights are a doubt that a person settles.
+//! called alike. Each kind of evidence has a weight, the heaviest decides, and equal weights are a doubt that a person
+//! settles.
 
 mod uses;
 mod weigh;

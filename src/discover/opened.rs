@@ -19,8 +19,7 @@ pub struct Opened {
 }
 
 /// The Service that a script opens, that an Ingress points to, or that is reachable from outside; else the one that is
-/// called
-/// like a user interface.
+/// called like a user interface.
 #[must_use]
 pub fn opened(objects: &[Object], evidence: &Evidence) -> Option<Opened> {
     let services: Vec<&Object> =

@@ -1,8 +1,7 @@
 //! Our images into pod templates, wherever they are.
 //!
 //! Not a text replacement: an image is the project's if its repository is the name in deploy.toml, whatever the tag,
-//! and never
-//! because another registry's name happens to end with it.
+//! and never because another registry's name happens to end with it.
 
 mod image_field;
 

@@ -1,8 +1,8 @@
 //! Pods follow the ConfigMaps and Secrets they read: a digest of that data, as an annotation of the pod template.
 //!
 //! Kubernetes gives a running container new files but never new variables, and does not notify it of either. With the
-//! digest in
-//! the template a changed value is a new revision, rolled out like any other; and a key that a pod does not read does not restart it.
+//! digest in the template a changed value is a new revision, rolled out like any other; and a key that a pod does not
+//! read does not restart it.
 //!
 //! Digests of Secrets are keyed with a salt that only the cluster's own Secrets hold: an unkeyed hash of a short
 //! password, in an annotation that everybody who may list Deployments can read, would be the password.

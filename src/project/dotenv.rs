@@ -2,8 +2,7 @@
 //!
 //! Not a shell: in the values of Secrets nothing is expanded. `$` in a value is a `$`, because the same file read by two
 //! programs must not mean two secrets; where the user may expect an expansion (`${OTHER}`), a warning reports it. No
-//! message
-//! ever quotes a value. What Compose itself takes from the file for `${NAME}` is expanded ([`entries`]).
+//! message ever quotes a value. What Compose itself takes from the file for `${NAME}` is expanded ([`entries`]).
 
 use crate::event::Code;
 use crate::event::Finding;

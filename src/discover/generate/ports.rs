@@ -10,8 +10,8 @@ use crate::manifest::bind::repository;
 pub(super) type Listened = (u16, Protocol);
 
 /// The ports in compose, else in the Dockerfile, in other services' addresses, a reverse proxy's label, the health
-/// check, its own `PORT`, else
-/// the image's well-known port. `texts` are the values in which others may address it by one of `names`.
+/// check, its own `PORT`, else the image's well-known port. `texts` are the values in which others may address it by
+/// one of `names`.
 pub(super) fn listened(
     service: &Service,
     stage: Option<&Stage>,

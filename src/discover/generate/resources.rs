@@ -1,6 +1,5 @@
 //! Memory and processors of a container: compose's own, else a request that fits the kind of its image. A limit that
-//! compose
-//! does not set could get containers OOM-killed.
+//! compose does not set could get containers OOM-killed.
 
 use super::Unit;
 use super::ports::is_called;

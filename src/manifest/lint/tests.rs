@@ -1,6 +1,5 @@
 //! Each rule, by the manifest that breaks it: in `tests/manifest/lint/*.yaml`, `#!` at the end of a line names the
-//! findings
-//! there.
+//! findings there.
 
 use crate::event::Finding;
 use crate::event::Severity;

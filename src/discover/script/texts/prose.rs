@@ -215,8 +215,7 @@ fn is_command(line: &str) -> bool {
 }
 
 /// The commands that stand between backticks in a line which instructs to run them: at its beginning or after a few
-/// words, none
-/// of which negates it. A copy of an example counts anywhere.
+/// words, none of which negates it. A copy of an example counts anywhere.
 fn commands(line: &str) -> impl Iterator<Item = &str> {
     const NOT: [&str; 9] = ["not", "don't", "never", "without", "instead", "or", "like", "equivalent", "old"];
     const FEW: usize = 6;
