@@ -5,7 +5,7 @@
 //! counts there, too, is Linux's alone and ends with `execve`, while the limit also holds for the programs that are started.
 
 /// Keeps the memory of this process out of core files, and its own limit for those it starts.
-pub fn leave_nothing() {
+pub fn disable_core_dumps() {
     #[cfg(unix)]
     no_core_file();
     #[cfg(target_os = "linux")]

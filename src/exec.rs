@@ -211,7 +211,7 @@ impl Call {
         if let Some(playing) = played {
             return self.watch(run, playing, each).await;
         }
-        let _known = run.world.programs.as_ref().map(|programs| programs.really(&self.program));
+        let _known = run.world.programs.as_ref().map(|programs| programs.real_time(&self.program));
         let mut command = tokio::process::Command::from(self.completed(run, Command::new(&self.program)));
         let held = self.held.as_ref().and_then(|file| file.try_clone().ok());
         let stdin = held

@@ -139,7 +139,7 @@ impl OpenUrl {
             gone = gone => Some(
                 Code::PortForwardEnded.fault(FaultKind::Service, gone.to_string())
                     .context(format!("the port-forward {} has ended", forward.address()))
-                    .hint("`todo up` brings the application back; then `todo forward` again"),
+                    .hint("`todo up` deploys the application again; then `todo forward` again"),
             ),
             _ = run.cancel.stopped() => None,
         }

@@ -121,7 +121,7 @@ pub(crate) async fn load_all(
     objects.extend(rendered.objects);
     mistakes.extend(rendered.mistakes);
     objects.retain(|object| !mistakes.iter().any(|mistake| is_about(mistake, object)));
-    grounds(namespace, &rendered.releases, &mut objects);
+    add_namespaces(namespace, &rendered.releases, &mut objects);
     mistakes.extend(read::unite(&mut objects, Some(namespace)));
     let mut warnings = rendered.warnings;
     warnings.extend(values::warnings(root, sources));
@@ -136,7 +136,7 @@ fn is_about(mistake: &Finding, object: &Object) -> bool {
 }
 
 /// A namespace that deploy.toml gives to a release alone is made, too, unless some manifest makes it.
-fn grounds(namespace: &Namespace, releases: &[Release], objects: &mut Vec<Object>) {
+fn add_namespaces(namespace: &Namespace, releases: &[Release], objects: &mut Vec<Object>) {
     for release in releases.iter().filter(|release| release.namespace != *namespace) {
         let name = release.namespace.as_str();
         if !objects.iter().any(|object| object.kind() == "Namespace" && object.name() == name) {

@@ -50,8 +50,9 @@ fn page(command: Command) -> Result<(String, String)> {
     man.render(&mut text)
         .or_fault(Code::InternalError, FaultKind::Internal, || "cannot write a manual page".to_owned())?;
     let text = String::from_utf8(text);
-    let text =
-        text.or_fault(Code::InternalError, FaultKind::Internal, || "a manual page is no text".to_owned())?;
+    let text = text.or_fault(Code::InternalError, FaultKind::Internal, || {
+        "a manual page is not valid UTF-8".to_owned()
+    })?;
     Ok((man.get_filename(), text))
 }
 

@@ -182,7 +182,7 @@ impl Reporter {
     pub fn finish(self) -> (Summary, Option<RunRecord>, crate::fault::Result<()>) {
         let ended = self.thread.and_then(|thread| thread.join().ok());
         let Finished { summary, record, lost } = ended.unwrap_or_default();
-        (summary, record, lost.and_then(output::unwritten).map_or(Ok(()), Err))
+        (summary, record, lost.and_then(output::write_fault).map_or(Ok(()), Err))
     }
 }
 

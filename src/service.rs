@@ -126,7 +126,7 @@ struct TimeLimits {
     /// The longest pause between two tries.
     pause: Duration,
     /// How long the same wrong answer, or an answer by another route only, must last to be believed.
-    settle: Duration,
+    stable_for: Duration,
     /// How long an address must accept no connections, with a ready pod behind it all the while, until the delay of
     /// kube-proxy can no longer explain it: several times that delay on a busy machine.
     detour: Duration,
@@ -137,7 +137,7 @@ struct TimeLimits {
 const PACE: TimeLimits = TimeLimits {
     limit: Duration::from_secs(2),
     pause: Duration::from_secs(1),
-    settle: Duration::from_secs(3),
+    stable_for: Duration::from_secs(3),
     detour: Duration::from_secs(20),
     read: Duration::from_secs(5),
 };
@@ -169,7 +169,7 @@ pub async fn verify(
         candidates.iter().any(wants)
     })
     .await;
-    let verify = Prover { run, client, namespace, reach, objects, deadline, pace: PACE };
+    let verify = Prover { run, client, namespace, reach, objects, deadline, limits: PACE };
     let answered = verify.all(&candidates).await?;
     let used: Vec<&str> = answered.iter().filter_map(|item| item.forward.as_ref()?.key()).collect();
     end_unwanted(run, reach, |record| used.contains(&record.spec.key().as_str())).await;
@@ -192,8 +192,7 @@ async fn end_unwanted(run: &Run, reach: &NodeNetwork, wanted: impl Fn(&ForwardRe
     };
     for old in listed.iter().filter(|old| old.record.spec.by_up && !wanted(&old.record)) {
         if let Err(error) = store.end(&old.key).await {
-            let message =
-                format!("the port-forward {} is not wanted any more, but {error}", old.record.url());
+            let message = format!("the port-forward {} is no longer needed, but {error}", old.record.url());
             note(message, &format!("end its process yourself: {}", old.record.pid));
         }
     }

@@ -57,7 +57,7 @@ use tokio::runtime::Handle;
 
 /// Does what `arguments` (the first is the program's name) ask for, and returns the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    crash::leave_nothing();
+    crash::disable_core_dumps();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let world = World::of_this_process();
     if let Some(shell) = world::variable(complete::VARIABLE)
@@ -75,7 +75,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             // Help and version are answers (0), everything else is a mistake (2).
             let code = u8::try_from(error.exit_code()).unwrap_or(FaultKind::Usage.exit_code());
             return output::arguments(&error)
-                .map_or_else(|fault| unwritten(&bare(), &fault, code), |()| code);
+                .map_or_else(|fault| report_unwritten(&bare(), &fault, code), |()| code);
         }
     };
     if let Command::Help { topic } = &cli.command {
@@ -203,18 +203,18 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
             Err(fault) => written = written.and(Err(fault)),
         }
     }
-    written.map_or_else(|fault| unwritten(&output, &fault, code), |()| code)
+    written.map_or_else(|fault| report_unwritten(&output, &fault, code), |()| code)
 }
 
 /// The exit code of a run whose answer could not be written, or did not hold: it is no success.
-fn unwritten(output: &Output, fault: &Fault, code: u8) -> u8 {
+fn report_unwritten(output: &Output, fault: &Fault, code: u8) -> u8 {
     output.fault(fault);
     if code == 0 { fault.kind.exit_code() } else { code }
 }
 
 /// The exit code of a command that only prints something.
 fn ended(written: Result<()>) -> u8 {
-    written.map_or_else(|fault| unwritten(&bare(), &fault, 0), |()| 0)
+    written.map_or_else(|fault| report_unwritten(&bare(), &fault, 0), |()| 0)
 }
 
 /// Where a fault is written before anything is known.

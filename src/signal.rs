@@ -145,7 +145,7 @@ pub fn listen(
             };
             asker.cancel(kind);
             tokio::select! {
-                kind = next(on_hangup, ignored) => insist(kind),
+                kind = next(on_hangup, ignored) => force_exit(kind),
                 () = until_stuck(&work, STUCK) => {
                     // Whoever draws may be stuck, too.
                     let (sender, heard) = std::sync::mpsc::channel();
@@ -154,7 +154,7 @@ pub fn listen(
                         let _ = sender.send(());
                     });
                     let _ = heard.recv_timeout(LAST_WORDS);
-                    insist(kind)
+                    force_exit(kind)
                 }
             }
         });
@@ -172,7 +172,7 @@ async fn until_stuck(work: &Handle, limit: Duration) {
 }
 
 #[expect(clippy::exit, reason = "the user insists: whatever still runs has had its chance")]
-fn insist(kind: FaultKind) -> ! {
+fn force_exit(kind: FaultKind) -> ! {
     terminal::restore();
     std::process::exit(i32::from(kind.exit_code()))
 }

@@ -3,7 +3,6 @@
 //! After each of them an `up` to which nothing happens ends in exactly the state of one to which nothing ever happened.
 //! A trial that fails prints the command that runs it again.
 
-mod course;
 mod faults;
 mod harness;
 mod looped;
@@ -13,9 +12,8 @@ mod project;
 pub(crate) mod random;
 mod report;
 mod trial;
+mod undisturbed;
 
-use course::Calm;
-use course::Course;
 use order::Blow;
 use order::Order;
 use report::Report;
@@ -26,6 +24,8 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 use trial::Trial;
+use undisturbed::Baseline;
+use undisturbed::Disturbance;
 
 /// Projects that have, together, everything that chance makes.
 const PROJECTS: [u64; 6] = [3, 7, 11, 0, 22, 27];
@@ -92,18 +92,22 @@ fn none_failed(mut failed: Vec<String>) {
 }
 
 /// Each of these courses of each of these projects, to which nothing happens.
-fn calms(seeds: &[u64], courses: &[Course]) -> Vec<(u64, Course, Arc<Calm>)> {
+fn calms(seeds: &[u64], courses: &[Disturbance]) -> Vec<(u64, Disturbance, Arc<Baseline>)> {
     let each = |seed: &u64| courses.iter().map(|course| (*seed, *course)).collect::<Vec<_>>();
-    let desired: Vec<(u64, Course)> = seeds.iter().flat_map(each).collect();
-    let mut calms = together(&desired, |(seed, course)| (*seed, *course, trial::calm(*seed, *course)));
+    let desired: Vec<(u64, Disturbance)> = seeds.iter().flat_map(each).collect();
+    let mut calms = together(&desired, |(seed, course)| (*seed, *course, trial::baseline(*seed, *course)));
     calms.sort_by_key(|(seed, course, _)| desired.iter().position(|item| item == &(*seed, *course)));
     calms
 }
 
 /// These blows to those courses.
-fn ordered(calms: &[(u64, Course, Arc<Calm>)], blows: impl Fn(&Calm) -> Vec<Blow>) -> Vec<Trial> {
+fn ordered(
+    calms: &[(u64, Disturbance, Arc<Baseline>)],
+    blows: impl Fn(&Baseline) -> Vec<Blow>,
+) -> Vec<Trial> {
     let trials = calms.iter().flat_map(|(seed, course, calm)| {
-        let order = |blow| Trial::Order(Order { seed: *seed, course: *course, blow, calm: Arc::clone(calm) });
+        let order =
+            |blow| Trial::Order(Order { seed: *seed, course: *course, blow, baseline: Arc::clone(calm) });
         blows(calm).into_iter().map(order).collect::<Vec<_>>()
     });
     trials.collect()
@@ -118,7 +122,7 @@ fn whatever_happens_the_next_up_ends_in_the_same_state() {
 
 #[test]
 fn whatever_call_fails_and_whatever_happens_meanwhile_the_next_up_ends_in_the_same_state() {
-    let calms = calms(&PROJECTS[..1], &Course::ALL);
+    let calms = calms(&PROJECTS[..1], &Disturbance::ALL);
     let trials = ordered(&calms, order::faults).into_iter().step_by(97);
     let happenings = ordered(&calms, order::happenings).into_iter().step_by(83);
     let sample: Vec<Trial> = trials.chain(happenings).collect();
@@ -127,7 +131,7 @@ fn whatever_call_fails_and_whatever_happens_meanwhile_the_next_up_ends_in_the_sa
 
 #[test]
 fn a_run_that_is_killed_at_any_effect_is_gone_on_with() {
-    let calms = calms(&PROJECTS[1..2], &Course::ALL);
+    let calms = calms(&PROJECTS[1..2], &Disturbance::ALL);
     let trials = ordered(&calms, order::kills);
     let sample: Vec<Trial> = trials.into_iter().step_by(7).collect();
     none_failed(tried("kills", &sample).failed);
@@ -167,7 +171,7 @@ fn a_rollout_of_one_replica_ends_with_the_nodes_url() {
 
 #[test]
 fn a_node_that_stops_at_any_moment_is_named_and_the_next_up_starts_it() {
-    let calms = calms(&PROJECTS[1..2], &Course::ALL);
+    let calms = calms(&PROJECTS[1..2], &Disturbance::ALL);
     let trials = ordered(&calms, order::happenings);
     let stops = trials.into_iter().filter(|trial| trial.to_string().contains("/node-stop/"));
     let sample: Vec<Trial> = stops.step_by(5).collect();
@@ -242,7 +246,7 @@ fn add(sum: &mut Outcome, name: &str, trials: &[Trial]) {
 }
 
 /// The parts of the long form that go in order: of which projects, and what is done to them.
-type Part = (&'static str, &'static [u64], fn(&Calm) -> Vec<Blow>);
+type Part = (&'static str, &'static [u64], fn(&Baseline) -> Vec<Blow>);
 const PARTS: [Part; 3] = [
     ("kills", &PROJECTS, order::kills),
     ("calls", &[PROJECTS[0]], order::faults),
@@ -276,7 +280,7 @@ fn again() {
         sum.failed.extend(failed);
     }
     for (part, seeds, blows) in PARTS.iter().filter(|(part, ..)| asked == "all" || *part == desired) {
-        let each = seeds.iter().flat_map(|seed| Course::ALL.map(|course| (*seed, course)));
+        let each = seeds.iter().flat_map(|seed| Disturbance::ALL.map(|course| (*seed, course)));
         for (seed, course) in each.filter(|(_, course)| only.is_empty() || course.to_string() == only) {
             let calms = calms(&[seed], &[course]);
             let trials = ordered(&calms, blows);

@@ -16,7 +16,7 @@ mod cluster {
     mod real;
     mod shared;
     mod thorough;
-    mod trouble;
+    mod unreliable_server;
 }
 #[path = "dockerignore/differential.rs"]
 mod dockerignore;

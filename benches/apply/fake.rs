@@ -70,7 +70,7 @@ impl Harness {
     }
 
     /// Lets every Deployment be as its controller would have it in the end.
-    fn settle(&self) {
+    fn finish(&self) {
         for (key, _) in self.api.all() {
             let Some(name) = key.strip_prefix(&format!("{DEPLOYMENTS} {NAME}/")) else { continue };
             let mut object = self.api.get(DEPLOYMENTS, NAME, name).unwrap();
@@ -116,7 +116,7 @@ async fn requests() -> Vec<Figure> {
         let harness = Harness { folder: tempfile::tempdir().unwrap(), api: harness.api.clone() };
         async move {
             loop {
-                harness.settle();
+                harness.finish();
                 sleep(Duration::from_millis(200)).await;
             }
         }

@@ -4,7 +4,7 @@ use crate::cluster::applied::ApplyOptions;
 use crate::cluster::decide::decide;
 pub(crate) use crate::cluster::diff::FieldChange;
 use crate::cluster::diff::changes;
-use crate::cluster::finalize::unwanted;
+use crate::cluster::finalize::prune_candidates;
 use crate::cluster::gone;
 use crate::cluster::inventory::write::empty_inventory;
 use crate::cluster::planned::Allowed;
@@ -140,7 +140,7 @@ pub async fn compare(
     }));
     let uids: BTreeSet<&str> = ids.iter().filter_map(|id| survey.live(id)).map(uid_of).collect();
     let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
-    let unwanted = unwanted(&survey.members, &ids, &uids, inventory, options.prune_data);
+    let unwanted = prune_candidates(&survey.members, &ids, &uids, inventory, options.prune_data);
     let of = |id: ObjectId, action, why| ObjectDifference {
         id,
         place: None,

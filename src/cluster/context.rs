@@ -28,7 +28,7 @@ pub fn kubeconfig_with(world: &World, context: &str) -> Result<PathBuf> {
         let file = Kubeconfig::read_from(&path).map_err(|error| match error {
             KubeconfigError::Parse(error) => {
                 let at = error.location().map(|at| format!(": line {}, column {}", at.line(), at.column()));
-                anyhow::anyhow!("it is no valid YAML of a kubeconfig{}", at.unwrap_or_default())
+                anyhow::anyhow!("it is not a valid kubeconfig{}", at.unwrap_or_default())
             }
             other => other.into(),
         });

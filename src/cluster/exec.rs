@@ -120,7 +120,7 @@ impl fmt::Display for NotRun {
         match self {
             NotRun::ProgramNotFound(program) => write!(f, "the image has no program `{program}`"),
             NotRun::Refused { message, .. } => f.write_str(message),
-            NotRun::Disconnected(why) => write!(f, "the connection to the container broke off: {why}"),
+            NotRun::Disconnected(why) => write!(f, "the connection to the container was lost: {why}"),
             NotRun::Unwritten(error) => write!(f, "its output cannot be written: {error}"),
             NotRun::InputCannotEnd => {
                 f.write_str("Kubernetes before 1.30 cannot pass on the end of standard input")

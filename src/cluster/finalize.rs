@@ -63,7 +63,7 @@ pub(crate) struct Unwanted {
 }
 
 /// Sorts the objects that carry our label but are not in the manifests.
-pub(crate) fn unwanted(
+pub(crate) fn prune_candidates(
     members: &BTreeMap<ObjectId, OwnedObject>,
     desired: &BTreeSet<ObjectId>,
     uids: &BTreeSet<&str>,
@@ -124,7 +124,7 @@ async fn finalize_locked(run: &Run, target: &Target, applied: &Applied) -> fault
     let uids: BTreeSet<&str> = applied.objects.iter().map(|object| object.uid.as_str()).collect();
     let inventory = applied.stored.as_ref().map(|stored| &stored.inventory);
     let candidates =
-        unwanted(&applied.survey.members, &desired, &uids, inventory, applied.options.prune_data);
+        prune_candidates(&applied.survey.members, &desired, &uids, inventory, applied.options.prune_data);
     for (id, why) in &candidates.stay {
         let item = run.sink.item(Step::Apply, id.to_string());
         item.finish(Outcome::Kept, Some(format!("would be pruned; kept because {why}")));
@@ -289,7 +289,7 @@ pub fn inventory_damage(target: &Target, inventory: &Inventory) -> Option<Findin
 
 #[cfg(test)]
 mod tests {
-    use super::unwanted;
+    use super::prune_candidates;
     use crate::cluster::inventory::Inventory;
     use crate::cluster::inventory::InventoryEntry;
     use crate::cluster::kind;
@@ -340,7 +340,7 @@ mod tests {
         }]);
         let desired = BTreeSet::from([id_of(&objects[1])]);
         let names = |prune_data| {
-            let found = unwanted(
+            let found = prune_candidates(
                 &members(&objects),
                 &desired,
                 &BTreeSet::from(["moved"]),

@@ -114,7 +114,7 @@ pub(crate) fn stuck(id: &ObjectId, seen: &Value) -> Finding {
     };
     let advice = match dead_apis(seen).first().and_then(|api| api.split_once('/')) {
         Some((group, version)) => format!(
-            "bring the Service of this API back (`kubectl get apiservice {version}.{group}` names it), or take the API away: `kubectl delete apiservice {version}.{group}`"
+            "bring the Service of this API back (`kubectl get apiservice {version}.{group}` names it), or delete the API: `kubectl delete apiservice {version}.{group}`"
         ),
         None => way_out(id),
     };

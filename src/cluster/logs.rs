@@ -263,7 +263,7 @@ async fn stream(
     source: &Source,
     ask: &Ask,
     begin: Begin,
-    tell: &mpsc::Sender<Line>,
+    lines: &mpsc::Sender<Line>,
 ) -> std::result::Result<Option<Timestamp>, kube::Error> {
     let pods: Api<Pod> = Api::namespaced(target.client.clone(), &source.namespace);
     let asked = LogParams {
@@ -277,7 +277,7 @@ async fn stream(
         ..LogParams::default()
     };
     let log = pods.log_stream(&source.pod, &asked).await?;
-    Ok(each_line(log, source, begin.since, tell).await)
+    Ok(each_line(log, source, begin.since, lines).await)
 }
 
 async fn each_line(

@@ -15,10 +15,10 @@ pub(crate) async fn put(
     kind: &ApiKind,
     namespace: Option<&str>,
     record: &Value,
-    tell: impl Fn(String),
+    on_waiting: impl Fn(String),
 ) -> Result<Value, Failure> {
     let replaces = !record["metadata"]["resourceVersion"].is_null();
-    let written = retry(tell, || async {
+    let written = retry(on_waiting, || async {
         let refused = if replaces {
             wire.replace(kind, namespace, record).await
         } else {

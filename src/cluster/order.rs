@@ -41,8 +41,9 @@ impl Order {
     pub(crate) fn from_objects<'a>(objects: impl IntoIterator<Item = (&'a ObjectId, &'a Value)>) -> Order {
         let objects: Vec<(&ObjectId, &Value)> = objects.into_iter().collect();
         let needs = needs(&objects);
-        let grounds = grounds(&objects);
-        let mut turns = Turns { needs: &needs, grounds: &grounds, known: BTreeMap::new(), path: Vec::new() };
+        let dependencies = grounds(&objects);
+        let mut turns =
+            Turns { needs: &needs, grounds: &dependencies, known: BTreeMap::new(), path: Vec::new() };
         for (id, _) in &objects {
             turns.visit(id);
         }

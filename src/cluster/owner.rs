@@ -213,7 +213,7 @@ fn refused(target: &Target, known: OwnerFacts<'_>, doing: Doing) -> Fault {
             ))
             .at(Place::file(&target.origin.file))
             .evidence(evidence(known))
-            .help(format!("give this project a name of its own: `name = \"{}\"`", another_name(target)))])
+            .help(format!("give this project its own name: `name = \"{}\"`", another_name(target)))])
         .hint(
             "two projects of different names can be in one namespace; another `namespace` keeps them apart",
         );

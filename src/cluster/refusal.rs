@@ -212,10 +212,10 @@ fn resized(object: &Object, message: &str) -> Option<String> {
     );
     if message.contains("must support resize") || message.contains("can be resized") {
         return Some(format!(
-            "a claim grows only if its StorageClass has `allowVolumeExpansion: true`, and minikube's cannot: {anew}"
+            "a claim can only be expanded if its StorageClass has `allowVolumeExpansion: true`, and minikube's cannot: {anew}"
         ));
     }
-    message.contains("can not be less than").then(|| format!("a claim cannot shrink: {anew}"))
+    message.contains("can not be less than").then(|| format!("a claim cannot be shrunk: {anew}"))
 }
 
 /// The text without the values of a Secret.

@@ -95,7 +95,7 @@ async fn everything(
     let wire = target.wire();
     let (stored, home) = load(run, &wire, target, options.adopt).await?;
     let mut sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
-    sorted.ground(keep_namespaces);
+    sorted.keep_prerequisites(keep_namespaces);
     let none = sorted.go.is_empty() && sorted.namespaces.is_empty();
     let nothing_recorded = stored.as_ref().is_none_or(|stored| !stored.inventory.is_deployed());
     if none && (keep_namespaces || nothing_recorded && !(options.purge && stored.is_some())) {
@@ -115,7 +115,7 @@ async fn everything(
         // Objects that the run before us has created are to be deleted, too.
         let (stored, home) = load(run, &wire, target, options.adopt).await?;
         sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
-        sorted.ground(keep_namespaces);
+        sorted.keep_prerequisites(keep_namespaces);
         remember(run, &wire, target, &mut sorted).await?;
     }
     let go = std::mem::take(&mut sorted.go);
@@ -189,7 +189,7 @@ struct Sorted {
 
 impl Sorted {
     /// Leaves the namespaces out, if they are to stay for now.
-    fn ground(&mut self, stays: bool) {
+    fn keep_prerequisites(&mut self, stays: bool) {
         if stays {
             self.namespaces.clear();
         }

@@ -92,7 +92,7 @@ where
 /// As [`retry`], with the caller's own time limits.
 pub(crate) async fn retry_for<T, F>(
     time_limit: impl Fn(&Failure) -> Option<Duration>,
-    tell: impl Fn(String),
+    on_waiting: impl Fn(String),
     mut work: impl FnMut() -> F,
 ) -> Result<T, Failure>
 where
@@ -113,7 +113,7 @@ where
         if began.elapsed() + next > time_limit {
             return Err(failure);
         }
-        tell(format!("{failure}; trying again"));
+        on_waiting(format!("{failure}; trying again"));
         tokio::time::sleep(next).await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }

@@ -166,7 +166,7 @@ fn too_long(stop: NextStep, findings: Vec<Finding>, limits: &Limits) -> Fault {
     Code::RolloutTimeout
         .fault(FaultKind::Rollout, message)
         .findings(findings)
-        .hint("run `todo up` again to go on waiting: what is healthy stays as it is")
+        .hint("run `todo up` again to go on waiting: what is healthy is not changed")
 }
 
 fn show(limit: Duration) -> String {

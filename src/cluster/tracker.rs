@@ -149,7 +149,7 @@ pub(crate) struct HealthTracker {
     seen: HashMap<Key, Observed>,
     sticky: HashMap<(String, String), (FailureKind, String)>,
     /// Containers of which the kernel has ended a run at its memory limit.
-    starved: HashSet<(String, String)>,
+    oom_killed: HashSet<(String, String)>,
     /// The last failure reported of each container's liveness probe, and when it was reported.
     failing: HashMap<(String, String), (Option<Timestamp>, Timestamp)>,
     crashes: Crashes,
@@ -206,7 +206,7 @@ impl HealthTracker {
             began: now,
             seen: HashMap::new(),
             sticky: HashMap::new(),
-            starved: HashSet::new(),
+            oom_killed: HashSet::new(),
             failing: HashMap::new(),
             crashes: Crashes::default(),
             up_since: HashMap::new(),
@@ -293,7 +293,7 @@ impl HealthTracker {
         if let Some(first) = self.first_failure {
             let settled = self.tracks.iter().all(Track::settled);
             // Without tolerance the first problem is reported, and no other.
-            let settle = self.limits.settle.mul_f64(self.limits.patience.clamp(0.2, 1.0));
+            let settle = self.limits.stable_for.mul_f64(self.limits.patience.clamp(0.2, 1.0));
             return if settled || past(first, settle) { NextStep::Broken } else { NextStep::Wait };
         }
         let open: Vec<&Track> =
@@ -362,7 +362,7 @@ impl HealthTracker {
             && snapshot.nodes.is_none();
         let changed = subject.changed;
         match health_status.health {
-            Health::Ready => self.stays_up(live, health_status, changed, now, snapshot),
+            Health::Ready => self.is_stable(live, health_status, changed, now, snapshot),
             _ => health_status,
         }
     }

@@ -106,7 +106,7 @@ impl Declared<'_> {
             }
         }
         if !lost.is_empty() {
-            let what = format!("gives {} to a build, whose value is not taken over", lost.join(", "));
+            let what = format!("gives {} to a build; its value is not taken over", lost.join(", "));
             let help = "write it into `args` or `secrets` of the image in deploy.toml, if the build needs it";
             self.besides(pointer, what, help, evidence);
         }

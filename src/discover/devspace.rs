@@ -86,7 +86,7 @@ fn deployments(declared: &Declared<'_>, evidence: &mut Evidence) {
                 DeclaredChart { release: Some(release), folder: path, values: &files, set, namespace };
             declared.release(&pointer, &chart, evidence);
             if one["helm"]["values"].is_object() {
-                let what = format!("gives values of its own to the chart `{path}`");
+                let what = format!("passes its own values to the chart `{path}`");
                 declared.besides(
                     &pointer,
                     what,

@@ -125,7 +125,7 @@ pub struct Applied {
 
 /// A Secret or ConfigMap is made by a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct CreatedByCommand {
     /// Whether it is a Secret.
     pub secret: bool,
     /// Its name.
@@ -222,7 +222,7 @@ pub struct Evidence {
     /// The namespaces into which things are installed that are not of this tree.
     pub foreign: std::collections::BTreeSet<String>,
     /// Secrets and ConfigMaps that are made.
-    pub made: Vec<Made>,
+    pub made: Vec<CreatedByCommand>,
     /// Services that `minikube service` opens.
     pub opened: Vec<(String, Place)>,
     /// Ports of localhost that are mentioned or forwarded, with the Service where one is named.

@@ -154,7 +154,7 @@ pub(super) fn generate(survey: &Survey, method: &Method, proposal: &mut Proposal
     proposal.why_sources = format!("these were written after {what}");
     proposal.namespace = Some((
         plan.project,
-        "everything lives in a namespace of its own, made if it is not there".to_owned(),
+        "everything is deployed to its own namespace, which is created if it does not exist".to_owned(),
     ));
 }
 
@@ -236,7 +236,7 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
     for unit in units {
         for (rule, place) in &unit.service.routes {
             let message =
-                format!("the proxy leads to `{}` by the rule `{rule}` ({place})", unit.service.name);
+                format!("the proxy points to `{}` by the rule `{rule}` ({place})", unit.service.name);
             let help = "no manifest says that: write an Ingress, if people or other services need that path";
             proposal.besides.push((message, help.to_owned()));
         }
@@ -276,7 +276,7 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
             let name = &unit.service.name;
             let message = if unit.named {
                 format!(
-                    "nothing says on which port `{name}` listens: its Service has none, and leads to its pods ({})",
+                    "nothing says on which port `{name}` listens: its Service has none, and points to its pods ({})",
                     unit.service.place
                 )
             } else {

@@ -64,7 +64,7 @@ fn releases(declared: &Declared<'_>, evidence: &mut Evidence) {
             evidence,
         );
         if values.iter().any(|item| item.is_object()) {
-            let what = format!("gives values of its own to the chart `{chart}`");
+            let what = format!("passes its own values to the chart `{chart}`");
             let help = "write them into a values file, and name it in `values`";
             declared.besides(&format!("{pointer}/values"), what, help, evidence);
         }

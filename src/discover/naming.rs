@@ -187,7 +187,8 @@ fn alone(
         && !used.contains(file)
     {
         let Use { repository, place, .. } = names[*name].clone();
-        let why = "it is the one Dockerfile, and the image is the one that is not somebody else's".to_owned();
+        let why =
+            "it is the one Dockerfile, and the image is the only one that is not a published one".to_owned();
         taken.insert(*name, Match { repository, dockerfile: *file, why, place, alone: true });
         used.insert(*file);
     }

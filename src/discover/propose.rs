@@ -190,9 +190,8 @@ fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, prop
             "`{name}` ({place}) is the name of several images that differ by their tags ({tags}); deploy.toml tells images apart by their names"
         );
         let tag = shared.tags.first().map_or("", String::as_str);
-        let help = format!(
-            "give each a name of its own in the manifests, as `{name}-{tag}`, then `todo init --force`"
-        );
+        let help =
+            format!("give each its own name in the manifests, as `{name}-{tag}`, then `todo init --force`");
         proposal.first.push(help.clone());
         proposal.notes.push((message, help));
     }

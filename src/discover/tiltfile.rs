@@ -59,7 +59,7 @@ impl TiltfileReader<'_> {
             "k8s_resource" => self.resource(arguments),
             "custom_build" => {
                 let image = arguments.text(0, "ref").unwrap_or_default();
-                let what = format!("builds `{image}` by a command of its own");
+                let what = format!("builds `{image}` by its own command");
                 self.besides(
                     what,
                     "`todo` builds Dockerfiles: write one, or build it into the node before `todo up`",

@@ -272,12 +272,12 @@ fn secret(text: &mut String, secret: &Secret) {
     }
     let mut why = format!("{}.", capital(&secret.why));
     if secret.from_env && secret.env_file.is_some() {
-        why.push_str("\nThe environment goes before the file, which git should not have.");
+        why.push_str("\nThe environment takes precedence over the file. Do not commit the file to git.");
     } else if secret.env_file.is_some() {
-        why.push_str("\nIts values stay in the file, which git should not have.");
+        why.push_str("\nIts values stay in the file. Do not commit the file to git.");
     }
     if !secret.generate.is_empty() {
-        why.push_str("\nWhat nobody has to know is made at random, once, and kept in the cluster.");
+        why.push_str("\nPasswords that nobody has to know are generated once, and kept in the cluster.");
     }
     comment(text, &why);
     let _ = writeln!(text, "[secret.{}]", key(&secret.name));

@@ -218,7 +218,7 @@ async fn stopped(run: &Run, project: &Project) -> Result<Option<Fault>> {
         MinikubeState::Running(_) | MinikubeState::Broken(_) => return Ok(None),
     };
     let fault = Code::NodeStopped.fault(FaultKind::Minikube, format!("{what} during the run"));
-    Ok(Some(fault.hint(format!("`todo up` {hint}: what is done already stays as it is"))))
+    Ok(Some(fault.hint(format!("`todo up` {hint}: what is already done is kept"))))
 }
 
 /// The API server stays silent while its node runs.

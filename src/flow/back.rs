@@ -55,7 +55,7 @@ pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::
         Err(why) => return stuck(fault, "the revisions cannot be read", why),
     };
     let Some(number) = newest else {
-        return fault.hint("there is no earlier revision to roll back to: the objects stay as they are");
+        return fault.hint("there is no earlier revision to roll back to: the objects are not changed");
     };
     let why = fault.causes().join(": ");
     run.sink.warn(

@@ -125,7 +125,7 @@ async fn into(run: &Run, container: &Container, from: PathBuf, is_content: bool,
     }
     let packed = packed.unwrap_or_else(|panic| Err(io::Error::other(panic)));
     for path in packed.map_err(|error| not_copied(&error.to_string()))? {
-        let why = "it is neither a file, a directory nor a link, or its name is no text";
+        let why = "it is neither a file, a directory nor a link, or its name is not valid UTF-8";
         run.sink.warn(Code::FileNotCopied.warning(why).about(path.display().to_string()));
     }
     Ok(())

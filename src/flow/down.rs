@@ -88,7 +88,7 @@ fn out_of_reach(run: &Run, project: &Project, state: &MinikubeState) -> Result<(
         }
         MinikubeState::Stopped => {
             let asleep =
-                format!("the profile `{profile}` is stopped: what the project has in it stays there");
+                format!("the profile `{profile}` is stopped: the project's objects and data are still in it");
             run.sink.warn(Code::ProfileNotRunning.warning(asleep).help(way));
             return Ok(());
         }

@@ -53,7 +53,7 @@ pub async fn forward(run: &Run, project: &Project, flags: &cli::Forward) -> Resu
     }
     let url = lead.address(forward.address());
     forward.report(run, (&lead.service, lead.port.number), &url);
-    step.finish(Outcome::Done, Some(format!("{url} leads to {}:{}", lead.service, lead.port.number)));
+    step.finish(Outcome::Done, Some(format!("{url} points to {}:{}", lead.service, lead.port.number)));
     let held = match forward.into_here() {
         None => None,
         Some(forward) => {

@@ -30,7 +30,7 @@ pub(crate) async fn generate(
     for spec in specs.iter().filter(|spec| !spec.generate.is_empty()) {
         let name = spec.name.as_str();
         let secrets: Api<Secret> = Api::namespaced(target.client.clone(), target.namespace.as_str());
-        let doing = "cannot read a Secret whose generated values are to stay";
+        let doing = "cannot read a Secret whose generated values must be kept";
         let live = target.request(run, name, doing, || secrets.get_opt(name)).await?;
         let live = live.and_then(|secret| secret.data);
         let made = |object: &&mut Object| {

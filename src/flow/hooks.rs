@@ -80,9 +80,15 @@ pub(crate) async fn owners(
             "Helm has a release `{name}` in `{namespace}` already: revision {}, {}",
             found.revision, found.status
         );
-        findings.push(Code::HelmReleaseOwned.error(owned).about(format!("release {name}")).at(release.place.clone()).help(
-            "take it over: `todo up --adopt`; or leave it to Helm: `mode = \"release\"` beside `chart`",
-        ));
+        findings.push(
+            Code::HelmReleaseOwned
+                .error(owned)
+                .about(format!("release {name}"))
+                .at(release.place.clone())
+                .help(
+                    "adopt it: `todo up --adopt`; or leave it to Helm: `mode = \"release\"` next to `chart`",
+                ),
+        );
     }
     if findings.is_empty() {
         return Ok(adopted);

@@ -85,7 +85,7 @@ pub(crate) fn found(
     }
     let world = &run.world;
     if !(yes || world.can_ask()) {
-        note("nobody can be asked here: `todo up --hosts --yes` writes it");
+        note("there is no terminal to ask in: `todo up --hosts --yes` writes it");
         return None;
     }
     let unwritten = Unwritten { project: project.image_owner().to_string(), entries };

@@ -51,8 +51,8 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
     if path.exists() && !flags.force && !flags.list {
         return Err(Code::FileExists
             .fault(FaultKind::Usage, format!("{} is there already", path.display()))
-            .hint("`todo plan` tells what it does")
-            .hint("`todo init --force` writes it anew, and what you have written there is lost"));
+            .hint("`todo plan` shows what it does")
+            .hint("`todo init --force` writes it again, and your changes in it are lost"));
     }
     let survey = survey_tree(run, &root).await?;
     if flags.list {
@@ -144,7 +144,7 @@ fn target(run: &Run, asked: Option<&Path>) -> PathBuf {
 async fn survey_tree(run: &Run, root: &Path) -> Result<Survey> {
     let (of, folder) = (run.clone(), root.to_owned());
     let walk = tokio::task::spawn_blocking(move || walk::walk(&of, &folder));
-    let broke = || "the walk through the directory broke".to_owned();
+    let broke = || "the search of the directory failed (internal error)".to_owned();
     let tree = walk.await.or_fault(Code::InternalError, FaultKind::Internal, broke)?;
     let tree = tree.or_fault(Code::FileUnreadable, FaultKind::Usage, || {
         format!("cannot read the directory {}", root.display())
@@ -298,7 +298,7 @@ fn write(run: &Run, flags: &Init, root: &Path, path: &Path, text: &str, proposal
     if let Some((file, _)) = taken {
         return Err(Code::FileExists
             .fault(FaultKind::Usage, format!("`{file}` is there already"))
-            .hint("`todo init --manifests --force` writes it anew"));
+            .hint("`todo init --manifests --force` writes it again"));
     }
     let files = proposal.files.iter().map(|(file, text)| (root.join(file), text.as_str()));
     let files: Vec<(PathBuf, &str)> = files.chain(std::iter::once((path.to_owned(), text))).collect();
@@ -306,7 +306,7 @@ fn write(run: &Run, flags: &Init, root: &Path, path: &Path, text: &str, proposal
         let link = link.display();
         return Err(Code::FileNotWritable
             .fault(FaultKind::Usage, format!("{link} is a link, and nothing is written through one"))
-            .hint("the tree may be somebody else's: see where it leads, and remove it"));
+            .hint("the tree may belong to another user: check where it points to, and remove it"));
     }
     if let Some(fault) = run.stopped() {
         return Err(fault);

@@ -151,7 +151,7 @@ impl Watch<'_> {
                     self.run.sink.emit(EventKind::RoundSuperseded { took_ms: millis(began) });
                     self.restarts.add(Instant::now());
                     if !self.restarts.are_allowed(Instant::now()) {
-                        self.run.sink.warn(restless(&self.names(&later)));
+                        self.run.sink.warn(restart_loop(&self.names(&later)));
                     }
                     changes.merge(later);
                     continue;
@@ -222,7 +222,7 @@ impl Watch<'_> {
         changes: &mut Changes,
     ) -> Result<()> {
         let stays = |fault: Fault| {
-            fault.hint("what is deployed stays as it is; save deploy.toml again when it is corrected")
+            fault.hint("what is deployed is not changed; save deploy.toml again when it is corrected")
         };
         loop {
             let checked = read().map_err(stays)?;
@@ -274,7 +274,7 @@ impl Watch<'_> {
 }
 
 /// Files change so often that no round would ever be finished.
-fn restless(names: &[String]) -> Finding {
+fn restart_loop(names: &[String]) -> Finding {
     let first = names.first().map_or("a file", String::as_str);
     Code::FileChanging
         .warning(format!(

@@ -38,7 +38,7 @@ use dockerfile::key::Facts;
 use dockerfile::key::Inputs;
 use reason::describe;
 use reason::why;
-use remembered::Remembered;
+use remembered::CachedKeys;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -61,7 +61,7 @@ pub(crate) struct Builder<'a> {
     credentials: Credentials,
     /// The images that the engine had when the run began: the bases, and those with the keys of the last run.
     there: There,
-    remembered: Remembered,
+    remembered: CachedKeys,
     /// The bases that were pulled since; locked while a base is pulled, so that two images do not pull the same.
     pulled: Mutex<There>,
     /// The platform of an image that neither sets one nor has a base.
@@ -90,7 +90,7 @@ impl<'a> Builder<'a> {
                 "cannot use the nodes' stores".to_owned()
             })
             .map_err(|fault| fault.hint(hint))?;
-        let remembered = Remembered::load(&run.world, &to.builder.to_string(), project, surveyed);
+        let remembered = CachedKeys::load(&run.world, &to.builder.to_string(), project, surveyed);
         let tags = remembered.tags(project, surveyed);
         let bases: BTreeSet<&str> = surveyed.iter().flat_map(external).collect();
         let names = bases.iter().copied().chain(tags.iter().map(String::as_str)).collect();
@@ -250,7 +250,7 @@ impl<'a> Builder<'a> {
             .needs
             .iter()
             .filter(|need| others.get(need).is_none_or(|other| other.reference.is_none()))
-            .map(|need| format!("`{need}`, which it starts from, is built anew"))
+            .map(|need| format!("`{need}`, which it starts from, is rebuilt"))
             .collect();
         if !anew.is_empty() {
             return Ok(Inspected { name, reference: None, size: None, why: anew, key: None });

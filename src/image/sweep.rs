@@ -138,20 +138,20 @@ async fn one(
         .flatten()
         .collect();
 
-    let doomed = doomed(project, &images, keep, &used, kept);
-    for name in surplus(project, &images, keep, &doomed) {
+    let outdated = doomed(project, &images, keep, &used, kept);
+    for name in surplus(project, &images, keep, &outdated) {
         let options = RemoveImageOptionsBuilder::default().force(false).build();
         match engine.client.remove_image(name, Some(options), None).await {
             Ok(_) | Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    if doomed.is_empty() {
+    if outdated.is_empty() {
         return Ok(Swept::default());
     }
     let before = engine.layers().await;
     let mut removed = 0;
-    for image in doomed {
+    for image in outdated {
         let names = || image.repo_tags.iter().filter(|tag| is_ours(project, image, tag));
         let mut gone = true;
         for name in names() {

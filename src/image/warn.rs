@@ -246,7 +246,7 @@ fn secret_mounts(surveyed: &Surveyed) -> Vec<Finding> {
     let absent =
         mounts.iter().filter(|mount| !mount.required && !given.contains_key(&mount.id)).map(|mount| {
             Code::BuildSecretMissing
-                .warning(format!("the secret `{}` is not given, so this `RUN` goes without it", mount.id))
+                .warning(format!("the secret `{}` is not given, so this `RUN` runs without it", mount.id))
                 .at(surveyed.place(mount.line))
                 .help(format!("set `secrets.{} = {{ env = \"…\" }}` of the image in deploy.toml", mount.id))
         });
@@ -257,7 +257,7 @@ fn agents(surveyed: &Surveyed) -> Vec<Finding> {
     let mounts = surveyed.dockerfile.agents.iter().filter(|mount| !mount.required);
     let found = mounts.map(|mount| {
         Code::SshAgentNotForwarded
-            .warning("no SSH agent is forwarded to builds, so this `RUN` goes without it")
+            .warning("no SSH agent is forwarded to builds, so this `RUN` runs without it")
             .at(surveyed.place(mount.line))
             .help(WITHOUT_AGENT)
     });

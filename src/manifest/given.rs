@@ -92,7 +92,7 @@ fn place_in_chart(root: &Path, chart: &Chart, path: &str) -> Option<String> {
     let text = file::read_text(&file, file::OBJECTS).ok()?;
     let document = yaml::documents(&text, Path::new(&shown(root, &file))).0.into_iter().next()?;
     let place = document.places.get(&format!("/{}", keys(path).join("/")))?;
-    Some(format!("{place} has no value of its own: `{path}`"))
+    Some(format!("{place} has no value: `{path}`"))
 }
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ fn foreign(object: &Object, file: &Path) -> String {
         format!("it is Helm's: write `chart = \"{folder}\"` in [[manifests]] instead of `path`")
     } else if stem.starts_with("values") {
         format!(
-            "it looks like values for Helm: name them in `values` beside `chart`, or move it out of `{folder}`"
+            "it looks like values for Helm: name them in `values` next to `chart`, or move it out of `{folder}`"
         )
     } else if stem.contains("compose") || has("services") {
         "it looks like a compose file, which `todo` does not deploy: `todo init` reads it; move it out of the manifests"

@@ -33,7 +33,7 @@ fn binary(text: &str) -> Result<Value, String> {
     let dense: String = text.split_whitespace().collect();
     let bytes = STANDARD.decode(dense).map_err(|_| "is tagged `!!binary` but is not base64".to_owned())?;
     let text = String::from_utf8(bytes).map_err(|_| {
-        "is `!!binary` that is no text; use `binaryData` of a ConfigMap or `data` of a Secret".to_owned()
+        "is `!!binary` that is not UTF-8; use `binaryData` of a ConfigMap or `data` of a Secret".to_owned()
     })?;
     Ok(Value::from(text))
 }
@@ -48,7 +48,7 @@ fn implicit(text: &str) -> Result<Value, String> {
             Value::Bool(false)
         }
         ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf"
-        | "-.Inf" | "-.INF" => return Err("is no number in JSON; put it in quotes".to_owned()),
+        | "-.Inf" | "-.INF" => return Err("is not a JSON number; put it in quotes".to_owned()),
         _ => number(text).map_or_else(|| Value::from(text), Value::Number),
     })
 }

@@ -177,7 +177,7 @@ impl Flattening<'_> {
                         None => all.push(entry),
                         Some(known) if known < own && before(all[known].at, merge.at) => {
                             let message =
-                                format!("`{}` stands before the `<<` that brings it, too", entry.key);
+                                format!("`{}` is written before the `<<` that also defines it", entry.key);
                             let help = "write `<<` first: kubectl takes the last of the two, kustomize the written one";
                             return Err(wrong(all[known].at, message, help));
                         }

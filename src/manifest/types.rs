@@ -281,7 +281,7 @@ impl Type {
             Type::Boolean if matches!(plain, "true" | "false") => format!("write {plain} without quotes"),
             Type::Text if !value.is_array() && !value.is_object() => "put the value in quotes".to_owned(),
             Type::List if value.is_string() => {
-                "write a list: `[\"…\", \"…\"]`, or `- …` in lines of its own".to_owned()
+                "write a list: `[\"…\", \"…\"]`, or `- …` on separate lines".to_owned()
             }
             Type::List => "begin each item with `- `".to_owned(),
             _ => format!("write {} here", self.as_str()),

@@ -111,7 +111,7 @@ fn plaintext_secrets(root: &Path, file: &Path, tracked: bool) -> Vec<Finding> {
                 } else {
                     format!("`{key}` looks like a plaintext secret")
                 };
-                let help = "move it to a values file of its own that is not in git (.gitignore), and name that in `values`";
+                let help = "move it to a separate values file that is not in git (.gitignore), and name that in `values`";
                 found.push(Code::SecretInGit.warning(message).at(place.clone()).help(help));
             }
         }
@@ -131,7 +131,7 @@ fn changing(root: &Path, calls: &[Call]) -> Vec<Finding> {
         let message =
             format!("`{word}` returns another value at every `todo up`, and whatever uses it restarts");
         let help =
-            "name the value in a values file, or let Helm keep it: `mode = \"release\"` beside `chart`";
+            "name the value in a values file, or let Helm keep it: `mode = \"release\"` next to `chart`";
         let place = Place { file: shown(root, file).into(), line: *line, column: 0 };
         Code::ChartRandomValue.warning(message).at(place).help(help)
     });
@@ -148,7 +148,7 @@ fn blind(root: &Path, calls: &[Call]) -> Option<Finding> {
         "lookup" => "`lookup` finds nothing: the chart is rendered without access to the cluster".to_owned(),
         _ => format!("`{word}` never changes: the chart is rendered as a first installation each time"),
     };
-    let help = "if its objects depend on that, let Helm install it: `mode = \"release\"` beside `chart`";
+    let help = "if its objects depend on that, let Helm install it: `mode = \"release\"` next to `chart`";
     let place = Place { file: shown(root, file).into(), line: *line, column: 0 };
     Some(Code::ChartLooksUpCluster.note(message).at(place).help(help))
 }

@@ -90,7 +90,7 @@ pub(crate) async fn reach(
     if !endpoint::leads_to(entry.server, api) {
         return match foreign {
             Some(why) => Err(Ok(Break::ForeignEntry(format!("`{path}`: {why}")))),
-            None => stale(format!("the entry `{context}` of `{path}` leads to {}", entry.server)),
+            None => stale(format!("the entry `{context}` of `{path}` points to {}", entry.server)),
         };
     }
     let own = Own::read(world, &node.profile);

@@ -235,7 +235,7 @@ pub(crate) fn read(world: &World, profile: &Profile) -> Result<Option<Config>, S
     // minikube writes it into every profile; without it the file does not describe a cluster.
     if config.driver.is_empty() {
         return Err(format!(
-            "cannot read `{}`: it is no profile of minikube's: it lacks `Driver`",
+            "cannot read `{}`: it is not a minikube profile: `Driver` is missing",
             path.display()
         ));
     }

@@ -89,7 +89,7 @@ fn set(path: &Path, context: &str, line: Option<&str>) -> anyhow::Result<()> {
             && after.clusters.len() == now.clusters.len()
             && after.contexts.len() == now.contexts.len()
             && after.auth_infos.len() == now.auth_infos.len(),
-        "the current context of `{}` is not on a line of its own",
+        "the current context of `{}` is not on its own line",
         path.display()
     );
     write(path, &edited).with_context(|| format!("cannot write `{}`", path.display()))

@@ -106,7 +106,7 @@ pub(crate) fn of_somebody_else(kubeconfig: &Kubeconfig, name: &str) -> Option<St
     if let Some(server) = leads {
         return Some(format!("it points to {server}"));
     }
-    users.iter().any(|user| has_credentials(user)).then(|| "its user has credentials of its own".to_owned())
+    users.iter().any(|user| has_credentials(user)).then(|| "its user has its own credentials".to_owned())
 }
 
 fn marked(extensions: Option<&[NamedExtension]>) -> bool {

@@ -67,7 +67,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<Kubeconfig>, String> {
         if let Some(value) = value.as_deref().filter(|value| *value != must) {
             let line = text.lines().position(|line| line.starts_with(key)).map_or(1, |index| index + 1);
             return Err(format!(
-                "cannot read `{shown}`: line {line}: it is no kubeconfig: `{key}` is `{value}`, not `{must}`"
+                "cannot read `{shown}`: line {line}: it is not a kubeconfig: `{key}` is `{value}`, not `{must}`"
             ));
         }
     }

@@ -42,7 +42,7 @@ pub(crate) fn fault(run: &Run, profile: &Profile, doing: &str, error: ExecError)
     {
         return stopped
             .context(format!("stopped while trying to {doing}"))
-            .hint("what was begun is kept: `todo up` goes on from there");
+            .hint("what was done is kept: `todo up` continues from there");
     }
     let events = error.stdout.lines().rev().filter_map(events::parse);
     let mut failures = events

@@ -239,18 +239,21 @@ async fn through_a_container(engine: &Docker, volume: &str) -> anyhow::Result<bo
         Err(_) => Ok(false),
     };
     if let Ok(container) = &made {
-        engine.remove_container(&container.id, None).await.context("cannot remove a container of ours")?;
+        engine
+            .remove_container(&container.id, None)
+            .await
+            .context("cannot remove a container created by `todo`")?;
     }
     engine
         .remove_image(&image, None::<RemoveImageOptions>, None)
         .await
-        .context("cannot remove an empty image of ours")?;
+        .context("cannot remove an empty image created by `todo`")?;
     made.with_context(|| format!("cannot look into the volume `{volume}`"))?;
     written
 }
 
 async fn write(engine: &Docker, container: &str) -> anyhow::Result<bool> {
-    let text = "# Emptied by `todo`, so that `minikube start` configures this node anew.\n";
+    let text = "# Emptied by `todo`, so that `minikube start` configures this node again.\n";
     let mut header = tar::Header::new_gnu();
     header.set_size(text.len() as u64);
     header.set_mode(0o644);

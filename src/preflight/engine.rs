@@ -85,8 +85,7 @@ pub(super) fn missing(
 /// The finding if others can read the traffic to the engine.
 pub(super) fn unencrypted(address: &Address) -> Option<Finding> {
     let message = format!(
-        "the Docker engine at `{address}` is on another machine and has no TLS: whoever is on the way reads what it is sent, \
-         build secrets and logins too, and can start what they like"
+        "the Docker engine at `{address}` is on another machine and has no TLS: anyone on the network path can read what is sent to it, build secrets and logins included, and can start containers on it"
     );
     let help = "give it certificates and set `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`, or forward its socket by `ssh -L`";
     address.is_open().then(|| Code::DockerUnencrypted.warning(message).help(help))

@@ -57,7 +57,7 @@ impl Programs for Simulated {
         Some(Playing { lines, code, stop: Some(stop) })
     }
 
-    fn really(&self, _program: &Path) -> Box<dyn Send> {
-        Box::new(self.0.really())
+    fn real_time(&self, _program: &Path) -> Box<dyn Send> {
+        Box::new(self.0.real_time())
     }
 }

@@ -157,7 +157,7 @@ fn pod(section: Section<'_, '_>) -> Option<Pod> {
     let code = section.whole("code").and_then(|Located { value, place }| {
         let code = i32::try_from(value).ok();
         if code.is_none() {
-            section.wrong(&place, "code", "is no exit code");
+            section.wrong(&place, "code", "is not a valid exit code");
         }
         code
     });

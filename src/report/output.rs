@@ -317,7 +317,7 @@ impl<W: Write + Unpin> AsyncWrite for Blocking<W> {
 }
 
 /// The fault of an answer that could not be written; `None` if only its reader has left.
-pub(super) fn unwritten(error: io::Error) -> Option<Fault> {
+pub(super) fn write_fault(error: io::Error) -> Option<Fault> {
     (!file::has_no_reader(&error)).then(|| {
         Code::OutputNotWritable
             .caused_by(FaultKind::Internal, error)
@@ -338,6 +338,6 @@ fn write(out: &mut impl Write, text: &str) -> io::Result<()> {
 fn is_read(written: io::Result<()>) -> Result<bool> {
     match written {
         Ok(()) => Ok(true),
-        Err(error) => unwritten(error).map_or(Ok(false), Err),
+        Err(error) => write_fault(error).map_or(Ok(false), Err),
     }
 }

@@ -255,7 +255,7 @@ impl<W: Write> Plain<W> {
     }
 
     /// Reasons that have lasted long enough to be printed.
-    fn settle(&mut self, now: u64) {
+    fn flush_due(&mut self, now: u64) {
         let settled: Vec<(Step, String, String)> = self
             .run_state
             .running()
@@ -295,7 +295,7 @@ impl<W: Write + Send> Renderer for Plain<W> {
     }
 
     fn tick(&mut self, now_ms: u64) {
-        self.settle(now_ms);
+        self.flush_due(now_ms);
         self.heartbeat(now_ms);
         let _ = self.out.flush();
     }

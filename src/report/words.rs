@@ -178,7 +178,7 @@ pub fn closing(run_state: &RunState) -> Option<String> {
     match opening.command.as_str() {
         "watch" if run_state.newest(Step::Remove).is_some() => Some(format!("{name} is down")),
         "watch" if run_state.end.is_some() => {
-            Some("stopped watching; what is deployed stays, `todo down` deletes it".to_owned())
+            Some("stopped watching; the application keeps running, `todo down` deletes it".to_owned())
         }
         "up" | "watch" if unchanged => Some(format!("{name} is up to date")),
         "up" | "watch" => Some(format!("{name} is up")),

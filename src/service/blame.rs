@@ -250,7 +250,7 @@ fn by_trouble(
             let message = inputs
                 .forward
                 .as_ref()
-                .map(|why| format!("; the forward was told: {why}"))
+                .map(|why| format!("; the port-forward reported: {why}"))
                 .unwrap_or_default();
             let help = format!(
                 "nothing in the pod listens on targetPort {target}: make the application listen on 0.0.0.0:{target} (not on 127.0.0.1), or set `targetPort` to its port{message}"

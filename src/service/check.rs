@@ -181,7 +181,7 @@ impl CheckRunner<'_, '_> {
                 Some((before, since)) if words::describe(before) == words::describe(&problem) => *since,
                 _ => now,
             };
-            let lasts = now - since >= PACE.settle;
+            let lasts = now - since >= PACE.stable_for;
             let comes = check.when != When::Before && problem.may_pass();
             let settled = lasts && !comes || matches!(problem, CheckProblem::Unasked(_));
             if !patient || settled || now + pause >= deadline {
@@ -226,7 +226,7 @@ impl CheckRunner<'_, '_> {
                     Some(Leads::To(host, port)) => self.tcp(check.from, &host, port).await,
                     Some(Leads::Nowhere) => Tried::Nothing("the value names no other machine"),
                     None => {
-                        let why = "the value is no URL with a host and a port that can be told for sure";
+                        let why = "the value is not a URL with a host and a port that are certain";
                         Tried::Failed(CheckProblem::Unasked(why.to_owned()))
                     }
                 }
@@ -236,7 +236,9 @@ impl CheckRunner<'_, '_> {
 
     async fn tcp(&self, from: From, host: &str, port: u16) -> Tried {
         if !address::is_host(host) {
-            return Tried::Failed(CheckProblem::Unasked("its host is no name and no address".to_owned()));
+            return Tried::Failed(CheckProblem::Unasked(
+                "its host is neither a name nor an address".to_owned(),
+            ));
         }
         let connected = match from {
             From::Cluster => self.by_node(inside::connect(host, port, LIMIT)).await.map(drop),

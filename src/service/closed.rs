@@ -30,7 +30,7 @@ impl Prover<'_> {
             return None;
         }
         let now = Instant::now();
-        if now - *since.get_or_insert(now) < self.pace.settle {
+        if now - *since.get_or_insert(now) < self.limits.stable_for {
             return None;
         }
         let backends = self.backends(candidate).await?;

@@ -62,7 +62,7 @@ impl<'a> Detour<'a> {
                 return None;
             }
         };
-        let pace = self.verify.pace;
+        let pace = self.verify.limits;
         if let Some(why) = self.unrouted(none).await {
             return Some(why);
         }
@@ -78,7 +78,7 @@ impl<'a> Detour<'a> {
             return None;
         }
         let lasts = Instant::now() - *self.other.get_or_insert(now);
-        (lasts >= pace.settle).then(|| match none {
+        (lasts >= pace.stable_for).then(|| match none {
             _ if !shut => none.to_string(),
             NoAnswer::Refused | NoAnswer::Closed => format!(
                 "{none}, though the application answers through the API server: it may listen on 127.0.0.1 of its pod only, not on 0.0.0.0, or a firewall refuses"
@@ -101,7 +101,7 @@ impl<'a> Detour<'a> {
 
     /// Why this machine has no route to the node's address, if that is proven.
     async fn unrouted(&mut self, none: &NoAnswer) -> Option<String> {
-        let (reach, limit) = (self.verify.reach, self.verify.pace.limit / 2);
+        let (reach, limit) = (self.verify.reach, self.verify.limits.limit / 2);
         let server = reach.server.filter(|server| self.question.host() == server.ip().to_string())?;
         let silent = |none: &NoAnswer| matches!(none, NoAnswer::NoConnection(_) | NoAnswer::Unreachable(_));
         let heard = !silent(none)
@@ -117,7 +117,7 @@ impl<'a> Detour<'a> {
     /// Whether the application answers at another address now.
     async fn other_answers(&self) -> bool {
         for question in self.rest.iter().filter_map(Route::question) {
-            if let (_, Attempt::Right(_)) = request(self.candidate, question, self.verify.pace).await {
+            if let (_, Attempt::Right(_)) = request(self.candidate, question, self.verify.limits).await {
                 return true;
             }
         }
@@ -133,7 +133,7 @@ impl<'a> Detour<'a> {
         }
         let Some(forward) = &self.forward else { return false };
         let (_, result) =
-            request(self.candidate, &self.candidate.forwarded(forward.address()), self.verify.pace).await;
+            request(self.candidate, &self.candidate.forwarded(forward.address()), self.verify.limits).await;
         matches!(
             result,
             Attempt::Right(_)

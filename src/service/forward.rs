@@ -114,7 +114,7 @@ impl Forward {
 
     /// The last error of a connection to the pod, as the API server or the kubelet reported it.
     #[must_use]
-    pub fn trouble(&self) -> Option<String> {
+    pub fn last_error(&self) -> Option<String> {
         self.state.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const SAYS: Duration = Duration::from_millis(500);
 
 /// A TCP port of a Service, by its place in the manifest.
-struct Door<'a> {
+struct ServicePort<'a> {
     object: &'a Object,
     namespace: Namespace,
     service: ObjectName,
@@ -39,7 +39,7 @@ struct Door<'a> {
 
 /// A warning for each port of a Service among `objects` behind which nothing listens within a few seconds. `asked`
 /// are the Services that have answered already. A user who may not forward to pods gets no warning.
-pub async fn unheard(
+pub async fn unreachable_ports(
     client: &Client,
     home: &Namespace,
     objects: &[Object],
@@ -51,7 +51,7 @@ pub async fn unheard(
     all.await.into_iter().flatten().collect()
 }
 
-fn doors<'a>(object: &'a Object, home: &Namespace) -> Vec<Door<'a>> {
+fn doors<'a>(object: &'a Object, home: &Namespace) -> Vec<ServicePort<'a>> {
     let spec = &object.value["spec"];
     let leads = spec["selector"].as_object().is_some_and(|labels| !labels.is_empty());
     if object.kind() != "Service" || !object.group().is_empty() || !leads || spec["type"] == "ExternalName" {
@@ -62,7 +62,7 @@ fn doors<'a>(object: &'a Object, home: &Namespace) -> Vec<Door<'a>> {
     let namespace = namespace.unwrap_or_else(|| home.clone());
     let ports = spec["ports"].as_array().into_iter().flatten().enumerate();
     let tcp = ports.filter(|(_, port)| port["protocol"].as_str().is_none_or(|protocol| protocol == "TCP"));
-    tcp.map(|(index, port)| Door {
+    tcp.map(|(index, port)| ServicePort {
         object,
         namespace: namespace.clone(),
         service: service.clone(),
@@ -73,7 +73,7 @@ fn doors<'a>(object: &'a Object, home: &Namespace) -> Vec<Door<'a>> {
 }
 
 /// Repeats until something listens; returns the warning if nothing does.
-async fn check_port(client: &Client, door: Door<'_>) -> Option<Finding> {
+async fn check_port(client: &Client, door: ServicePort<'_>) -> Option<Finding> {
     let until = Instant::now() + PATIENCE;
     loop {
         let (pod, port) = refused(client, &door).await?;
@@ -85,7 +85,7 @@ async fn check_port(client: &Client, door: Door<'_>) -> Option<Finding> {
 }
 
 /// The pod that refuses connections, and its port; nothing if it accepts them, or if that is unknown.
-async fn refused(client: &Client, door: &Door<'_>) -> Option<(String, u16)> {
+async fn refused(client: &Client, door: &ServicePort<'_>) -> Option<(String, u16)> {
     let backends =
         backend::inspect(client, &door.namespace, &door.service, door.name.as_deref()).await.ok()?;
     let (pod, port) = backends.pods.first()?;
@@ -116,7 +116,7 @@ pub(super) async fn accepts(client: &Client, namespace: &Namespace, pod: &str, p
     is_silent
 }
 
-fn finding(door: &Door<'_>, pod: &str, port: u16) -> Finding {
+fn finding(door: &ServicePort<'_>, pod: &str, port: u16) -> Finding {
     let at = ["targetPort", "port"].map(|field| format!("/spec/ports/{}/{field}", door.index));
     let written = at.iter().find(|pointer| door.object.value.pointer(pointer).is_some());
     let place = door.object.place_of(written.map_or("/spec/ports", String::as_str));
@@ -132,7 +132,7 @@ fn finding(door: &Door<'_>, pod: &str, port: u16) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::unheard;
+    use super::unreachable_ports;
     use crate::event::Place;
     use crate::manifest::Object;
     use crate::project::name::Namespace;
@@ -167,7 +167,7 @@ mod tests {
         for (spec, listens, asked, expected) in table {
             let client = cluster(pods([("web-1", listens)])).await;
             let home = Namespace::parse("todo").unwrap();
-            let found = unheard(&client, &home, &[service(spec)], &asked).await;
+            let found = unreachable_ports(&client, &home, &[service(spec)], &asked).await;
             assert_eq!(found.len(), usize::from(expected), "{spec} {listens:?} {asked:?}: {found:?}");
             if let [finding] = found.as_slice() {
                 assert_eq!(finding.message, "nothing in its pods listens on targetPort 8000");

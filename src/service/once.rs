@@ -24,7 +24,7 @@ pub(super) async fn once(
     reach: &NodeNetwork,
     candidate: &Candidate,
     forwards: &[ForwardRecord],
-    pace: TimeLimits,
+    limits: TimeLimits,
 ) -> ServiceAnswer {
     let held = forwards.iter().find(|record| record.spec.opens == candidate.service);
     let mut asked = ServiceAnswer {
@@ -56,9 +56,9 @@ pub(super) async fn once(
             && !(reach.unrouted.is_some()
                 && reach.address.is_some_and(|at| question.host() == at.to_string()));
         let (question, result) = if waits {
-            asked_for_a_moment(client, namespace, candidate, &question, pace).await
+            asked_for_a_moment(client, namespace, candidate, &question, limits).await
         } else {
-            request(candidate, &question, pace).await
+            request(candidate, &question, limits).await
         };
         let url = forward.is_none().then(|| question.url());
         let (answer, why) = match result {
@@ -109,7 +109,7 @@ async fn asked_for_a_moment(
     question: &Question,
     pace: TimeLimits,
 ) -> (Question, Attempt) {
-    let until = Instant::now() + pace.settle;
+    let until = Instant::now() + pace.stable_for;
     loop {
         let (asked, result) = request(candidate, question, pace).await;
         let shut = matches!(&result, Attempt::NotYet(Unreachable::None(none)) if none.is_like_a_rollout());

@@ -87,10 +87,10 @@ impl Opened {
 
     /// The last error of a connection to the pod, as the API server or the kubelet reported it.
     #[must_use]
-    pub fn trouble(&self) -> Option<String> {
+    pub fn last_error(&self) -> Option<String> {
         match self {
-            Opened::Here(forward) => forward.trouble(),
-            Opened::Detached(detached) => detached.trouble(),
+            Opened::Here(forward) => forward.last_error(),
+            Opened::Detached(detached) => detached.last_error(),
         }
     }
 

@@ -33,7 +33,7 @@ use tokio::time::Instant;
 pub(super) const PACE: TimeLimits = TimeLimits {
     limit: Duration::from_millis(300),
     pause: Duration::from_millis(40),
-    settle: Duration::from_millis(200),
+    stable_for: Duration::from_millis(200),
     detour: Duration::from_millis(800),
     read: Duration::from_millis(300),
 };
@@ -103,7 +103,7 @@ pub(super) async fn verified(
         reach,
         objects: &objects,
         deadline: Instant::now() + within,
-        pace: PACE,
+        limits: PACE,
     };
     let result = verify.all(std::slice::from_ref(candidate)).await.map(|mut all| all.remove(0));
     let mut waited = Vec::new();

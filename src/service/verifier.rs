@@ -19,7 +19,7 @@ pub(super) struct Prover<'a> {
     pub(super) reach: &'a NodeNetwork,
     pub(super) objects: &'a [Object],
     pub(super) deadline: Instant,
-    pub(super) pace: TimeLimits,
+    pub(super) limits: TimeLimits,
 }
 
 impl Prover<'_> {

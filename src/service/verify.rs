@@ -111,7 +111,7 @@ impl Prover<'_> {
                 }
                 RouteResult::Failed(trouble, question, tried) => {
                     let forward = forward.or(tried.map(Opened::Here));
-                    let reason = forward.as_ref().and_then(Opened::trouble);
+                    let reason = forward.as_ref().and_then(Opened::last_error);
                     if let Some(forward) = forward {
                         forward.give_up().await;
                     }
@@ -141,14 +141,14 @@ impl Prover<'_> {
         rest: &[Route],
     ) -> RouteResult {
         // Earlier routes may have used up all the time.
-        let deadline = self.deadline.max(Instant::now() + self.pace.settle);
-        let mut pause = self.pace.pause / 16;
+        let deadline = self.deadline.max(Instant::now() + self.limits.stable_for);
+        let mut pause = self.limits.pause / 16;
         let mut same: Option<(Unreachable, Instant)> = None;
         let mut detour = Detour::new(self, candidate, question, rest);
         let mut refused: Option<Instant> = None;
         let longest = (deadline - Instant::now()).as_secs_f64().round();
         loop {
-            let (question, result) = request(candidate, question, self.pace).await;
+            let (question, result) = request(candidate, question, self.limits).await;
             let now = Instant::now();
             let mut lasts = |trouble: &Unreachable| match &same {
                 Some((before, since)) if trouble.is_like(before) => now - *since,
@@ -161,7 +161,7 @@ impl Prover<'_> {
                 Attempt::Right(answer) if candidate.may_be_unread(route, answer.status) => {
                     let why = format!("answers {}", answer.status);
                     let trouble = Unreachable::Wrong(answer.clone(), why);
-                    let waited = lasts(&trouble) >= self.pace.read;
+                    let waited = lasts(&trouble) >= self.limits.read;
                     if waited || Instant::now() + pause >= deadline {
                         return RouteResult::Answered(answer, question);
                     }
@@ -169,7 +169,7 @@ impl Prover<'_> {
                 }
                 Attempt::Right(answer) => match self.next_fails(route, &question).await {
                     Some(trouble)
-                        if lasts(&trouble) < self.pace.settle && Instant::now() + pause < deadline =>
+                        if lasts(&trouble) < self.limits.stable_for && Instant::now() + pause < deadline =>
                     {
                         trouble
                     }
@@ -180,7 +180,7 @@ impl Prover<'_> {
                 }
                 Attempt::Unreachable(why) => Unreachable::None(NoAnswer::Unreachable(why)),
                 Attempt::Wrong(trouble) => {
-                    if lasts(&trouble) >= self.pace.settle {
+                    if lasts(&trouble) >= self.limits.stable_for {
                         return RouteResult::Failed(trouble, question, detour.tried());
                     }
                     trouble
@@ -209,7 +209,7 @@ impl Prover<'_> {
             }
             item.waiting(why);
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(self.pace.pause);
+            pause = (pause * 2).min(self.limits.pause);
         }
     }
 
@@ -222,7 +222,7 @@ impl Prover<'_> {
             return None;
         }
         for _ in 0..CONNECTIONS {
-            if let Err(none) = http::connect(&question.connect, self.pace.limit).await {
+            if let Err(none) = http::connect(&question.connect, self.limits.limit).await {
                 return Some(Unreachable::None(none));
             }
         }
@@ -262,7 +262,7 @@ impl Prover<'_> {
                 RouteResult::Answered(_, local) => verified.local = Some(local.url()),
                 RouteResult::NextWay(why) => tell(Code::NodeUnreachable, format!("{} {why}", local.url())),
                 RouteResult::Failed(trouble, local, _) => {
-                    let reason = forward.trouble();
+                    let reason = forward.last_error();
                     forward.give_up().await;
                     return Err(self.blame(candidate, &local, &trouble, reason, Vec::new()).await);
                 }

@@ -63,5 +63,5 @@ pub trait Programs: Debug + Send + Sync {
     fn play(&self, called: &Called) -> Option<Playing>;
 
     /// Hears that a real program runs for as long as what is returned lives; nothing else can know that time passes.
-    fn really(&self, program: &Path) -> Box<dyn Send>;
+    fn real_time(&self, program: &Path) -> Box<dyn Send>;
 }

@@ -4,7 +4,7 @@
 //! to find that nobody listens.
 
 use super::normal;
-use super::project::Made;
+use super::project::RandomProject;
 use super::project::SECRET;
 use super::report::Report;
 use clap::Parser;
@@ -82,7 +82,7 @@ pub(crate) struct Harness<'a> {
 impl<'a> Harness<'a> {
     pub(crate) async fn new(
         project: &'a Arc<Project>,
-        made: &Made,
+        made: &RandomProject,
         seed: u64,
         limit: Duration,
     ) -> Harness<'a> {
@@ -257,7 +257,7 @@ async fn doing(run: &Run, project: &Arc<Project>, command: &cli::Command) -> Res
 }
 
 /// What is other people's, in the project's namespace, too.
-fn foreign(made: &Made) -> Vec<(&'static str, Value)> {
+fn foreign(made: &RandomProject) -> Vec<(&'static str, Value)> {
     let mut foreign = vec![
         (
             "api/v1/namespaces",

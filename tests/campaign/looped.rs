@@ -1,17 +1,17 @@
 //! The loop: a project whose files are edited at random under `todo watch`, while things go wrong, and until it is stopped
 //! or killed. An `up` to which nothing happens then ends as one of the edited tree does on a machine of its own.
 
-use super::course::read;
 use super::faults;
 use super::harness::Ended;
 use super::harness::Harness;
 use super::harness::Heard;
 use super::normal;
 use super::order::BACK_OFF;
-use super::project::Made;
+use super::project::RandomProject;
 use super::random::Rng;
 use super::report::Report;
 use super::trial::LIMIT;
+use super::undisturbed::read;
 use serde_json::Value;
 use simulator::scenario::Scenario;
 use std::collections::BTreeMap;
@@ -65,9 +65,9 @@ pub(crate) struct Looped {
 /// # Errors
 /// What is wrong, with the scenario.
 pub(crate) async fn looped(folder: &Path, seed: u64) -> Result<Looped, String> {
-    let mut chance = Rng::new(seed);
-    let edits = Edits { folder: folder.to_owned(), chance: Rng::new(chance.next()) };
-    let made = Made { namespace: "shop" };
+    let mut rng = Rng::new(seed);
+    let edits = Edits { folder: folder.to_owned(), chance: Rng::new(rng.next()) };
+    let made = RandomProject { namespace: "shop" };
     let harness = async |project| {
         let mut harness = Harness::new(project, &made, seed, LIMIT).await;
         harness.well("up").await?;
@@ -93,11 +93,11 @@ pub(crate) async fn looped(folder: &Path, seed: u64) -> Result<Looped, String> {
     normal::same(&desired, &left(&calm).await?)
         .map_err(|why| format!("an undisturbed loop does not end in the same state:\n{why}"))?;
 
-    let text = faults::scenario(&mut chance, effects);
+    let text = faults::scenario(&mut rng, effects);
     let explain = |why: String| format!("{why}\nthe scenario:\n{text}");
     let scenario =
         scenario::parse(Path::new("loop.toml"), &text).map_err(|mistakes| format!("{mistakes:?}\n{text}"))?;
-    let die = chance.one_in(2).then(|| 1 + chance.below(effects));
+    let die = rng.one_in(2).then(|| 1 + rng.below(effects));
     edits.first();
     let mut rough = harness(&project).await?;
     rough.host.disturb(scenario);

@@ -3,13 +3,13 @@
 //!
 //! Not at random: what is tried follows from the record of the undisturbed run, so a new call is tried from its first day.
 
-use super::course;
-use super::course::Calm;
-use super::course::Course;
 use super::harness::Ended;
 use super::harness::Harness;
 use super::normal;
 use super::report::Report;
+use super::undisturbed;
+use super::undisturbed::Baseline;
+use super::undisturbed::Disturbance;
 use regex::Regex;
 use simulator::scenario::Party;
 use simulator::scenario::Pattern;
@@ -156,7 +156,7 @@ fn is_apt(way: &str, of: Party, call: &str) -> bool {
 }
 
 /// Each call of a run with each way in which it can go wrong.
-pub(crate) fn faults(calm: &Calm) -> Vec<Blow> {
+pub(crate) fn faults(calm: &Baseline) -> Vec<Blow> {
     let mut blows = Vec::new();
     for (index, (of, asked)) in calm.calls.iter().enumerate() {
         // What an engine has built, or minikube has made, is no call.
@@ -179,13 +179,13 @@ pub(crate) fn faults(calm: &Calm) -> Vec<Blow> {
 }
 
 /// A kill at each effect of a run.
-pub(crate) fn kills(calm: &Calm) -> Vec<Blow> {
+pub(crate) fn kills(calm: &Baseline) -> Vec<Blow> {
     (1..=calm.effects).map(Blow::Kill).collect()
 }
 
 /// Each thing that can happen at each effect of a run, and each trouble of the containers of each workload, once and
 /// several times.
-pub(crate) fn happenings(calm: &Calm) -> Vec<Blow> {
+pub(crate) fn happenings(calm: &Baseline) -> Vec<Blow> {
     let at = |effect| EVENTS.iter().map(move |(what, _)| Blow::Event { what, effect });
     let mut blows: Vec<Blow> = (0..=calm.effects).flat_map(at).collect();
     let of = ["Deployment ", "StatefulSet ", "Job "];
@@ -203,9 +203,9 @@ pub(crate) fn happenings(calm: &Calm) -> Vec<Blow> {
 #[derive(Clone)]
 pub(crate) struct Order {
     pub(crate) seed: u64,
-    pub(crate) course: Course,
+    pub(crate) course: Disturbance,
     pub(crate) blow: Blow,
-    pub(crate) calm: Arc<Calm>,
+    pub(crate) baseline: Arc<Baseline>,
 }
 
 impl fmt::Display for Order {
@@ -223,10 +223,10 @@ fn is_named(ended: &Ended) -> Result<(), String> {
 }
 
 /// Takes the name of a trial apart: its seed, its course and its blow.
-pub(crate) fn named(name: &str) -> (u64, Course, Blow) {
+pub(crate) fn named(name: &str) -> (u64, Disturbance, Blow) {
     let mut parts = name.splitn(3, '/');
     let mut part = || parts.next().unwrap_or_default();
-    (part().parse().unwrap(), Course::named(part()), Blow::named(part()))
+    (part().parse().unwrap(), Disturbance::named(part()), Blow::named(part()))
 }
 
 impl Order {
@@ -235,16 +235,16 @@ impl Order {
     /// # Errors
     /// What is wrong, with the scenario.
     pub(crate) async fn run(&self, folder: &Path) -> Result<Report, String> {
-        let text = self.blow.scenario(self.calm.namespace);
+        let text = self.blow.scenario(self.baseline.namespace);
         self.judged(folder, &text).await.map_err(|why| format!("{why}\nthe scenario:\n{text}"))
     }
 
     async fn judged(&self, folder: &Path, text: &str) -> Result<Report, String> {
-        let Order { seed, course, blow, calm } = self;
-        let (project, made) = course::project(folder, *seed);
+        let Order { seed, course, blow, baseline: calm } = self;
+        let (project, made) = undisturbed::project(folder, *seed);
         let scenario =
             scenario::parse(Path::new("order.toml"), text).map_err(|mistakes| format!("{mistakes:?}"))?;
-        let mut harness = Harness::new(&project, &made, *seed, course::LIMIT).await;
+        let mut harness = Harness::new(&project, &made, *seed, undisturbed::LIMIT).await;
         course.lead(&mut harness, folder).await?;
         harness.host.disturb(scenario);
         let line = course.line();
@@ -271,7 +271,7 @@ impl Order {
             Blow::Event { what: "node-stop", .. } => {
                 is_named(&ended)
                     .map_err(|why| format!("`{line}` does not name the node that has stopped: {why}"))?;
-                if *course != Course::First && took > calm.took + NAMED {
+                if *course != Disturbance::First && took > calm.took + NAMED {
                     return Err(format!("it takes {took:?} to name the node that has stopped"));
                 }
                 if course.takes_down() {
@@ -291,7 +291,8 @@ impl Order {
         alike(&calm.desired, harness.left().await, blow)
             .map_err(|why| format!("it does not end in the same state:\n{why}"))?;
         let after = harness.host.cluster().volumes();
-        if *course != Course::Purge && volumes.iter().any(|(claim, volume)| after.get(claim) != Some(volume))
+        if *course != Disturbance::Purge
+            && volumes.iter().any(|(claim, volume)| after.get(claim) != Some(volume))
         {
             return Err(format!("volumes were lost: {volumes:?} {after:?}"));
         }

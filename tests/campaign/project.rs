@@ -9,12 +9,12 @@ use std::path::Path;
 pub(crate) const SECRET: &str = "hunter2-never-to-be-seen";
 
 /// A project on disk.
-pub(crate) struct Made {
+pub(crate) struct RandomProject {
     pub(crate) namespace: &'static str,
 }
 
 /// Writes a project into `folder`.
-pub(crate) fn make(folder: &Path, chance: &mut Rng) -> Made {
+pub(crate) fn make(folder: &Path, chance: &mut Rng) -> RandomProject {
     let namespace = *chance.pick(&["shop", "default"]);
     let mut toml =
         format!("name = \"shop\"\nnamespace = \"{namespace}\"\n[minikube]\nprofile = \"minikube\"\n");
@@ -69,7 +69,7 @@ pub(crate) fn make(folder: &Path, chance: &mut Rng) -> Made {
     toml.push_str("[service.front]\n");
     write(folder, "k8s/objects.yaml", &manifests);
     write(folder, "deploy.toml", &toml);
-    Made { namespace }
+    RandomProject { namespace }
 }
 
 /// Changes the project as an edit would: an image, and what is deployed.

@@ -1,8 +1,6 @@
 //! One trial: a project, an undisturbed `up`, and another on a machine of its own on which things go wrong; then an `up` to
 //! which nothing happens has to end as the first one did.
 
-use super::course;
-use super::course::Calm;
 use super::faults;
 use super::harness::Ended;
 use super::harness::Harness;
@@ -15,6 +13,8 @@ use super::order::Order;
 use super::project;
 use super::random::Rng;
 use super::report::Report;
+use super::undisturbed;
+use super::undisturbed::Baseline;
 use simulator::scenario::Scenario;
 use std::fmt;
 use std::path::Path;
@@ -54,8 +54,8 @@ fn apart<T>(work: impl AsyncFnOnce(&Path) -> T) -> T {
 }
 
 /// The course of a project to which nothing happens.
-pub(crate) fn calm(seed: u64, course: course::Course) -> Arc<Calm> {
-    let calm = apart(async |folder| Calm::run(folder, seed, course).await);
+pub(crate) fn baseline(seed: u64, course: undisturbed::Disturbance) -> Arc<Baseline> {
+    let calm = apart(async |folder| Baseline::run(folder, seed, course).await);
     Arc::new(calm.unwrap_or_else(|why| panic!("{seed}/{course}: {why}")))
 }
 
@@ -66,14 +66,14 @@ impl Trial {
             return Trial::Chance(seed);
         }
         let (seed, course, blow) = order::named(name);
-        Trial::Order(Order { seed, course, blow, calm: calm(seed, course) })
+        Trial::Order(Order { seed, course, blow, baseline: baseline(seed, course) })
     }
 
     /// What goes wrong in it, where that is not at random: the text of a scenario.
     pub(crate) fn scenario(&self) -> String {
         match self {
             Trial::Chance(_) => String::new(),
-            Trial::Order(order) => order.blow.scenario(order.calm.namespace),
+            Trial::Order(order) => order.blow.scenario(order.baseline.namespace),
         }
     }
 
@@ -97,7 +97,7 @@ pub(crate) fn rollouts(seed: u64, count: u32) -> Result<Report, String> {
     apart(async |folder| {
         let made = project::make(folder, &mut Rng::new(seed));
         project::leave_one_replica(folder);
-        let project = course::read(folder);
+        let project = undisturbed::read(folder);
         let mut harness = Harness::new(&project, &made, seed, LIMIT).await;
         harness.well("up").await?;
         for number in 1..=count {
@@ -119,7 +119,7 @@ pub(crate) fn looped(seed: u64) -> Result<Looped, String> {
 async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
     let mut chance = Rng::new(seed);
     let made = project::make(folder, &mut chance);
-    let project = course::read(folder);
+    let project = undisturbed::read(folder);
 
     // Half of them: what is disturbed changes what is there already.
     let edited = chance.one_in(2);

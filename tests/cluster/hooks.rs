@@ -62,7 +62,7 @@ impl Harness {
         let limits = Limits {
             no_progress: Duration::from_secs(20),
             patience: 0.0,
-            settle: Duration::ZERO,
+            stable_for: Duration::ZERO,
             ..Limits::default()
         };
         let hooks: Vec<&Hook> = hooks.iter().collect();

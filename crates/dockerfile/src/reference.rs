@@ -10,7 +10,7 @@ pub fn mistake(reference: &str) -> Option<&'static str> {
         _ => (name, None),
     };
     let path = match host(name) {
-        Some(host) if !is_host(host) => return Some("its registry is no host name"),
+        Some(host) if !is_host(host) => return Some("its registry is not a valid host name"),
         Some(host) => &name[host.len() + 1..],
         None => name,
     };

@@ -77,7 +77,7 @@ impl Memory {
     }
 
     fn uid(&mut self) -> String {
-        self.rules.as_mut().map(|rules| rules.chance.uid()).unwrap_or_default()
+        self.rules.as_mut().map(|rules| rules.rng.uid()).unwrap_or_default()
     }
 
     /// The default class, for claims that name none.

@@ -130,7 +130,7 @@ impl Cluster {
     /// Starts the cluster on the current runtime.
     #[must_use]
     pub fn start(settings: Settings) -> Cluster {
-        let rules = Rules { clock: settings.clock.clone(), chance: Rng::new(settings.seed) };
+        let rules = Rules { clock: settings.clock.clone(), rng: Rng::new(settings.seed) };
         let world = World {
             api: Api::of_cluster(rules),
             settings,

@@ -17,7 +17,7 @@ use crate::cluster::image::ImageInfo;
 use crate::cluster::image::Images;
 use crate::cluster::image::Page;
 use crate::cluster::image::PullError;
-use crate::injector::Course;
+use crate::injector::Effect;
 use crate::injector::FaultInjector;
 use crate::minikube::addons;
 use crate::scenario::Party;
@@ -42,7 +42,7 @@ pub(crate) struct Machine {
     pub(crate) cpus: u32,
     pub(crate) memory_mib: u64,
     pub(crate) clock: Clock,
-    pub(crate) gate: FaultInjector,
+    pub(crate) injector: FaultInjector,
 }
 
 /// An engine. Cheap to clone; all clones are the same one.
@@ -120,8 +120,8 @@ impl Engine {
         self.sessions().clear();
     }
 
-    fn gate(&self) -> &FaultInjector {
-        &self.0.machine.gate
+    fn injector(&self) -> &FaultInjector {
+        &self.0.machine.injector
     }
 
     fn now(&self) -> i64 {
@@ -172,7 +172,7 @@ impl Engine {
     fn built(&self, image: Image) -> bool {
         let name = image.tags.first().cloned().unwrap_or_default();
         self.store().keep(image);
-        self.gate().call(Party::Engine, &format!("BUILT {name}"), true) == Course::Die
+        self.injector().call(Party::Engine, &format!("BUILT {name}"), true) == Effect::Die
     }
 
     fn used(&self) -> Vec<PodContainer> {

@@ -12,7 +12,7 @@ use crate::cluster::image::Page;
 use crate::engine::Engine;
 use crate::engine::Machine;
 use crate::injector::FaultInjector;
-use crate::listener::Door;
+use crate::listener::Listener;
 use crate::minikube::Inner;
 use crate::minikube::Minikube;
 use crate::request::Ask;
@@ -65,7 +65,7 @@ pub struct Settings {
 pub struct Host {
     folder: PathBuf,
     front: SocketAddr,
-    gate: FaultInjector,
+    injector: FaultInjector,
     clock: Clock,
     outer: Engine,
     node: Engine,
@@ -73,7 +73,7 @@ pub struct Host {
     profile: String,
     minikube: Minikube,
     events: Vec<Event>,
-    doors: Arc<Mutex<Vec<Door>>>,
+    doors: Arc<Mutex<Vec<Listener>>>,
     reopen: Reopen,
     _running: Running,
 }
@@ -83,9 +83,9 @@ pub struct Host {
 struct Reopen {
     docker: SocketAddr,
     api: SocketAddr,
-    seal: Seal,
-    pace: VirtualClock,
-    gate: FaultInjector,
+    certificates: Seal,
+    virtual_clock: VirtualClock,
+    injector: FaultInjector,
     node: Engine,
     cluster: Cluster,
 }
@@ -123,10 +123,11 @@ impl Host {
     /// When a file cannot be written, or no port of this machine be opened.
     pub async fn open(folder: &Path, settings: Settings) -> io::Result<Host> {
         let Settings { profile, seed, speed, scenario, start } = settings;
-        let (clock, pace) = (Clock::starting_at(start), VirtualClock::default());
+        let (clock, virtual_clock) = (Clock::starting_at(start), VirtualClock::default());
         let events = scenario.events.clone();
-        let gate = FaultInjector::new(scenario);
-        let machine = Machine { cpus: 8, memory_mib: 16_384, clock: clock.clone(), gate: gate.clone() };
+        let injector = FaultInjector::new(scenario);
+        let machine =
+            Machine { cpus: 8, memory_mib: 16_384, clock: clock.clone(), injector: injector.clone() };
         let (outer, node) = (Engine::new(machine.clone()), Engine::new(machine));
         let address = address();
         let node_address = address.unwrap_or(IpAddr::V4(Ipv4Addr::new(192, 168, 49, 2)));
@@ -140,7 +141,7 @@ impl Host {
                 address: node_address,
             }],
             images: Arc::new(node.clone()),
-            faults: Arc::new(gate.clone()),
+            faults: Arc::new(injector.clone()),
         });
         // There is no node yet.
         cluster.stop();
@@ -148,20 +149,26 @@ impl Host {
         node.used_by(move || pods::containers(&used));
 
         let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let seal = Seal::make(&[local, node_address])?;
+        let certificates = Seal::make(&[local, node_address])?;
         let any = SocketAddr::new(local, 0);
         let served = outer.clone();
-        let front = Door::open(any, seal.acceptor(), pace.clone(), gate.clone(), move |stream| {
-            let engine = served.clone();
-            async move { engine.serve(stream).await }
-        })
+        let front = Listener::open(
+            any,
+            certificates.acceptor(),
+            virtual_clock.clone(),
+            injector.clone(),
+            move |stream| {
+                let engine = served.clone();
+                async move { engine.serve(stream).await }
+            },
+        )
         .await?;
         let mut reopen = Reopen {
             docker: any,
             api: any,
-            seal: seal.clone(),
-            pace: pace.clone(),
-            gate: gate.clone(),
+            certificates: certificates.clone(),
+            virtual_clock: virtual_clock.clone(),
+            injector: injector.clone(),
             node: node.clone(),
             cluster: cluster.clone(),
         };
@@ -172,7 +179,7 @@ impl Host {
         let minikube = Minikube::new(Inner {
             home: at("minikube").join(".minikube"),
             kubeconfig: at("kubeconfig"),
-            seal: seal.clone(),
+            certificates: certificates.clone(),
             host: outer.clone(),
             node: node.clone(),
             cluster: cluster.clone(),
@@ -181,20 +188,20 @@ impl Host {
             api: api.address,
             address,
             clock: clock.clone(),
-            gate: gate.clone(),
-            pace: pace.clone(),
+            injector: injector.clone(),
+            virtual_clock: virtual_clock.clone(),
             inside: "curl 0 200\ntcp 0\n".to_owned(),
         });
-        seal.write(&at("certs"), ["ca.pem", "cert.pem", "key.pem"])?;
+        certificates.write(&at("certs"), ["ca.pem", "cert.pem", "key.pem"])?;
         std::fs::create_dir_all(at("home"))?;
         std::fs::write(at("hosts"), "127.0.0.1 localhost\n")?;
         let front_address = front.address;
         let doors = Arc::new(Mutex::new(vec![front, docker, api]));
-        let running = pace.run(speed);
+        let running = virtual_clock.run(speed);
         Ok(Host {
             folder: folder.to_owned(),
             front: front_address,
-            gate,
+            injector,
             clock,
             outer,
             node,
@@ -228,8 +235,8 @@ impl Host {
 
     /// The gate that every call passes.
     #[must_use]
-    pub fn gate(&self) -> &FaultInjector {
-        &self.gate
+    pub fn injector(&self) -> &FaultInjector {
+        &self.injector
     }
 
     /// The cluster.
@@ -241,7 +248,7 @@ impl Host {
     /// Lets another scenario go wrong from now on.
     pub fn disturb(&mut self, scenario: Scenario) {
         self.events.clone_from(&scenario.events);
-        self.gate.play(scenario);
+        self.injector.play(scenario);
     }
 
     /// Lets containers of images with this label answer with `page`.
@@ -251,14 +258,14 @@ impl Host {
 
     /// Performs the scenario's concurrent changes; `second` is a second run of the same command.
     pub async fn meanwhile<F: Future<Output = ()>>(&self, second: impl Fn() -> F) {
-        let (began, effects) = (Instant::now(), self.gate.effects());
+        let (began, effects) = (Instant::now(), self.injector.effects());
         let mut left: Vec<&Event> = self.events.iter().collect();
         let mut runs = Vec::new();
         while !left.is_empty() {
             let (due, later): (Vec<&Event>, Vec<&Event>) =
                 left.into_iter().partition(|event| match event.when {
                     When::At(time) => began.elapsed() >= time,
-                    When::Effect(number) => self.gate.effects() >= effects + number,
+                    When::Effect(number) => self.injector.effects() >= effects + number,
                 });
             left = later;
             for event in due {
@@ -279,7 +286,7 @@ impl Host {
     /// Lets something happen now. A second run is not the machine's to begin.
     pub fn happen(&self, what: &What) {
         match what {
-            What::Kill => self.gate.kill(),
+            What::Kill => self.injector.kill(),
             What::ClockJump(seconds) => self.clock.set_by(*seconds),
             What::ImageVanish(pattern) => self.node.lose(pattern),
             What::NodeFull => self.cluster.fill(),
@@ -334,14 +341,20 @@ impl Host {
 
 impl Reopen {
     /// Opens the ports of the node's engine and of the API server.
-    async fn doors(&self) -> io::Result<[Door; 2]> {
-        let Reopen { docker, api, seal, pace, gate, node, cluster } = self.clone();
-        let docker = Door::open(docker, seal.acceptor(), pace.clone(), gate.clone(), move |stream| {
-            let engine = node.clone();
-            async move { engine.serve(stream).await }
-        })
+    async fn doors(&self) -> io::Result<[Listener; 2]> {
+        let Reopen { docker, api, certificates, virtual_clock, injector, node, cluster } = self.clone();
+        let docker = Listener::open(
+            docker,
+            certificates.acceptor(),
+            virtual_clock.clone(),
+            injector.clone(),
+            move |stream| {
+                let engine = node.clone();
+                async move { engine.serve(stream).await }
+            },
+        )
         .await?;
-        let api = Door::open(api, seal.acceptor(), pace, gate, move |stream| {
+        let api = Listener::open(api, certificates.acceptor(), virtual_clock, injector, move |stream| {
             let cluster = cluster.clone();
             async move { cluster.serve(stream).await }
         })

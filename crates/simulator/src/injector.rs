@@ -17,19 +17,19 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use tokio::sync::watch;
 
-/// The gate. Cheap to clone; all clones are the same one.
+/// The fault injector. Cheap to clone; all clones are the same one.
 #[derive(Debug, Clone)]
 pub struct FaultInjector(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     state: Mutex<InjectorState>,
-    life: watch::Sender<Life>,
+    life: watch::Sender<Generation>,
 }
 
 /// The run that may connect to the rehearsal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Life {
+pub(crate) enum Generation {
     /// The run of that number.
     Of(u64),
     /// None: the run was killed, and its remaining connections are refused.
@@ -51,7 +51,7 @@ struct InjectorState {
 
 /// What happens to a call.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Course {
+pub(crate) enum Effect {
     /// It is done and answered.
     Well,
     /// The call is performed, and the calling run is killed before the answer.
@@ -70,10 +70,12 @@ impl FaultInjector {
     /// A gate that injects the faults of `scenario`.
     #[must_use]
     pub fn new(scenario: Scenario) -> FaultInjector {
-        let gate =
-            FaultInjector(Arc::new(Inner { state: Mutex::default(), life: watch::channel(Life::Of(0)).0 }));
-        gate.play(scenario);
-        gate
+        let injector = FaultInjector(Arc::new(Inner {
+            state: Mutex::default(),
+            life: watch::channel(Generation::Of(0)).0,
+        }));
+        injector.play(scenario);
+        injector
     }
 
     /// Switches to another scenario; counts start again at 0.
@@ -117,8 +119,8 @@ impl FaultInjector {
     /// Kills the run now.
     pub fn kill(&self) {
         self.0.life.send_modify(|life| {
-            if let Life::Of(number) = *life {
-                *life = Life::Dead(number);
+            if let Generation::Of(number) = *life {
+                *life = Generation::Dead(number);
             }
         });
     }
@@ -126,39 +128,39 @@ impl FaultInjector {
     /// Waits until the run is killed.
     pub async fn killed(&self) {
         let mut life = self.0.life.subscribe();
-        let _ = life.wait_for(|life| matches!(life, Life::Dead(_))).await;
+        let _ = life.wait_for(|life| matches!(life, Generation::Dead(_))).await;
     }
 
     /// Whether the run is killed.
     #[must_use]
     pub fn is_dead(&self) -> bool {
-        matches!(*self.0.life.borrow(), Life::Dead(_))
+        matches!(*self.0.life.borrow(), Generation::Dead(_))
     }
 
     /// Starts a new generation: accepts connections again; those of the killed run stay closed.
     pub fn rise(&self) {
         self.lock().die_after = None;
         self.0.life.send_modify(|life| {
-            let (Life::Of(number) | Life::Dead(number)) = *life;
-            *life = Life::Of(number + 1);
+            let (Generation::Of(number) | Generation::Dead(number)) = *life;
+            *life = Generation::Of(number + 1);
         });
     }
 
     /// The generation of a new connection; `None` after a kill.
-    pub(crate) fn born(&self) -> Option<(Life, watch::Receiver<Life>)> {
+    pub(crate) fn open_connection(&self) -> Option<(Generation, watch::Receiver<Generation>)> {
         let life = self.0.life.subscribe();
         let now = *life.borrow();
-        matches!(now, Life::Of(_)).then_some((now, life))
+        matches!(now, Generation::Of(_)).then_some((now, life))
     }
 
     /// Lets a call through, or returns what happens instead. `what` is the call as scenarios name it.
-    pub(crate) fn call(&self, party: Party, what: &str, writes: bool) -> Course {
+    pub(crate) fn call(&self, party: Party, what: &str, writes: bool) -> Effect {
         if self.is_dead() {
-            return Course::Badly(Does::Close);
+            return Effect::Badly(Does::Close);
         }
         let mut state = self.lock();
         state.asked.push((party, what.to_owned()));
-        let mut course = Course::Well;
+        let mut course = Effect::Well;
         for index in 0..state.scenario.faults.len() {
             let rule = &state.scenario.faults[index];
             if rule.of != party || !rule.call.matches(what) {
@@ -167,13 +169,13 @@ impl FaultInjector {
             let (after, times, does) = (rule.after, rule.times, rule.does.clone());
             let met = state.met[index];
             state.met[index] += 1;
-            if met >= after && (times == 0 || met < after + times) && course == Course::Well {
-                course = Course::Badly(does);
+            if met >= after && (times == 0 || met < after + times) && course == Effect::Well {
+                course = Effect::Badly(does);
                 state.faults += 1;
             }
         }
         let done = match &course {
-            Course::Badly(does) => does.is_done(),
+            Effect::Badly(does) => does.is_done(),
             _ => true,
         };
         if writes && done {
@@ -182,7 +184,7 @@ impl FaultInjector {
             if state.die_after == Some(state.effects) {
                 drop(state);
                 self.kill();
-                return Course::Die;
+                return Effect::Die;
             }
         }
         course
@@ -197,10 +199,10 @@ impl Faults for FaultInjector {
     fn api(&self, call: &ApiCall) -> Option<ApiFault> {
         let what = [call.verb, &call.resource, &call.name].join(" ");
         match self.call(Party::Api, what.trim_end(), call.writes()) {
-            Course::Well => None,
+            Effect::Well => None,
             // The call is performed, but the answer is lost.
-            Course::Die => Some(ApiFault::CutAfter(0)),
-            Course::Badly(does) => Some(match does {
+            Effect::Die => Some(ApiFault::CutAfter(0)),
+            Effect::Badly(does) => Some(match does {
                 Does::Fail { code, message } => ApiFault::Status(code, message),
                 Does::Hang => ApiFault::Hang,
                 Does::Slow(time) => ApiFault::Slow(time),
@@ -233,7 +235,7 @@ impl Faults for FaultInjector {
 
 #[cfg(test)]
 mod tests {
-    use super::Course;
+    use super::Effect;
     use super::FaultInjector;
     use crate::scenario::Does;
     use crate::scenario::Fault;
@@ -245,26 +247,30 @@ mod tests {
     fn a_rule_meets_so_many_calls_after_so_many_that_go_well() {
         let call = Pattern::from("POST /build*");
         let fault = Fault { of: Party::Engine, call, does: Does::Close, after: 1, times: 2 };
-        let gate = FaultInjector::new(Scenario { faults: vec![fault], ..Scenario::default() });
-        let build = || gate.call(Party::Engine, "POST /build", true) == Course::Badly(Does::Close);
-        assert!(matches!(gate.call(Party::Minikube, "POST /build", false), Course::Well));
+        let injector = FaultInjector::new(Scenario { faults: vec![fault], ..Scenario::default() });
+        let build = || injector.call(Party::Engine, "POST /build", true) == Effect::Badly(Does::Close);
+        assert!(matches!(injector.call(Party::Minikube, "POST /build", false), Effect::Well));
         assert_eq!([build(), build(), build(), build()], [false, true, true, false]);
-        assert_eq!((gate.effects(), gate.faults()), (2, 2), "what is closed is not done");
-        assert_eq!((gate.asked().len(), gate.calls().len()), (5, 2), "each is asked, whatever comes of it");
+        assert_eq!((injector.effects(), injector.faults()), (2, 2), "what is closed is not done");
+        assert_eq!(
+            (injector.asked().len(), injector.calls().len()),
+            (5, 2),
+            "each is asked, whatever comes of it"
+        );
     }
 
     #[tokio::test]
     async fn the_run_dies_with_the_effect_that_it_does_not_hear_of() {
-        let gate = FaultInjector::default();
-        gate.die_after(Some(2));
-        let (_, mut life) = gate.born().unwrap();
-        assert_eq!(gate.call(Party::Api, "create pods a", true), Course::Well);
-        assert_eq!(gate.call(Party::Api, "get pods a", false), Course::Well);
-        assert_eq!(gate.call(Party::Api, "create pods b", true), Course::Die);
-        gate.killed().await;
-        assert!(gate.is_dead() && gate.born().is_none() && life.has_changed().unwrap());
-        gate.rise();
-        assert!(gate.born().is_some());
+        let injector = FaultInjector::default();
+        injector.die_after(Some(2));
+        let (_, mut life) = injector.open_connection().unwrap();
+        assert_eq!(injector.call(Party::Api, "create pods a", true), Effect::Well);
+        assert_eq!(injector.call(Party::Api, "get pods a", false), Effect::Well);
+        assert_eq!(injector.call(Party::Api, "create pods b", true), Effect::Die);
+        injector.killed().await;
+        assert!(injector.is_dead() && injector.open_connection().is_none() && life.has_changed().unwrap());
+        injector.rise();
+        assert!(injector.open_connection().is_some());
         life.changed().await.unwrap();
     }
 }

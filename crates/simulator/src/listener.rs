@@ -24,26 +24,26 @@ pub(crate) type Stream = TlsStream<Monitored<TcpStream>>;
 
 /// A port that is answered until this is dropped; with it, every connection breaks.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
     open: JoinHandle<()>,
 }
 
-impl Drop for Door {
+impl Drop for Listener {
     fn drop(&mut self) {
         self.open.abort();
     }
 }
 
-impl Door {
+impl Listener {
     /// Opens a port, and lets `serve` answer each connection of the current run.
     pub(crate) async fn open<S, F>(
         address: SocketAddr,
         tls: TlsAcceptor,
-        pace: VirtualClock,
-        gate: FaultInjector,
+        virtual_clock: VirtualClock,
+        injector: FaultInjector,
         serve: S,
-    ) -> io::Result<Door>
+    ) -> io::Result<Listener>
     where
         S: Fn(Stream) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send,
@@ -54,14 +54,14 @@ impl Door {
         let open = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                pace.heard();
+                virtual_clock.touch();
                 while connections.try_join_next().is_some() {}
-                let Some((now, mut life)) = gate.born() else { continue };
-                let (tls, pace, serve) = (tls.clone(), pace.clone(), Arc::clone(&serve));
+                let Some((now, mut life)) = injector.open_connection() else { continue };
+                let (tls, virtual_clock, serve) = (tls.clone(), virtual_clock.clone(), Arc::clone(&serve));
                 connections.spawn(async move {
                     let _ = socket.set_nodelay(true);
                     let answered = async {
-                        if let Ok(stream) = tls.accept(Monitored { stream: socket, pace }).await {
+                        if let Ok(stream) = tls.accept(Monitored { stream: socket, virtual_clock }).await {
                             serve(stream).await;
                         }
                     };
@@ -74,7 +74,7 @@ impl Door {
                 });
             }
         });
-        Ok(Door { address, open })
+        Ok(Listener { address, open })
     }
 }
 
@@ -82,7 +82,7 @@ impl Door {
 #[derive(Debug)]
 pub(crate) struct Monitored<S> {
     stream: S,
-    pace: VirtualClock,
+    virtual_clock: VirtualClock,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Monitored<S> {
@@ -93,7 +93,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Monitored<S> {
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if read.is_ready() {
-            self.pace.heard();
+            self.virtual_clock.touch();
         }
         read
     }
@@ -107,7 +107,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Monitored<S> {
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         if written.is_ready() {
-            self.pace.heard();
+            self.virtual_clock.touch();
         }
         written
     }

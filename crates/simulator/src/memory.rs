@@ -37,7 +37,7 @@ const REMEMBERED: usize = 20_000;
 /// The rules of a cluster with controllers.
 pub(crate) struct Rules {
     pub(crate) clock: Clock,
-    pub(crate) chance: Rng,
+    pub(crate) rng: Rng,
 }
 
 /// A change of an object.
@@ -99,7 +99,7 @@ impl Memory {
         if metadata["uid"].is_null() {
             self.uids += 1;
             let uid = match &mut self.rules {
-                Some(rules) => rules.chance.uid(),
+                Some(rules) => rules.rng.uid(),
                 None => format!("00000000-0000-0000-0000-{:012}", self.uids),
             };
             metadata["uid"] = json!(uid);

@@ -14,7 +14,7 @@ use crate::certificates::Seal;
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::engine::Engine;
-use crate::injector::Course;
+use crate::injector::Effect;
 use crate::injector::FaultInjector;
 use crate::scenario::Does;
 use crate::scenario::Party;
@@ -50,7 +50,7 @@ pub(crate) struct Inner {
     /// `.minikube`.
     pub(crate) home: PathBuf,
     pub(crate) kubeconfig: PathBuf,
-    pub(crate) seal: Seal,
+    pub(crate) certificates: Seal,
     /// The engine in which the node is a container.
     pub(crate) host: Engine,
     /// The engine in the node.
@@ -65,8 +65,8 @@ pub(crate) struct Inner {
     /// The node's own address, if this machine can reach it.
     pub(crate) address: Option<IpAddr>,
     pub(crate) clock: Clock,
-    pub(crate) gate: FaultInjector,
-    pub(crate) pace: VirtualClock,
+    pub(crate) injector: FaultInjector,
+    pub(crate) virtual_clock: VirtualClock,
     /// What the node answers to `minikube ssh`.
     pub(crate) inside: String,
 }
@@ -95,8 +95,8 @@ impl Minikube {
 
     /// Lets real time pass while the returned guard exists: a real program runs.
     #[must_use]
-    pub fn really(&self) -> Real {
-        self.0.pace.really()
+    pub fn real_time(&self) -> Real {
+        self.0.virtual_clock.real_time()
     }
 
     async fn run(&self, arguments: &Arguments, printer: &Printer) -> Ended {
@@ -170,24 +170,24 @@ impl Minikube {
 
     /// A step, as scenarios name it; it may go wrong here.
     async fn at(&self, what: &str, writes: bool, printer: &Printer) -> Ended {
-        match self.0.gate.call(Party::Minikube, what, writes) {
-            Course::Well | Course::Die => Ok(()),
-            Course::Badly(Does::Fail { code, message }) => {
+        match self.0.injector.call(Party::Minikube, what, writes) {
+            Effect::Well | Effect::Die => Ok(()),
+            Effect::Badly(Does::Fail { code, message }) => {
                 printer.failed("GUEST_PROVISION", i32::from(code), &message);
                 Err(i32::from(code))
             }
-            Course::Badly(Does::Hang) => std::future::pending().await,
-            Course::Badly(Does::Slow(time)) => {
+            Effect::Badly(Does::Hang) => std::future::pending().await,
+            Effect::Badly(Does::Slow(time)) => {
                 tokio::time::sleep(time).await;
                 Ok(())
             }
-            Course::Badly(Does::Garbage) => {
+            Effect::Badly(Does::Garbage) => {
                 printer.out("{\"type\":\"io.k8s.sigs.minikube.step\",\"data\":\u{0}");
                 printer.out("\u{1b}[31mE0101 klog\u{1b}[0m");
                 Ok(())
             }
             // It exits without output, as if killed by a signal.
-            Course::Badly(Does::Cut(_) | Does::Close | Does::Gone) => Err(137),
+            Effect::Badly(Does::Cut(_) | Does::Close | Does::Gone) => Err(137),
         }
     }
 

@@ -130,7 +130,7 @@ impl Memory {
         let prefix = text(&ask.body["metadata"]["generateName"]);
         let mut ask = ask.clone();
         if at.name.is_empty() && !prefix.is_empty() {
-            let end = self.rules.as_mut().map_or_else(|| "00000".to_owned(), |rules| rules.chance.word(5));
+            let end = self.rules.as_mut().map_or_else(|| "00000".to_owned(), |rules| rules.rng.word(5));
             at.name = format!("{prefix}{end}");
             ask.body["metadata"]["name"] = json!(at.name);
         }

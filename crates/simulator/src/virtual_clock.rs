@@ -58,13 +58,13 @@ impl Drop for Real {
 
 impl VirtualClock {
     /// Notes that data passed through a socket.
-    pub fn heard(&self) {
+    pub fn touch(&self) {
         self.0.heartbeats.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Something takes real time from now on.
     #[must_use]
-    pub fn really(&self) -> Real {
+    pub fn real_time(&self) -> Real {
         self.0.real.fetch_add(1, Ordering::Relaxed);
         Real(self.clone())
     }
@@ -117,16 +117,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_hour_goes_by_at_once_and_an_answer_is_not_overtaken_by_a_time_limit() {
-        let pace = VirtualClock::default();
-        let _running = pace.run(None);
+        let virtual_clock = VirtualClock::default();
+        let _running = virtual_clock.run(None);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let heard = pace.clone();
+        let heard = virtual_clock.clone();
         tokio::spawn(async move {
             let (mut socket, _) = listener.accept().await.unwrap();
             let mut byte = [0];
             while socket.read_exact(&mut byte).await.is_ok() {
-                heard.heard();
+                heard.touch();
                 socket.write_all(&byte).await.unwrap();
             }
         });

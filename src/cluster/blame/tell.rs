@@ -80,7 +80,7 @@ pub(crate) fn finding(symptom: &Symptom, inputs: &CauseContext<'_>) -> Finding {
             "pod {name} is of an older revision, and the set waits for it before it replaces it"
         ));
         finding = finding.help(format!(
-            "delete the pod, so that the set makes it anew: `kubectl delete pod {name} -n {namespace}`"
+            "delete the pod, so that the StatefulSet creates it again: `kubectl delete pod {name} -n {namespace}`"
         ));
     }
     let tail = inputs.tail.unwrap_or_default();

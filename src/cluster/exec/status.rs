@@ -8,8 +8,9 @@ const FAILURE: &[u8] = b"OCI runtime exec failed";
 
 /// The exit code in a `Status` (k8s.io/apimachinery `remotecommand`: reason `NonZeroExitCode`, cause `ExitCode`).
 pub(super) fn parse(status: &[u8], program: &str) -> Result<i32, NotRun> {
-    let status: Value = serde_json::from_slice(status)
-        .map_err(|error| NotRun::Disconnected(format!("the server's last message is no JSON: {error}")))?;
+    let status: Value = serde_json::from_slice(status).map_err(|error| {
+        NotRun::Disconnected(format!("the server's last message is not valid JSON: {error}"))
+    })?;
     if status["status"] == "Success" {
         return Ok(0);
     }

@@ -51,7 +51,7 @@ impl RunLock {
         }
         Code::LockLost
             .fault(fault::FaultKind::Locked, "another run took the lock over, so this one stopped")
-            .hint("wait for the other run, then run `todo up` again: what is done already stays as it is")
+            .hint("wait for the other run, then run `todo up` again: what is already done is kept")
     }
 }
 

@@ -153,7 +153,7 @@ pub(crate) fn note(target: &Target, inventory: &Inventory) -> Option<Finding> {
         "the inventory of the project (Secret `{name}` in the namespace `{home}`) is damaged: {why}; {count} {objects} of the project were found by their label instead"
     );
     Some(Code::InventoryDamaged.warning(message).help(
-        "the next `todo up` writes it again, and keeps the damaged one in a Secret beside it; claims that a StatefulSet has made and a `todo down` has left carry no label: `kubectl get pvc`",
+        "the next `todo up` writes it again, and keeps the damaged one in another Secret; claims that a StatefulSet has made and a `todo down` has left carry no label: `kubectl get pvc`",
     ))
 }
 

@@ -36,7 +36,7 @@ fn factor(object: &Object) -> Option<Finding> {
     if patience(&object.value).is_some() {
         return None;
     }
-    Some(invalid(object, PATIENCE, "is no factor").help("write a number from 0 to 100, in quotes"))
+    Some(invalid(object, PATIENCE, "is not a valid factor").help("write a number from 0 to 100, in quotes"))
 }
 
 fn invalid(object: &Object, annotation: &str, what: &str) -> Finding {

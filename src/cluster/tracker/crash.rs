@@ -31,7 +31,7 @@ pub(crate) struct LogNeed {
 struct Run {
     exit: Exit,
     /// Whether no other object was starting when it was seen.
-    calm: bool,
+    others_quiescent: bool,
 }
 
 /// The runs of all containers that ended since they were last ready.
@@ -79,7 +79,7 @@ impl Crashes {
             if (exit.code != 0 || purpose == Purpose::Serve)
                 && !runs.iter().any(|run| run.exit.run == exit.run)
             {
-                runs.push(Run { exit, calm });
+                runs.push(Run { exit, others_quiescent: calm });
             }
         }
         let desired = runs.iter().filter(|run| !self.tails.contains_key(&run.exit.run)).map(|run| LogNeed {
@@ -136,7 +136,7 @@ impl Crashes {
         let Some((newest, before)) = last.split_last() else { return false };
         let shape =
             |run: &Run| Some((run.exit.code, self.tails.get(&run.exit.run).map(|lines| shape(lines))?));
-        newest.calm
+        newest.others_quiescent
             && shape(newest)
                 .is_some_and(|desired| before.iter().all(|run| shape(run).as_ref() == Some(&desired)))
     }

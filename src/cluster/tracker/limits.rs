@@ -13,7 +13,7 @@ pub struct Limits {
     pub patience: f64,
     /// After the first failure, other objects may report their problems for this long, so that one report has all of
     /// them.
-    pub settle: Duration,
+    pub stable_for: Duration,
     /// A container without a readiness probe must stay up for this long before it counts as ready.
     pub stability: Duration,
     /// Time limit for the address of a load balancer, once everything else is ready. None by default: minikube
@@ -27,7 +27,7 @@ impl Default for Limits {
             no_progress: Duration::from_secs(5 * 60),
             total: Duration::from_secs(30 * 60),
             patience: 1.0,
-            settle: Duration::from_secs(3),
+            stable_for: Duration::from_secs(3),
             stability: Duration::from_secs(3),
             address: Duration::ZERO,
         }

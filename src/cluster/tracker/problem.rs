@@ -130,12 +130,12 @@ impl HealthTracker {
         let Some(container) = symptom.container.clone() else { return };
         let key = (uid.to_owned(), container);
         if symptom.signal == FailureKind::OutOfMemory {
-            self.starved.insert(key);
+            self.oom_killed.insert(key);
             return;
         }
         if symptom.signal == FailureKind::Crash && symptom.exit.as_ref().is_some_and(|exit| exit.code == 137)
         {
-            if self.starved.contains(&key) {
+            if self.oom_killed.contains(&key) {
                 symptom.signal = FailureKind::OutOfMemory;
             }
             return;

@@ -23,7 +23,7 @@ pub(super) const RESTARTED: &str = "Restarted";
 
 impl HealthTracker {
     /// The status of an object that reports ready, or the stability that is still missing.
-    pub(super) fn stays_up(
+    pub(super) fn is_stable(
         &mut self,
         live: &Value,
         health_status: HealthStatus,

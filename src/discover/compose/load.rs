@@ -170,7 +170,7 @@ impl Loader<'_> {
         if self.open.iter().any(|open| open == path) || self.open.len() > DEEPEST {
             self.wrong.push(
                 Code::ComposeInvalid
-                    .error(format!("`{path}` brings in itself"))
+                    .error(format!("`{path}` includes itself"))
                     .help("remove one `include` or `extends`"),
             );
             return Vec::new();
@@ -283,7 +283,7 @@ impl Loader<'_> {
         };
         let Some(base) = base else {
             let file = field("file").map_or_else(String::new, |file| format!(" of `{file}`"));
-            let message = format!("`{name}` extends the service `{wanted}`{file}, which is not there");
+            let message = format!("`{name}` extends the service `{wanted}`{file}, which does not exist");
             self.wrong.push(
                 Code::ComposeInvalid.error(message).at(extends.place.clone()).help("correct `extends`"),
             );

@@ -231,7 +231,7 @@ fn required(node: &Node, key: &str, compose: &mut Compose) -> Option<String> {
 fn blank(volume: &Node) -> Option<(String, String)> {
     let written = volume.text().filter(|written| written.contains(" :") || written.contains(": "))?;
     let message =
-        format!("`{written}` has a blank beside its colon, which is left out here ({})", volume.place);
+        format!("`{written}` has a blank next to its colon, which is left out here ({})", volume.place);
     Some((message, "remove it there: compose takes it as a part of the name".to_owned()))
 }
 
@@ -252,7 +252,7 @@ fn environment(node: &Node, compose: &mut Compose) -> Vec<ComposeValue> {
         if let Some(Err(message)) = node.raw().map(|raw| super::Template::parse(&raw, &node.scope.values)) {
             // The text may hold a secret; the name does not.
             let message = message.split(':').next().unwrap_or_default().to_owned();
-            let help = "write `$$` for a `$` that is no variable: docker compose refuses it, too";
+            let help = "write `$$` for a `$` that does not start a variable: docker compose refuses it, too";
             compose.wrong.push(
                 Code::ComposeInvalid
                     .error(format!("`{}`: {message}", entry.key))

@@ -54,7 +54,7 @@ pub(super) fn context(tree: &Tree, path: &str, sources: &[&str], within: &[Strin
     let why = match named.iter().find(|source| tree.matches(&join(best, source))) {
         Some(source) if best != own => format!("`{source}`, which it copies, is in `{}`", shown(best)),
         _ if best != own && by_use == Some(best) => {
-            format!("`{}`, which it goes to, is in `{}`", within[0], shown(best))
+            format!("`{}`, its destination, is in `{}`", within[0], shown(best))
         }
         _ if best != own => format!("its own directory holds nothing to copy, `{}` does", shown(best)),
         _ => String::new(),

@@ -58,7 +58,7 @@ pub(super) fn stage_of(
             found.path,
             service.place
         );
-        proposal.notes.push((message, "see that the last stage starts what is wanted".to_owned()));
+        proposal.notes.push((message, "make sure that the last stage starts the right program".to_owned()));
         return (last, None);
     }
     let message = format!(

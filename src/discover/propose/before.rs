@@ -109,7 +109,7 @@ fn installs(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
         let kind = objects.iter().find(|object| object.group() == group).map_or("", Object::kind);
         let what =
             format!("no cluster has the kind `{kind}` (`{group}`) by itself, and nothing here installs it");
-        let help = format!("install what brings `{kind}`, before `todo up`");
+        let help = format!("install what provides the kind `{kind}` before `todo up`");
         proposal.first.push(help.clone());
         proposal.notes.push((what, help));
     }

@@ -3,7 +3,7 @@
 use super::Proposal;
 use super::Survey;
 use super::at;
-use crate::discover::evidence::Made;
+use crate::discover::evidence::CreatedByCommand;
 use crate::discover::evidence::Rank;
 use crate::discover::keys;
 use crate::discover::keys::EnvFile;
@@ -93,7 +93,13 @@ pub(super) fn data(survey: &Survey, objects: &[Object], proposal: &mut Proposal)
     }
 }
 
-fn config(survey: &Survey, name: String, why: String, mut object: Missing, made: Option<&Made>) -> Config {
+fn config(
+    survey: &Survey,
+    name: String,
+    why: String,
+    mut object: Missing,
+    made: Option<&CreatedByCommand>,
+) -> Config {
     if let Some(made) = made {
         let why = format!("{} makes it", made.provenance.place);
         if let (Some(file), true) = (&made.env_file, made.files.is_empty()) {
@@ -126,7 +132,7 @@ fn secret(
     mut why: String,
     mut object: Missing,
     both: bool,
-    made: Option<&Made>,
+    made: Option<&CreatedByCommand>,
 ) -> Secret {
     let mut files = BTreeMap::new();
     if let Some(made) = made {

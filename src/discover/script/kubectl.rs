@@ -9,9 +9,9 @@ use super::options::options;
 use super::options::positional;
 use super::path;
 use crate::discover::evidence::Applied;
+use crate::discover::evidence::CreatedByCommand;
 use crate::discover::evidence::Evidence;
 use crate::discover::evidence::INSTALL;
-use crate::discover::evidence::Made;
 use crate::discover::evidence::Sort;
 use crate::discover::keys;
 use crate::discover::secrecy::looks_secret;
@@ -161,7 +161,7 @@ impl ScriptReader<'_> {
                 (Some(kind), Some(name)) => format!("applies {kind}/{name}, which is written there"),
                 _ => "applies a manifest that is written there".to_owned(),
             };
-            let help = "write it into a file of its own, beside the other manifests";
+            let help = "write it into its own file, next to the other manifests";
             self.besides(&what, help, Sort::Lack, evidence);
             return;
         }
@@ -201,8 +201,8 @@ impl ScriptReader<'_> {
     }
 
     /// `kubectl create secret|configmap`. Of a Secret only the keys are kept.
-    fn made(&self, secret: bool, name: &str, rest: &[&str]) -> Made {
-        let mut made = Made {
+    fn made(&self, secret: bool, name: &str, rest: &[&str]) -> CreatedByCommand {
+        let mut made = CreatedByCommand {
             secret,
             name: name.to_owned(),
             keys: BTreeMap::new(),

@@ -25,7 +25,7 @@ use crate::project::Project;
 use crate::project::name::ObjectName;
 use crate::run::Run;
 use crate::service;
-use crate::service::listening::unheard;
+use crate::service::listening::unreachable_ports;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -89,10 +89,10 @@ async fn listened(
     opened: Result<Vec<service::VerifiedUrl>>,
 ) -> Result<Vec<service::VerifiedUrl>> {
     let services: Vec<&ObjectName> = opened.iter().flatten().map(|item| &item.service).collect();
-    let unheard = unheard(&target.client, &target.namespace, objects, &services).await;
+    let unreachable = unreachable_ports(&target.client, &target.namespace, objects, &services).await;
     match opened {
         Ok(verified) => {
-            for finding in unheard {
+            for finding in unreachable {
                 run.sink.warn(finding);
             }
             Ok(verified)
@@ -101,7 +101,7 @@ async fn listened(
             let known: Vec<_> = fault.findings.iter().filter_map(|finding| finding.subject.clone()).collect();
             let new =
                 |finding: &Finding| finding.subject.as_ref().is_none_or(|subject| !known.contains(subject));
-            Err(fault.findings(unheard.into_iter().filter(new)))
+            Err(fault.findings(unreachable.into_iter().filter(new)))
         }
     }
 }

@@ -14,19 +14,19 @@ use std::collections::BTreeMap;
 
 /// The keys, by image.
 #[derive(Debug)]
-pub(super) struct Remembered(BTreeMap<ImageName, String>);
+pub(super) struct CachedKeys(BTreeMap<ImageName, String>);
 
-impl Remembered {
+impl CachedKeys {
     /// The recorded keys of the images that the engine at `engine` built.
     pub(super) fn load(
         world: &World,
         engine: &str,
         project: &ImageOwner,
         surveyed: &[Surveyed],
-    ) -> Remembered {
+    ) -> CachedKeys {
         let key = |image: &Image| last_inputs::key(world, engine, project, image);
         let images = surveyed.iter().map(|image| &image.image);
-        Remembered(images.filter_map(|image| Some((image.name.clone(), key(image)?))).collect())
+        CachedKeys(images.filter_map(|image| Some((image.name.clone(), key(image)?))).collect())
     }
 
     /// The tags to ask for. Not those of images that start from others of the project: they are built after them, and

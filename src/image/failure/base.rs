@@ -98,7 +98,7 @@ fn explain(reference: &str, meaning: Option<Meaning>, error: &str) -> (String, O
             "check the network, the VPN or the proxy of the machine; with the image pulled once, no build asks again".to_owned(),
         ),
         Some(Meaning::Private) => {
-            (format!("the registry does not hand out the base image `{reference}`: {error}"), login)
+            (format!("the registry denies access to the base image `{reference}`: {error}"), login)
         }
         Some(Meaning::HiddenOrMissing) => (
             format!("the base image `{reference}` does not exist, or is private: the registry does not say which"),

@@ -107,7 +107,7 @@ fn parse(image: &Surveyed, error: &str) -> Option<Cause> {
         Regex::new(r#"failed to parse stage name "([^"]*)": invalid reference format(?:: (.*))?"#).ok()?;
     let found = pattern.captures(error)?;
     let base = image.dockerfile.bases.iter().find(|base| base.reference == found[1]);
-    let why = found.get(2).map_or("it is no reference", |why| why.as_str());
+    let why = found.get(2).map_or("it is not a valid image reference", |why| why.as_str());
     let message = format!("`{}` names no stage and no image: {why}", &found[1]);
     let cause = Cause::new(message, "write the name of a stage, or an image in lower case");
     Some(cause.named(Code::DockerfileInvalid).at(base.map(|base| base.line)))

@@ -279,7 +279,7 @@ fn missing_source(surveyed: &Surveyed, source: &str, root: &Path) -> Finding {
     match nearest(source, siblings) {
         Some(meant) => finding.help(format!("write `{meant}`")),
         None if root.join(source).exists() => finding.help(format!(
-            "it is beside deploy.toml: copy it to `{shown}`, or set `context` to a directory that contains it"
+            "it is next to deploy.toml: copy it to `{shown}`, or set `context` to a directory that contains it"
         )),
         None => finding.help(format!("make it, or correct the path: it starts at `{shown}`")),
     }

@@ -103,7 +103,7 @@ fn arguments_and_secrets_that_nobody_takes_are_told() {
             "deploy.toml:7: the Dockerfile declares no build argument `OTHER` => add `ARG OTHER` to `web/Dockerfile`, or remove it",
             "deploy.toml:7: the Dockerfile declares no build argument `VERSOIN` => write `VERSION`, which it declares",
             "deploy.toml:7: no `RUN` that is needed mounts the secret `npn` => write `npm`, which the Dockerfile mounts",
-            "web/Dockerfile:4: the secret `npm` is not given, so this `RUN` goes without it => set `secrets.npm = { env = \"…\" }` of the image in deploy.toml",
+            "web/Dockerfile:4: the secret `npm` is not given, so this `RUN` runs without it => set `secrets.npm = { env = \"…\" }` of the image in deploy.toml",
         ]
     );
 }
@@ -130,7 +130,7 @@ fn what_an_engine_cannot_do_is_told_before_it_is_asked() {
     for (line, expected) in [
         (
             "RUN --mount=type=ssh git clone git@x:r",
-            "web/Dockerfile:4: no SSH agent is forwarded to builds, so this `RUN` goes without it",
+            "web/Dockerfile:4: no SSH agent is forwarded to builds, so this `RUN` runs without it",
         ),
         (
             "ADD https://x/r.git /r",

@@ -118,7 +118,7 @@ fn missing_key(set: &Set<'_>, from: &Object, keys: &Keys, reference: &Reference<
     }
     if keys.perhaps.contains(key) {
         let message = format!("`{key}` is optional in [secret.{name}], but no pod starts without it");
-        let help = format!("write `optional: true` beside the key, or name it in `keys` of [secret.{name}]");
+        let help = format!("write `optional: true` next to the key, or name it in `keys` of [secret.{name}]");
         return Some(Code::SecretKeyMissing.warning(message).help(help));
     }
     let all = || keys.there.iter().chain(&keys.perhaps).map(String::as_str);

@@ -325,7 +325,7 @@ fn unknown(set: &Set<'_>, object: &Object, url: &Address<'_>) -> Option<Finding>
         }
         let all = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let message =
-            format!("`{}` is asked at port {asked}, which `{}` does not have", url.host, service.id());
+            format!("`{}` is requested at port {asked}, which `{}` does not have", url.host, service.id());
         return Some(
             Code::ServicePortNotFound
                 .warning(message)

@@ -327,7 +327,7 @@ pub(super) fn images(set: &Set<'_>) -> Vec<Finding> {
                 );
             } else if container.value["imagePullPolicy"] == "Never" {
                 let message = format!(
-                    "nothing brings `{image}` to the node: it is not an image of the project, and its pull policy is Never"
+                    "`{image}` is never loaded into the node: it is not an image of the project, and its pull policy is Never"
                 );
                 let help = format!("remove `imagePullPolicy`, or build it with [image.{repository}]");
                 found.push(at(object, &pointer, Code::ImageNotOnNode.warning(message)).help(help));

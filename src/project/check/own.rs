@@ -32,13 +32,13 @@ pub(super) fn own_check(section: Section<'_, '_>) -> Option<Check> {
     if of_service && when.as_ref().is_some_and(|when| when.value == When::Before) {
         section.lacks(
             "checks a Service before it exists",
-            "remove `when`: a Service is asked after the rollout",
+            "remove `when`: a Service is checked after the rollout",
         );
     }
     if of_service && from.is_some() {
         section.lacks(
             "says `from` of a Service",
-            "remove `from`: a Service is asked the way people open it; to ask it from the cluster, write its `url`",
+            "remove `from`: a Service is checked through the URL that people open; to check it from inside the cluster, write its `url`",
         );
     }
     let from = from.map_or(From::Host, |at| at.value);
@@ -71,7 +71,7 @@ fn probe(section: &Section<'_, '_>) -> Option<Probe> {
     if url.as_ref().is_some_and(|at| authority(&at.value).contains('@')) {
         section.lacks(
             "has a user in its `url`",
-            "ask a path that needs none: this file is no place for a password",
+            "use a path that needs none: do not write passwords into this file",
         );
     }
     let tcp = if section.is_table("tcp") {

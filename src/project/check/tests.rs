@@ -237,7 +237,7 @@ fn what_is_not_toml_is_told_with_its_place_and_the_rest_is_still_read() {
 #[test]
 fn a_name_that_stands_twice_is_told_with_both_lines() {
     let below = |header: &str| {
-        format!("[write all of its keys below one `[{header}]`, or give the other a name of its own]")
+        format!("[write all of its keys below one `[{header}]`, or give the other another name]")
     };
     for (text, expected) in [
         (

@@ -28,7 +28,7 @@ pub(super) fn twice(text: &str, span: &Range<usize>) -> Option<Twice> {
     }
     if let Some(name) = header(line) {
         let first = before.iter().find(|(_, line)| header(line).as_ref() == Some(&name));
-        let help = format!("write all of its keys below one `[{name}]`, or give the other a name of its own");
+        let help = format!("write all of its keys below one `[{name}]`, or give the other another name");
         return Some(Twice { name: format!("[{name}]"), first: first.map(|(at, _)| *at), help });
     }
     let name = plain(&text[span.clone()]);

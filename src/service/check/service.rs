@@ -67,7 +67,7 @@ impl CheckRunner<'_, '_> {
             && port != candidate.port.number
         {
             let why =
-                format!("the Service `{name}` is asked at port {}, not at {port}", candidate.port.number);
+                format!("the Service `{name}` is requested at port {}, not at {port}", candidate.port.number);
             return Tried::Failed(CheckProblem::Unasked(why));
         }
         let asked = once(cluster.client, cluster.namespace, cluster.reach, &candidate, &[], PACE).await;
@@ -112,7 +112,7 @@ impl CheckRunner<'_, '_> {
         };
         let found =
             candidates(&[wanted], &objects, &live).map_err(|mut findings| findings.remove(0).message)?;
-        let mut candidate = found.into_iter().next().ok_or("there is no such Service")?;
+        let mut candidate = found.into_iter().next().ok_or("this Service does not exist")?;
         // The path is the check's own, not that of the Ingress's rule.
         path.clone_into(&mut candidate.path);
         Ok(candidate)

@@ -71,7 +71,7 @@ pub async fn serve(
         run,
         store,
         &key,
-        &format!("{} leads to {}:{}", record.address, record.spec.service, record.spec.port),
+        &format!("{} points to {}:{}", record.address, record.spec.service, record.spec.port),
     );
     let app = (record.spec.owner.home.clone(), record.spec.opens.clone());
     let target = (record.spec.namespace.clone(), record.spec.service.clone());
@@ -101,7 +101,7 @@ async fn asked(run: &Run, store: &Store, forward: &Forward, key: &str) {
         if !store.has_record(key) {
             return;
         }
-        let trouble = forward.trouble();
+        let trouble = forward.last_error();
         if trouble != known {
             note(run, store, key, trouble.as_deref().unwrap_or("connections reach a pod again"));
             known.clone_from(&trouble);

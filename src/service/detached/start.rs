@@ -72,7 +72,7 @@ impl Detached {
 
     /// Why its last connection did not reach a pod.
     #[must_use]
-    pub fn trouble(&self) -> Option<String> {
+    pub fn last_error(&self) -> Option<String> {
         match self.store.inspect(&self.key) {
             Ok(StoreEntry::Running(record)) => record.trouble,
             _ => None,

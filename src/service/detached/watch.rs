@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 /// Time limits.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct WatchLimits {
     /// Between two looks at the cluster.
     pub look: Duration,
     /// How long an object must be missing to count as deleted: `replace --force` and `up --recreate` delete and
@@ -26,7 +26,7 @@ pub struct Pace {
 }
 
 /// The values outside of tests; docs/reliability.md names them.
-pub const PACE: Pace = Pace {
+pub const PACE: WatchLimits = WatchLimits {
     look: Duration::from_secs(3),
     confirm: Duration::from_secs(6),
     unreachable: Duration::from_secs(600),
@@ -103,7 +103,7 @@ struct Since {
 }
 
 impl Since {
-    fn see(&mut self, seen: ServiceState, now: Instant, pace: Pace) -> Option<Gone> {
+    fn see(&mut self, seen: ServiceState, now: Instant, pace: WatchLimits) -> Option<Gone> {
         match seen {
             ServiceState::There => *self = Since::default(),
             // A cluster cannot become another one and then itself again.
@@ -134,7 +134,7 @@ pub async fn watch(
     forward: &Forward,
     watched: &Watched,
     connect: impl AsyncFn() -> Result<Client, NotConnected>,
-    pace: Pace,
+    pace: WatchLimits,
 ) -> Gone {
     let mut since = Since::default();
     let mut client: Option<Client> = Some(forward.client());

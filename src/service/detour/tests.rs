@@ -61,7 +61,7 @@ async fn a_rollout_never_loses_the_address_of_the_node() {
         reach: &reach,
         objects: &objects,
         deadline,
-        pace: PACE,
+        limits: PACE,
     };
     // First no answer, then a refusal, then the right rules: each as soon as the one before was noticed.
     let rules = async {
@@ -165,7 +165,7 @@ async fn status_does_not_take_a_rollout_for_an_address_that_cannot_be_reached() 
     let mut candidate = behind(port);
     candidate.expect = Expect { status: Some(200), contains: None };
     let rules = async {
-        tokio::time::sleep(PACE.settle / 4).await;
+        tokio::time::sleep(PACE.stable_for / 4).await;
         drop((listener, only));
         fake::serve(TcpListener::bind(port).await.unwrap(), |_, _| fake::text(200, ""));
     };

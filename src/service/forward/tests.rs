@@ -134,7 +134,7 @@ async fn a_forward_leads_to_a_pod_and_to_the_next_one_when_that_is_gone() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     pods.lock().unwrap().insert("web-2".to_owned(), Some(second));
     assert_eq!(between.await.unwrap().unwrap().body, "second");
-    assert_eq!(forward.trouble(), None);
+    assert_eq!(forward.last_error(), None);
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn a_large_answer_arrives_whole_even_if_the_asker_has_said_its_last_word()
 async fn what_the_kubelet_says_is_kept() {
     let forward = open(&cluster(pods([("web-1", None)])).await, None).await;
     assert_eq!(get(&ask(&forward), LIMIT).await, Err(NoAnswer::Closed));
-    assert!(forward.trouble().unwrap().contains("connection refused"), "{:?}", forward.trouble());
+    assert!(forward.last_error().unwrap().contains("connection refused"), "{:?}", forward.last_error());
 }
 
 #[tokio::test]

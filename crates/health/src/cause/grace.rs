@@ -16,15 +16,15 @@ pub struct Grace {
     /// Restarts of the container; `None`: they prove nothing.
     pub restarts: Option<u32>,
     /// How many attempts were seen to end like this.
-    pub sightings: Option<u32>,
+    pub occurrences: Option<u32>,
 }
 
 const fn after(seconds: u32) -> Grace {
-    Grace { seconds: Some(seconds), restarts: None, sightings: None }
+    Grace { seconds: Some(seconds), restarts: None, occurrences: None }
 }
 
 const fn restarted(restarts: u32) -> Grace {
-    Grace { seconds: None, restarts: Some(restarts), sightings: None }
+    Grace { seconds: None, restarts: Some(restarts), occurrences: None }
 }
 
 impl Grace {
@@ -33,7 +33,7 @@ impl Grace {
     }
 
     const fn or_seen(self, sightings: u32) -> Grace {
-        Grace { sightings: Some(sightings), ..self }
+        Grace { occurrences: Some(sightings), ..self }
     }
 
     /// Whether it is used up.
@@ -45,7 +45,7 @@ impl Grace {
         let restarts = restarts as f64;
         reached(self.seconds, elapsed.as_secs_f64())
             || reached(self.restarts, restarts)
-            || reached(self.sightings, f64::from(sightings))
+            || reached(self.occurrences, f64::from(sightings))
     }
 }
 
@@ -90,7 +90,7 @@ pub const fn grace(signal: FailureKind) -> Grace {
         FailureKind::Crash | FailureKind::Killed => restarted(3),
         FailureKind::OutOfMemory | FailureKind::Completed => restarted(2),
         FailureKind::NotReady | FailureKind::Initializing => {
-            Grace { seconds: None, restarts: None, sightings: None }
+            Grace { seconds: None, restarts: None, occurrences: None }
         }
         // Whatever opens a gate needs a moment to see the pod.
         FailureKind::ReadinessGate | FailureKind::SchedulingGate => after(60),
@@ -99,7 +99,7 @@ pub const fn grace(signal: FailureKind) -> Grace {
         | FailureKind::Provisioning
         | FailureKind::Mount => after(30),
         FailureKind::SchedulingPending | FailureKind::Attach | FailureKind::Sandbox => after(120),
-        FailureKind::Evicted => Grace { seconds: None, restarts: None, sightings: Some(EVICTED_AT_MOST) },
+        FailureKind::Evicted => Grace { seconds: None, restarts: None, occurrences: Some(EVICTED_AT_MOST) },
         FailureKind::Quota => after(2),
         FailureKind::Refused => after(1),
         FailureKind::NoServiceAccount => after(10),

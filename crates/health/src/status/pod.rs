@@ -103,7 +103,7 @@ fn silent_node<'a>(object: &Value, context: Context<'a>) -> Option<&'a str> {
 }
 
 /// A readiness gate of a pod that keeps it from being ready.
-pub(crate) struct Gate<'a> {
+pub(crate) struct ReadinessGate<'a> {
     /// The type of its condition.
     pub(crate) name: &'a str,
     /// The condition, if anything has set it.
@@ -111,15 +111,15 @@ pub(crate) struct Gate<'a> {
 }
 
 /// The first condition that the pod's readiness gates require and that is not True.
-pub(crate) fn unmet_gate(pod: &Value) -> Option<Gate<'_>> {
+pub(crate) fn unmet_gate(pod: &Value) -> Option<ReadinessGate<'_>> {
     let gates = live::list(pod, "/spec/readinessGates").iter();
     gates
         .map(|gate| live::text(gate, "/conditionType"))
-        .map(|name| Gate { name, condition: live::condition(pod, name) })
+        .map(|name| ReadinessGate { name, condition: live::condition(pod, name) })
         .find(|gate| !gate.condition.as_ref().is_some_and(Condition::holds))
 }
 
-fn unmet(gate: &Gate<'_>) -> String {
+fn unmet(gate: &ReadinessGate<'_>) -> String {
     let name = gate.name;
     let Some(condition) = &gate.condition else {
         return format!("it waits for its readiness gate `{name}`, which nothing has set");
@@ -143,7 +143,7 @@ fn pending(object: &Value, reason: &str) -> HealthStatus {
             let gates = gates.join(", ");
             return HealthStatus::progressing(
                 "SchedulingGated",
-                format!("it is scheduled once its scheduling gates {gates} are taken away"),
+                format!("it is scheduled once its scheduling gates {gates} are removed"),
             );
         }
         if !condition.message.is_empty() {

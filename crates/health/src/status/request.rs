@@ -22,7 +22,7 @@ pub(super) fn certificate(object: &Value) -> HealthStatus {
             "approved; its signer has not issued the certificate yet",
         );
     }
-    HealthStatus::progressing("Pending", "nobody has approved or denied it")
+    HealthStatus::progressing("Pending", "it is neither approved nor denied yet")
 }
 
 /// A VolumeAttachment: the attacher's last status.

@@ -36,7 +36,7 @@ pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
         && let Some(service) = context.snapshot.and_then(|snapshot| dead_service(condition.message, snapshot))
     {
         return of("APIServiceUnavailable", unlisted(service)).help(format!(
-            "bring its Service back, or take the API away: `kubectl delete apiservice {}`",
+            "restore its Service, or delete the API: `kubectl delete apiservice {}`",
             live::name(service)
         ));
     }

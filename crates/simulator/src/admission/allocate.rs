@@ -69,7 +69,7 @@ impl Memory {
         if text(&service["spec"]["clusterIP"]).is_empty() {
             let earlier = before.map(|before| text(&before["spec"]["clusterIP"])).unwrap_or_default();
             let address = if earlier.is_empty() {
-                let number = self.rules.as_mut().map_or(2, |rules| rules.chance.between(2, 1 << 20));
+                let number = self.rules.as_mut().map_or(2, |rules| rules.rng.between(2, 1 << 20));
                 format!("10.{}.{}.{}", 96 + (number >> 16), (number >> 8) & 255, number & 255)
             } else {
                 earlier
@@ -94,7 +94,7 @@ impl Memory {
     }
 
     fn free(&mut self, taken: &BTreeSet<u64>, ours: &BTreeSet<u64>) -> u64 {
-        let first = self.rules.as_mut().map_or(0, |rules| rules.chance.between(0, PORTS.end - PORTS.start));
+        let first = self.rules.as_mut().map_or(0, |rules| rules.rng.between(0, PORTS.end - PORTS.start));
         let all = PORTS.end - PORTS.start;
         (0..all)
             .map(|step| PORTS.start + (first + step) % all)

@@ -42,7 +42,7 @@ pub(super) fn behind(world: &World, service: &Value, index: usize) -> Result<App
 /// The application in one of these pods, at random, at the target of the Service's `port`.
 pub(super) fn one_of(world: &World, pods: &[Value], port: &Value) -> Result<App, Nobody> {
     let count = u64::try_from(pods.len()).unwrap_or(0);
-    let chosen = usize::try_from(world.ctx(|ctx| ctx.chance(0, count.max(1)))).unwrap_or(0);
+    let chosen = usize::try_from(world.ctx(|ctx| ctx.random(0, count.max(1)))).unwrap_or(0);
     let pod = pods.get(chosen).ok_or(Nobody::NoPod)?;
     let target = endpoints::target(port, pod).ok_or(Nobody::NoPod)?;
     let [namespace, name] = ["namespace", "name"].map(|field| text(&pod["metadata"][field]));

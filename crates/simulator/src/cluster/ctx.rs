@@ -152,12 +152,12 @@ impl ControllerContext<'_> {
     }
 
     /// A number under the cluster's seed.
-    pub(super) fn chance(&mut self, low: u64, high: u64) -> u64 {
-        self.memory.rules.as_mut().map_or(low, |rules| rules.chance.between(low, high))
+    pub(super) fn random(&mut self, low: u64, high: u64) -> u64 {
+        self.memory.rules.as_mut().map_or(low, |rules| rules.rng.between(low, high))
     }
 
     pub(super) fn word(&mut self, length: usize) -> String {
-        self.memory.rules.as_mut().map_or_else(|| "0".repeat(length), |rules| rules.chance.word(length))
+        self.memory.rules.as_mut().map_or_else(|| "0".repeat(length), |rules| rules.rng.word(length))
     }
 
     /// Emits a Normal event on an object.

@@ -106,7 +106,7 @@ fn make(ctx: &mut ControllerContext<'_>, deployment: &Value, old: &[Value], revi
     template["metadata"]["labels"][HASH] = json!(letters);
     let mut selector = deployment["spec"]["selector"].clone();
     selector["matchLabels"][HASH] = json!(letters);
-    let replicas = room(deployment, 0, old);
+    let replicas = surge_left(deployment, 0, old);
     let mut spec = json!({"replicas": replicas, "selector": selector, "template": template});
     if let Some(seconds) = deployment["spec"].get("minReadySeconds") {
         spec["minReadySeconds"] = seconds.clone();
@@ -151,7 +151,7 @@ fn unavailable(deployment: &Value) -> i64 {
 }
 
 /// How many replicas the new set, which has `now`, may have.
-fn room(deployment: &Value, now: i64, old: &[Value]) -> i64 {
+fn surge_left(deployment: &Value, now: i64, old: &[Value]) -> i64 {
     let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
     if deployment["spec"]["strategy"]["type"] == "Recreate" {
         return if total(old) > 0 { now.min(replicas) } else { replicas };
@@ -173,7 +173,7 @@ fn roll(ctx: &mut ControllerContext<'_>, deployment: &Value, new: &Value, old: &
         }
         return;
     }
-    let desired = room(deployment, size(new), old);
+    let desired = surge_left(deployment, size(new), old);
     let grown = desired != size(new);
     resize(ctx, deployment, new, desired);
     if !grown {

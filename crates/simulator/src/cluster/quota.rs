@@ -14,7 +14,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
     let Some(mut quota) = ctx.get(kinds::QUOTA, namespace, name) else { return };
     // A new one counts a moment after it is created.
     if quota["status"]["hard"].is_null() && !ctx.due {
-        let moment = Duration::from_millis(ctx.chance(1_000, 3_000));
+        let moment = Duration::from_millis(ctx.random(1_000, 3_000));
         return ctx.again(moment, Task::for_object(Controller::Quota, &quota));
     }
     let limits = quota["spec"]["hard"].clone();

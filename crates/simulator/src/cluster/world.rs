@@ -65,7 +65,7 @@ impl World {
 
     /// A moment of some milliseconds, as the seed has it.
     pub(super) fn a_moment(&self, least: u64, most: u64) -> Duration {
-        Duration::from_millis(self.ctx(|ctx| ctx.chance(least, most)))
+        Duration::from_millis(self.ctx(|ctx| ctx.random(least, most)))
     }
 
     fn run_task(self: &Arc<Self>, task: &Task, due: bool, later: &mut Vec<(Duration, Task)>) {

@@ -10,7 +10,7 @@ use crate::engine::store::Kept;
 use crate::engine::store::Layer;
 use crate::engine::store::digest;
 use crate::engine::store::number;
-use crate::injector::Course;
+use crate::injector::Effect;
 use crate::scenario::Does;
 use crate::scenario::Party;
 use base64::Engine as _;
@@ -233,11 +233,11 @@ impl Build {
         if self.engine.has_step(&after) {
             self.ended(name, true, "").await;
         } else {
-            match self.engine.gate().call(Party::Engine, &format!("STEP {text}"), false) {
-                Course::Well | Course::Die => {}
-                Course::Badly(Does::Slow(time)) => tokio::time::sleep(time).await,
-                Course::Badly(Does::Hang) => std::future::pending().await,
-                Course::Badly(does) => {
+            match self.engine.injector().call(Party::Engine, &format!("STEP {text}"), false) {
+                Effect::Well | Effect::Die => {}
+                Effect::Badly(Does::Slow(time)) => tokio::time::sleep(time).await,
+                Effect::Badly(Does::Hang) => std::future::pending().await,
+                Effect::Badly(does) => {
                     let (code, message) = match does {
                         Does::Fail { code, message } => (code % 256, message),
                         _ => (1, "it fails on purpose".to_owned()),

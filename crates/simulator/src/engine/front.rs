@@ -1,11 +1,11 @@
-//! The engine's HTTP: which call it is, what the gate makes of it, and the upgrade to a session.
+//! The engine's HTTP: which call it is, what the fault injector does to it, and the upgrade to a session.
 
 use crate::engine::Engine;
 use crate::engine::Open;
 use crate::engine::build::Build;
 use crate::engine::build::Order;
 use crate::engine::session::Asking;
-use crate::injector::Course;
+use crate::injector::Effect;
 use crate::listener::Stream;
 use crate::scenario::Does;
 use crate::scenario::Party;
@@ -106,13 +106,13 @@ impl Engine {
         let (head, body) = request.into_parts();
         let asked = Asked::from_head(&head);
         let what = format!("{} {}", asked.method, asked.path);
-        match self.gate().call(Party::Engine, &what, asked.writes()) {
-            Course::Well => self.answer(asked, Request::from_parts(head, body)).await,
-            Course::Die => {
+        match self.injector().call(Party::Engine, &what, asked.writes()) {
+            Effect::Well => self.answer(asked, Request::from_parts(head, body)).await,
+            Effect::Die => {
                 let _ = self.answer(asked, Request::from_parts(head, body)).await;
                 Err(hung_up())
             }
-            Course::Badly(does) => match does {
+            Effect::Badly(does) => match does {
                 Does::Fail { code, message } => Ok(json_response(code, &json!({ "message": message }))),
                 Does::Hang => std::future::pending().await,
                 Does::Slow(time) => {
@@ -184,7 +184,7 @@ impl Engine {
             (header("x-docker-expose-session-uuid"), header("x-docker-expose-session-sharedkey"));
         let engine = self.clone();
         let upgrade = hyper::upgrade::on(&mut request);
-        let life = self.gate().born();
+        let life = self.injector().open_connection();
         tokio::spawn(async move {
             let Some((now, mut life)) = life else { return };
             let held = async {

@@ -57,10 +57,10 @@ pub(super) fn machine(inner: &Inner, profile: &str) -> io::Result<()> {
 
 /// The CA, and the certificates of the user: for Docker and for Kubernetes.
 pub(super) fn certificates(inner: &Inner, profile: &str) -> io::Result<()> {
-    inner.seal.write(&inner.home.join("certs"), ["ca.pem", "cert.pem", "key.pem"])?;
+    inner.certificates.write(&inner.home.join("certs"), ["ca.pem", "cert.pem", "key.pem"])?;
     // Of every profile; their keys are not kept in a rehearsal.
-    inner.seal.write(&inner.home, ["ca.crt", "proxy-client-ca.crt", "ca.key"])?;
-    inner.seal.write(&folder(inner, profile), ["ca.crt", "client.crt", "client.key"])
+    inner.certificates.write(&inner.home, ["ca.crt", "proxy-client-ca.crt", "ca.key"])?;
+    inner.certificates.write(&folder(inner, profile), ["ca.crt", "client.crt", "client.key"])
 }
 
 /// Writes the profile's entry and, unless the context is kept, makes it the current one.

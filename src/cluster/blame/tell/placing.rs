@@ -267,7 +267,9 @@ fn unprovisioned(symptom: &Symptom, inputs: &CauseContext<'_>, pointer: Option<S
         None => "is not there or does not answer",
     };
     diagnosis(
-        format!("its volume has to be made by `{provisioner}`, whose pod kube-system/{pod} {state}"),
+        format!(
+            "its volume must be provisioned by `{provisioner}`; the provisioner's pod kube-system/{pod} {state}"
+        ),
         pointer,
         format!(
             "`minikube addons enable {pod}{}` brings the pod back; `kubectl logs -n kube-system {pod}` shows what it does",

@@ -18,7 +18,7 @@ pub(super) fn image(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
         return diagnosis(
             format!("the node no longer has image `{name}`, which `todo` built"),
             pointer,
-            "run `todo up` again: it builds the image and brings it to the node",
+            "run `todo up` again: it builds the image and loads it into the node",
         );
     }
     let is_ours = "if this project builds it, add `[image.…]` to deploy.toml";
@@ -164,7 +164,7 @@ pub(super) fn starting(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosi
         FailureKind::ConfigPending => diagnosis(
             format!("the kubelet has not synced the configuration of {who} yet"),
             inputs.field(symptom, &[]),
-            format!("run `todo up` again; if it stays, {}", restart_node(inputs)),
+            format!("run `todo up` again; if the problem remains, {}", restart_node(inputs)),
         ),
         FailureKind::CreatePending => diagnosis(
             format!("the node's runtime is busy with {who} and does not finish"),

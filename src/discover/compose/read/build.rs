@@ -14,7 +14,7 @@ pub(super) fn build(node: &Rc<Node>, untaken: &mut Vec<Untaken>) -> Option<Compo
     let place = node.get("context").map_or(&node.place, |context| &context.place).clone();
     let context = text(&node, "context").unwrap_or_else(|| ".".to_owned());
     if context.contains("://") || context.starts_with("git@") {
-        let help = "clone it beside this directory, and build it from there";
+        let help = "clone it next to this directory, and build it from there";
         untaken.push(Untaken { key: "build.context".to_owned(), place, help });
         return None;
     }

@@ -90,7 +90,7 @@ pub(super) const UNTAKEN: [(&str, &str); 40] = [
     ("ipc", "write `hostIPC` into the pod, if the application is about the node"),
     ("mac_address", "a cluster gives its own addresses"),
     ("models", "give the application the variables of the model's address by hand"),
-    ("network_mode", "each pod has a network of its own; others reach it by its Service"),
+    ("network_mode", "each pod has its own network; others reach it by its Service"),
     ("oom_kill_disable", "a cluster has no such setting"),
     ("oom_score_adj", "a cluster has no such setting"),
     ("pid", "write `hostPID` into the pod, if the application is about the node"),

@@ -2,9 +2,9 @@
 
 use super::Gone;
 use super::NotConnected;
-use super::Pace;
 use super::ServiceState;
 use super::Since;
+use super::WatchLimits;
 use super::Watched;
 use super::watch;
 use crate::project::name::Namespace;
@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 
-const PACE: Pace = Pace {
+const PACE: WatchLimits = WatchLimits {
     look: Duration::from_millis(30),
     confirm: Duration::from_millis(60),
     unreachable: Duration::from_millis(400),
@@ -39,7 +39,7 @@ fn deleted() -> Gone {
 
 /// Passes these states, each so many seconds after the first, and returns at which the forward ends.
 fn ends_at(seen: &[(u64, ServiceState)]) -> Option<usize> {
-    let pace = Pace { confirm: Duration::from_secs(6), unreachable: Duration::from_secs(600), ..PACE };
+    let pace = WatchLimits { confirm: Duration::from_secs(6), unreachable: Duration::from_secs(600), ..PACE };
     let (mut since, start) = (Since::default(), Instant::now());
     seen.iter()
         .position(|(at, seen)| since.see(seen.clone(), start + Duration::from_secs(*at), pace).is_some())

@@ -111,7 +111,7 @@ fn version(object: &Value) -> Option<StatusHint> {
         StatusHint::new(
             Strength::Busy,
             "VersionDiffers",
-            format!("its version is {is}, and {desired} is asked for"),
+            format!("its version is {is}, but {desired} is requested"),
         )
     })
 }

@@ -336,7 +336,7 @@ fn regex(pattern: &str) -> Read<Regex> {
                 COMPILED >> 10
             )
         }
-        _ => format!("`{pattern}` is no regular expression"),
+        _ => format!("`{pattern}` is not a valid regular expression"),
     })
 }
 

@@ -16,11 +16,10 @@ pub(super) enum Step {
 
 /// Reads `{.path}` or `{.path}=wanted`, with or without quotes round the path.
 pub(super) fn parse(text: &str) -> Result<(Vec<Step>, Option<String>), String> {
-    let inner = text
-        .trim()
-        .trim_start_matches(['\'', '"'])
-        .strip_prefix('{')
-        .ok_or_else(|| format!("`{text}` is no path: write `jsonpath={{.status.phase}}=Running`"))?;
+    let inner =
+        text.trim().trim_start_matches(['\'', '"']).strip_prefix('{').ok_or_else(|| {
+            format!("`{text}` is not a valid path: write `jsonpath={{.status.phase}}=Running`")
+        })?;
     let (path, rest) = inner.rsplit_once('}').ok_or("the `{` of its path is not closed")?;
     let desired = rest.trim_matches(['\'', '"']);
     let desired = match desired.strip_prefix('=') {

@@ -45,7 +45,7 @@ pub(super) async fn run(world: &Arc<World>, pod: &Arc<Running>, index: usize) {
         config::wait(world, pod, index, &found.app).await;
         let began = Instant::now();
         let code = once(world, pod, index, &found).await;
-        if pod.lock().thrown_out.is_some() {
+        if pod.lock().evicted.is_some() {
             return;
         }
         let again = match pod.pod["spec"]["restartPolicy"].as_str() {
@@ -112,7 +112,7 @@ async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Imag
         _ => program::plan(&unit.spec, &found.app, finishes),
     };
     let id = world.ctx(|ctx| {
-        let mut part = || ctx.chance(0, u64::MAX);
+        let mut part = || ctx.random(0, u64::MAX);
         format!("docker://{:016x}{:016x}{:016x}{:016x}", part(), part(), part(), part())
     });
     pod.emit_event(world, index, "Normal", "Created", "Container created");
@@ -221,7 +221,7 @@ fn unstarted(world: &Arc<World>, pod: &Running, index: usize, why: &str, id: &st
 
 fn throw_out(world: &Arc<World>, pod: &Running) {
     let why = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 80Mi. ";
-    pod.lock().thrown_out = Some(("Evicted".to_owned(), why.to_owned()));
+    pod.lock().evicted = Some(("Evicted".to_owned(), why.to_owned()));
     world.ctx(|ctx| ctx.warn(&pod.pod, "kubelet", "Evicted", why));
     pod.publish(world);
 }

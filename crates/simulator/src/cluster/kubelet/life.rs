@@ -57,7 +57,7 @@ async fn work(world: &Arc<World>, pod: &Arc<Running>) {
     pod.publish(world);
     volume::mount(world, pod).await;
     sleep(world.a_moment(120, 400)).await;
-    let address = world.ctx(|ctx| format!("10.244.0.{}", ctx.chance(2, 250)));
+    let address = world.ctx(|ctx| format!("10.244.0.{}", ctx.random(2, 250)));
     pod.lock().address = Some(address);
     pod.publish(world);
 

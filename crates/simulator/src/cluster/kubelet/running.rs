@@ -39,7 +39,7 @@ pub(super) struct ContainerState {
     pub(super) began: String,
     pub(super) units: Vec<Unit>,
     /// Why it was thrown out: the reason and the message.
-    pub(super) thrown_out: Option<(String, String)>,
+    pub(super) evicted: Option<(String, String)>,
 }
 
 impl Running {
@@ -228,7 +228,7 @@ fn status(pod: &mut Value, state: &ContainerState, stamp: &str, world: &World) {
     }
     let phase = phase(state, pod["spec"]["restartPolicy"].as_str().unwrap_or("Always"));
     pod["status"]["phase"] = json!(phase);
-    if let Some((reason, message)) = &state.thrown_out {
+    if let Some((reason, message)) = &state.evicted {
         pod["status"]["reason"] = json!(reason);
         pod["status"]["message"] = json!(message);
     }
@@ -271,13 +271,15 @@ fn conditions(pod: &mut Value, state: &ContainerState, phase: &str, stamp: &str)
 fn closed_gates(pod: &Value) -> Vec<String> {
     let gates = pod["spec"]["readinessGates"].as_array().into_iter().flatten();
     gates
-        .map(|gate| text(&gate["conditionType"]))
-        .filter_map(|gate| match condition(pod, &gate)["status"].as_str() {
+        .map(|injector| text(&injector["conditionType"]))
+        .filter_map(|injector| match condition(pod, &injector)["status"].as_str() {
             Some("True") => None,
-            Some(status) => {
-                Some(format!("the status of pod readiness gate \"{gate}\" is not \"True\", but {status}"))
-            }
-            None => Some(format!("corresponding condition of pod readiness gate \"{gate}\" does not exist.")),
+            Some(status) => Some(format!(
+                "the status of pod readiness injector \"{injector}\" is not \"True\", but {status}"
+            )),
+            None => Some(format!(
+                "corresponding condition of pod readiness injector \"{injector}\" does not exist."
+            )),
         })
         .collect()
 }
@@ -296,7 +298,7 @@ pub(super) fn is_through(unit: &Unit) -> bool {
 }
 
 fn phase(state: &ContainerState, policy: &str) -> &'static str {
-    if state.thrown_out.is_some() {
+    if state.evicted.is_some() {
         return "Failed";
     }
     let failed = |unit: &Unit| matches!(&unit.now, UnitState::Ended(ended) if ended.code != 0) && unit.over;

@@ -3,7 +3,7 @@
 
 use super::harness::Harness;
 use super::project;
-use super::project::Made;
+use super::project::RandomProject;
 use super::random::Rng;
 use super::report::Report;
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Which run is the one that is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Course {
+pub(crate) enum Disturbance {
     /// The first `up`, which starts minikube.
     First,
     /// An `up` with nothing changed.
@@ -35,31 +35,31 @@ pub(crate) enum Course {
     Purge,
 }
 
-impl Course {
-    pub(crate) const ALL: [Course; 5] =
-        [Course::First, Course::Again, Course::Edited, Course::Down, Course::Purge];
+impl Disturbance {
+    pub(crate) const ALL: [Disturbance; 5] =
+        [Disturbance::First, Disturbance::Again, Disturbance::Edited, Disturbance::Down, Disturbance::Purge];
 
     /// The command of the run.
     pub(crate) fn line(self) -> &'static str {
         match self {
-            Course::First | Course::Again | Course::Edited => "up",
-            Course::Down => "down",
-            Course::Purge => "down --purge",
+            Disturbance::First | Disturbance::Again | Disturbance::Edited => "up",
+            Disturbance::Down => "down",
+            Disturbance::Purge => "down --purge",
         }
     }
 
     fn name(self) -> &'static str {
         match self {
-            Course::First => "first",
-            Course::Again => "again",
-            Course::Edited => "edited",
-            Course::Down => "down",
-            Course::Purge => "purge",
+            Disturbance::First => "first",
+            Disturbance::Again => "again",
+            Disturbance::Edited => "edited",
+            Disturbance::Down => "down",
+            Disturbance::Purge => "purge",
         }
     }
 
-    pub(crate) fn named(name: &str) -> Course {
-        Course::ALL
+    pub(crate) fn named(name: &str) -> Disturbance {
+        Disturbance::ALL
             .into_iter()
             .find(|course| course.name() == name)
             .unwrap_or_else(|| panic!("no course is `{name}`"))
@@ -67,29 +67,29 @@ impl Course {
 
     /// Whether the project is gone when the run has ended well.
     pub(crate) fn takes_down(self) -> bool {
-        matches!(self, Course::Down | Course::Purge)
+        matches!(self, Disturbance::Down | Disturbance::Purge)
     }
 
     /// What comes before the run.
     pub(crate) async fn lead(self, harness: &mut Harness<'_>, folder: &Path) -> Result<(), String> {
-        if self != Course::First {
+        if self != Disturbance::First {
             harness.well("up").await?;
         }
-        if self == Course::Edited {
+        if self == Disturbance::Edited {
             project::edit(folder);
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Course {
+impl fmt::Display for Disturbance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
 /// The project of a seed, written into `folder`.
-pub(crate) fn project(folder: &Path, seed: u64) -> (Arc<Project>, Made) {
+pub(crate) fn project(folder: &Path, seed: u64) -> (Arc<Project>, RandomProject) {
     let made = project::make(folder, &mut Rng::new(seed));
     (read(folder), made)
 }
@@ -100,7 +100,7 @@ pub(crate) fn read(folder: &Path) -> Arc<Project> {
 }
 
 /// A course to which nothing happens.
-pub(crate) struct Calm {
+pub(crate) struct Baseline {
     pub(crate) namespace: &'static str,
     /// The calls of the run, in their order.
     pub(crate) calls: Vec<(Party, String)>,
@@ -115,8 +115,8 @@ pub(crate) struct Calm {
     pub(crate) report: Report,
 }
 
-impl Calm {
-    pub(crate) async fn run(folder: &Path, seed: u64, course: Course) -> Result<Calm, String> {
+impl Baseline {
+    pub(crate) async fn run(folder: &Path, seed: u64, course: Disturbance) -> Result<Baseline, String> {
         let (project, made) = project(folder, seed);
         let mut harness = Harness::new(&project, &made, seed, LIMIT).await;
         course.lead(&mut harness, folder).await?;
@@ -134,6 +134,14 @@ impl Calm {
             after.clone()
         };
         harness.is_decent()?;
-        Ok(Calm { namespace: made.namespace, calls, effects, took, after, desired, report: harness.report })
+        Ok(Baseline {
+            namespace: made.namespace,
+            calls,
+            effects,
+            took,
+            after,
+            desired,
+            report: harness.report,
+        })
     }
 }
