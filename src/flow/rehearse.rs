@@ -64,7 +64,7 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
     };
     let ended = tokio::select! {
         ended = Box::pin(up::up(&stage, &project, &desired)) => ended.map_err(begins_anew),
-        () = host.gate().killed() => Err(killed()),
+        () = host.injector().killed() => Err(killed()),
         () = meanwhile => Err(killed()),
     };
     drop(host);

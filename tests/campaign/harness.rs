@@ -142,8 +142,8 @@ impl<'a> Harness<'a> {
     }
 
     fn begin(&self, die_after: Option<u64>) -> (Run, CancelHandle, Heard) {
-        self.host.gate().rise();
-        self.host.gate().die_after(die_after);
+        self.host.injector().rise();
+        self.host.injector().die_after(die_after);
         let (run, asker, events) = run(&self.host);
         (run, asker, Heard { events, log: String::new() })
     }
@@ -167,7 +167,7 @@ impl<'a> Harness<'a> {
         };
         tokio::select! {
             biased;
-            () = self.host.gate().killed() => Ended::Killed,
+            () = self.host.injector().killed() => Ended::Killed,
             done = work => match done {
                 Some(Ok(answer)) => Ended::Well(answer),
                 Some(Err(fault)) => Ended::Badly(fault),

@@ -77,7 +77,7 @@ pub(crate) async fn looped(folder: &Path, seed: u64) -> Result<Looped, String> {
     edits.first();
     let project = read(folder);
     let mut calm = harness(&project).await?;
-    let before = calm.host.gate().effects();
+    let before = calm.host.injector().effects();
     match calm.watch(None, async |heard| edits.clone().made(heard).await).await {
         Ended::Well(_) => {}
         Ended::Badly(fault) => return Err(format!("an undisturbed loop fails: {:?}", fault.causes())),
@@ -85,7 +85,7 @@ pub(crate) async fn looped(folder: &Path, seed: u64) -> Result<Looped, String> {
             return Err(format!("an undisturbed loop hangs\n{}", calm.end_of_story()));
         }
     }
-    let effects = calm.host.gate().effects() - before;
+    let effects = calm.host.injector().effects() - before;
     let copied = copied(&calm);
     calm.well("up").await?;
     let edited = read(folder);
@@ -112,7 +112,7 @@ pub(crate) async fn looped(folder: &Path, seed: u64) -> Result<Looped, String> {
     normal::same(&desired, &left(&rough).await.map_err(&explain)?)
         .map_err(|why| explain(format!("it does not end in the same state:\n{why}")))?;
     rough.is_decent().map_err(&explain)?;
-    let faults = rough.host.gate().faults();
+    let faults = rough.host.injector().faults();
     let report = Report { trials: 1, runs: calm.report.runs + rough.report.runs, faults, ..rough.report };
     Ok(Looped { report, copied })
 }

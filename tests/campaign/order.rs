@@ -297,7 +297,7 @@ impl Order {
             return Err(format!("volumes were lost: {volumes:?} {after:?}"));
         }
         harness.is_decent()?;
-        let faults = harness.host.gate().faults();
+        let faults = harness.host.injector().faults();
         Ok(Report { trials: 1, faults, ..harness.report })
     }
 }

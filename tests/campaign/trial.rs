@@ -128,13 +128,13 @@ async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
         calm.well("up").await?;
         project::edit(folder);
     }
-    let before = calm.host.gate().effects();
-    let _ = calm.host.gate().calls();
+    let before = calm.host.injector().effects();
+    let _ = calm.host.injector().calls();
     calm.well("up").await?;
-    let effects = calm.host.gate().effects() - before;
+    let effects = calm.host.injector().effects() - before;
     let mut desired = calm.left().await;
     calm.well("up").await?;
-    let idle: Vec<String> = calm.host.gate().calls().split_off(usize::try_from(effects).unwrap());
+    let idle: Vec<String> = calm.host.injector().calls().split_off(usize::try_from(effects).unwrap());
     let touched: Vec<&String> = idle.iter().filter(|call| !call.contains(" leases ")).collect();
     if !touched.is_empty() {
         return Err(format!("a second `up` with nothing changed changes something: {touched:?}"));
@@ -185,6 +185,6 @@ async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
         return Err(explain(format!("volumes were lost: {volumes:?} {after:?}")));
     }
     rough.is_decent().map_err(&explain)?;
-    let faults = rough.host.gate().faults();
+    let faults = rough.host.injector().faults();
     Ok(Report { trials: 1, runs: calm.report.runs + rough.report.runs, faults, ..rough.report })
 }

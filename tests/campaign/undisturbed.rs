@@ -120,12 +120,12 @@ impl Baseline {
         let (project, made) = project(folder, seed);
         let mut harness = Harness::new(&project, &made, seed, LIMIT).await;
         course.lead(&mut harness, folder).await?;
-        let before = harness.host.gate().effects();
-        let _ = harness.host.gate().asked();
+        let before = harness.host.injector().effects();
+        let _ = harness.host.injector().asked();
         let began = tokio::time::Instant::now();
         harness.well(course.line()).await?;
         let took = began.elapsed();
-        let (calls, effects) = (harness.host.gate().asked(), harness.host.gate().effects() - before);
+        let (calls, effects) = (harness.host.injector().asked(), harness.host.injector().effects() - before);
         let after = harness.left().await;
         let desired = if course.takes_down() {
             harness.well("up").await?;

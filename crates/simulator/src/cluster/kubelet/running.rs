@@ -271,15 +271,13 @@ fn conditions(pod: &mut Value, state: &ContainerState, phase: &str, stamp: &str)
 fn closed_gates(pod: &Value) -> Vec<String> {
     let gates = pod["spec"]["readinessGates"].as_array().into_iter().flatten();
     gates
-        .map(|injector| text(&injector["conditionType"]))
-        .filter_map(|injector| match condition(pod, &injector)["status"].as_str() {
+        .map(|gate| text(&gate["conditionType"]))
+        .filter_map(|gate| match condition(pod, &gate)["status"].as_str() {
             Some("True") => None,
-            Some(status) => Some(format!(
-                "the status of pod readiness injector \"{injector}\" is not \"True\", but {status}"
-            )),
-            None => Some(format!(
-                "corresponding condition of pod readiness injector \"{injector}\" does not exist."
-            )),
+            Some(status) => {
+                Some(format!("the status of pod readiness gate \"{gate}\" is not \"True\", but {status}"))
+            }
+            None => Some(format!("corresponding condition of pod readiness gate \"{gate}\" does not exist.")),
         })
         .collect()
 }
