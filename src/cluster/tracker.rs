@@ -20,7 +20,7 @@ use crate::manifest::shared::Shared;
 use crash::Crashes;
 use crash::LogNeed;
 use health::cause::Symptom;
-use health::cause::signal::FailureKind;
+use health::cause::failure_kind::FailureKind;
 use health::live;
 use health::snapshot::Snapshot;
 use health::status;

@@ -18,10 +18,10 @@ pub mod probe;
 pub mod quantity;
 pub mod restarted;
 pub mod scheduling;
-pub mod signal;
+pub mod failure_kind;
 pub mod template;
 
-use signal::FailureKind;
+use failure_kind::FailureKind;
 
 /// Something that keeps a pod, a claim or a controller from getting on, as it is seen now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct Symptom {
 impl Symptom {
     fn new(signal: FailureKind, reason: impl Into<String>, message: impl Into<String>) -> Symptom {
         Symptom {
-            signal,
+            failure_kind,
             container: None,
             reason: reason.into(),
             message: message.into(),

@@ -12,7 +12,7 @@ use crate::manifest::Object;
 use health::cause::Symptom;
 use health::cause::newest;
 use health::cause::pod::is_mounted;
-use health::cause::signal::FailureKind;
+use health::cause::failure_kind::FailureKind;
 use health::cause::template;
 use health::live;
 use health::snapshot::Snapshot;

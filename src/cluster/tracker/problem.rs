@@ -11,7 +11,7 @@ use health::cause;
 use health::cause::Symptom;
 use health::cause::newest;
 use health::cause::scheduling::Refusal;
-use health::cause::signal::FailureKind;
+use health::cause::failure_kind::FailureKind;
 use health::live;
 use health::snapshot::Snapshot;
 use health::status::Health;

@@ -12,7 +12,7 @@ use health::cause;
 use health::cause::Symptom;
 use health::cause::grace;
 use health::cause::newest;
-use health::cause::signal::FailureKind;
+use health::cause::failure_kind::FailureKind;
 use health::live;
 use health::snapshot::Snapshot;
 use health::status::Health;

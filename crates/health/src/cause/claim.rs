@@ -1,7 +1,7 @@
 //! A claim that no volume comes for.
 
 use crate::cause::Symptom;
-use crate::cause::signal::FailureKind;
+use crate::cause::failure_kind::FailureKind;
 use crate::live;
 use crate::snapshot::Snapshot;
 use crate::status;
@@ -66,7 +66,7 @@ pub fn provisioner(message: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::symptom;
-    use crate::cause::signal::FailureKind;
+    use crate::cause::failure_kind::FailureKind;
     use crate::snapshot::Snapshot;
     use serde_json::Value;
     use serde_json::json;

@@ -1,7 +1,7 @@
 //! A kubelet's sentence about configuration that it could not find → which object and which key.
 
 use crate::ObjectId;
-use crate::cause::signal::FailureKind;
+use crate::cause::failure_kind::FailureKind;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -93,7 +93,7 @@ fn kind(word: &str) -> Option<&'static str> {
 mod tests {
     use super::classify;
     use super::missing;
-    use crate::cause::signal::FailureKind;
+    use crate::cause::failure_kind::FailureKind;
 
     #[test]
     fn kubelets_sentences() {

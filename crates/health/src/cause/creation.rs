@@ -5,7 +5,7 @@
 
 use crate::cause::Symptom;
 use crate::cause::newest;
-use crate::cause::signal::FailureKind;
+use crate::cause::failure_kind::FailureKind;
 use crate::live;
 use crate::snapshot::Snapshot;
 use jiff::Timestamp;

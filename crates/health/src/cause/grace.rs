@@ -5,7 +5,7 @@
 //! multiplied by the user's patience; 0 takes the first sighting for the truth. The figures follow the kubelet's
 //! back-off (10 s, doubled, `kubernetes: pkg/kubelet/kubelet.go`) and leave time for the report to settle.
 
-use crate::cause::signal::FailureKind;
+use crate::cause::failure_kind::FailureKind;
 use jiff::SignedDuration;
 
 /// When a symptom counts as a failure.
@@ -109,7 +109,7 @@ pub const fn grace(signal: FailureKind) -> Grace {
 #[cfg(test)]
 mod tests {
     use super::grace;
-    use crate::cause::signal::FailureKind;
+    use crate::cause::failure_kind::FailureKind;
     use jiff::SignedDuration;
 
     #[test]

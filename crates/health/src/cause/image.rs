@@ -6,7 +6,7 @@
 //! first:
 //! images are called `timeout-service`, and `eof` too.
 
-use crate::cause::signal::FailureKind;
+use crate::cause::failure_kind::FailureKind;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -88,7 +88,7 @@ fn without(message: &str, image: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::classify;
-    use crate::cause::signal::FailureKind;
+    use crate::cause::failure_kind::FailureKind;
 
     #[test]
     fn runtimes_sentences() {

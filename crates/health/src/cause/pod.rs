@@ -5,7 +5,7 @@ use crate::cause::config;
 use crate::cause::container;
 use crate::cause::container::Purpose;
 use crate::cause::scheduling;
-use crate::cause::signal::FailureKind;
+use crate::cause::failure_kind::FailureKind;
 use crate::live;
 use crate::snapshot::KubeEvent;
 use crate::snapshot::Snapshot;

@@ -7,7 +7,7 @@
 use crate::ObjectId;
 use crate::cause::Symptom;
 use crate::cause::quantity;
-use crate::cause::signal::FailureKind;
+use crate::cause::failure_kind::FailureKind;
 use crate::live;
 use crate::snapshot::Snapshot;
 use crate::status;

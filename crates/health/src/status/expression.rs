@@ -223,7 +223,7 @@ mod tests {
                 "status.items.exists(x)",
                 "`exists()` takes a name and a rule, such as `exists(c, c.type == 'Ready')`",
             ),
-            ("status.name.matches('(')", "`(` is no regular expression"),
+            ("status.name.matches('(')", "`(` is not a valid regular expression"),
             ("status.ready ? true", "a `:` is missing at the end"),
             ("status.a b", "`b` cannot be read"),
             ("{.status", "the `{` of its path is not closed"),

@@ -7,7 +7,7 @@ use crate::event::Code;
 use health::cause::Symptom;
 use health::cause::config;
 use health::cause::scheduling;
-use health::cause::signal::FailureKind;
+use health::cause::failure_kind::FailureKind;
 
 pub(super) fn code(symptom: &Symptom, inputs: &CauseContext<'_>) -> Code {
     match symptom.signal {

@@ -9,7 +9,7 @@ use health::cause::Symptom;
 use health::cause::claim;
 use health::cause::config;
 use health::cause::scheduling;
-use health::cause::signal::FailureKind;
+use health::cause::failure_kind::FailureKind;
 use health::cause::template;
 use health::live;
 use serde_json::Value;

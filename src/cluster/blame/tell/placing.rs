@@ -10,7 +10,7 @@ use health::cause::config;
 use health::cause::quantity;
 use health::cause::scheduling;
 use health::cause::scheduling::Refusal;
-use health::cause::signal::FailureKind;
+use health::cause::failure_kind::FailureKind;
 use health::cause::template;
 use health::live;
 use serde_json::Value;

@@ -5,7 +5,7 @@ use crate::cluster::blame::tell::Diagnosis;
 use crate::cluster::blame::tell::diagnosis;
 use crate::cluster::blame::tell::placing::asking;
 use health::cause::Symptom;
-use health::cause::signal::FailureKind;
+use health::cause::failure_kind::FailureKind;
 use health::cause::template;
 use health::live;
 use regex::Regex;

@@ -8,7 +8,7 @@ use health::cause::Symptom;
 use health::cause::container::probe_kill;
 use health::cause::probe;
 use health::cause::probe::Why;
-use health::cause::signal::FailureKind;
+use health::cause::failure_kind::FailureKind;
 use health::live;
 
 pub(super) fn running(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {

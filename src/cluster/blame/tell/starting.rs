@@ -6,7 +6,7 @@ use crate::cluster::blame::tell::diagnosis;
 use crate::cluster::blame::tell::placing::restart_node;
 use health::cause::Symptom;
 use health::cause::config;
-use health::cause::signal::FailureKind;
+use health::cause::failure_kind::FailureKind;
 use health::cause::template;
 use health::live;
 use health::snapshot::Snapshot;
