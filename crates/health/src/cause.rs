@@ -10,6 +10,7 @@ pub mod claim;
 pub mod config;
 pub mod container;
 pub mod creation;
+pub mod failure_kind;
 pub mod grace;
 pub mod image;
 pub mod newest;
@@ -18,7 +19,6 @@ pub mod probe;
 pub mod quantity;
 pub mod restarted;
 pub mod scheduling;
-pub mod failure_kind;
 pub mod template;
 
 use failure_kind::FailureKind;

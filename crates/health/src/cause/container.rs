@@ -6,8 +6,8 @@
 use crate::cause::Exit;
 use crate::cause::Symptom;
 use crate::cause::config;
-use crate::cause::image;
 use crate::cause::failure_kind::FailureKind;
+use crate::cause::image;
 use crate::live;
 use crate::snapshot::KubeEvent;
 use jiff::SignedDuration;

@@ -4,8 +4,8 @@
 //! (all others).
 
 use crate::cause::Symptom;
-use crate::cause::newest;
 use crate::cause::failure_kind::FailureKind;
+use crate::cause::newest;
 use crate::live;
 use crate::snapshot::Snapshot;
 use jiff::Timestamp;

@@ -6,8 +6,8 @@
 
 use crate::ObjectId;
 use crate::cause::Symptom;
-use crate::cause::quantity;
 use crate::cause::failure_kind::FailureKind;
+use crate::cause::quantity;
 use crate::live;
 use crate::snapshot::Snapshot;
 use crate::status;

@@ -6,8 +6,8 @@ use crate::cluster::blame::tell::running::memory_limit;
 use crate::event::Code;
 use health::cause::Symptom;
 use health::cause::config;
-use health::cause::scheduling;
 use health::cause::failure_kind::FailureKind;
+use health::cause::scheduling;
 
 pub(super) fn code(symptom: &Symptom, inputs: &CauseContext<'_>) -> Code {
     match symptom.signal {

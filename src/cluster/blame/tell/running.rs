@@ -6,9 +6,9 @@ use crate::cluster::blame::tell::Diagnosis;
 use crate::cluster::blame::tell::diagnosis;
 use health::cause::Symptom;
 use health::cause::container::probe_kill;
+use health::cause::failure_kind::FailureKind;
 use health::cause::probe;
 use health::cause::probe::Why;
-use health::cause::failure_kind::FailureKind;
 use health::live;
 
 pub(super) fn running(symptom: &Symptom, inputs: &CauseContext<'_>) -> Diagnosis {
