@@ -43,7 +43,7 @@ pub struct Symptom {
 impl Symptom {
     fn new(signal: FailureKind, reason: impl Into<String>, message: impl Into<String>) -> Symptom {
         Symptom {
-            failure_kind,
+            signal,
             container: None,
             reason: reason.into(),
             message: message.into(),
