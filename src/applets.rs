@@ -1,7 +1,7 @@
 //! The programs `todo-up`, `todo-down` and `todo-status`, which are this one under other names: `todo applets`.
 //!
 //! On Unix they are symbolic links. On Windows, where those need a privilege, they are hard links, or copies where the
-//! directory is on another volume. A file that is not ours is never replaced.
+//! directory is on another volume. A file that todo did not create is never replaced.
 
 use crate::cli::APPLETS;
 use crate::event::Code;
@@ -25,10 +25,10 @@ pub fn list() -> String {
     APPLETS.map(|name| format!("todo-{name:<8}todo {name}")).join("\n")
 }
 
-/// Makes them in `directory`, else beside the program, and returns their paths.
+/// Makes them in `directory`, else next to the program, and returns their paths.
 ///
 /// # Errors
-/// When one of the files is there and not ours, before any is made; or when one cannot be made.
+/// If one of the files exists and todo did not create it, before any is created; or if one cannot be created.
 pub fn install(world: &World, directory: Option<&Path>) -> Result<String> {
     let program = world.program.as_deref().ok_or_else(|| {
         Code::FileUnreadable.fault(FaultKind::Usage, "this system does not say where the program is")
@@ -82,7 +82,7 @@ fn is_same(a: &Path, b: &Path) -> io::Result<bool> {
     Ok(a.metadata()?.len() == b.metadata()?.len() && hash(a)? == hash(b)?)
 }
 
-/// Makes the new file beside the old one and renames it, so that the name is there all the while.
+/// Creates the new file next to the old one and renames it, so that the name always exists.
 fn install_one(program: &Path, path: &Path) -> io::Result<()> {
     // Windows replaces no file that runs, and every hard link of this program is one.
     if cfg!(windows) && path.exists() && is_same(program, path)? {

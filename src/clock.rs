@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 type ReadTime = dyn Fn() -> Timestamp + Send + Sync;
 
-/// Tells the time. Cheap to clone; clones are the same clock.
+/// A clock. Cheap to clone; clones are the same clock.
 #[derive(Clone, Default)]
 pub struct Clock(Option<Arc<ReadTime>>);
 
@@ -26,7 +26,7 @@ impl Clock {
         Clock(None)
     }
 
-    /// One that tells what `now` returns.
+    /// A clock whose time is what `now` returns.
     #[must_use]
     pub fn telling(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Clock {
         Clock(Some(Arc::new(now)))

@@ -112,7 +112,7 @@ fn file(words: &[OsString]) -> Option<PathBuf> {
     below.or_else(|| matches.try_get_one::<PathBuf>("file").ok().flatten()).cloned()
 }
 
-/// The sides of `todo cp`: files here, and `NAME:` of what has containers. What is in those nobody is asked.
+/// The sides of `todo cp`: files here, and `NAME:` of what has containers. Files in those are not completed.
 fn copied(places: &Arc<Places>, begun: &OsStr) -> Vec<CompletionCandidate> {
     let files = PathCompleter::any().current_dir(&places.world.folder).complete(begun);
     let text = begun.to_str().unwrap_or_default();

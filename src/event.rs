@@ -24,7 +24,7 @@ pub use sink::OpenItem;
 pub use sink::OpenStep;
 pub use sink::Sink;
 
-/// The version of the event stream, told in its first line. Fields are only ever added within a version.
+/// The version of the event stream, given in its first line. Fields are only ever added within a version.
 pub const SCHEMA: u32 = 3;
 
 /// One thing that happened, and when.
@@ -79,7 +79,7 @@ pub enum Outcome {
     Built,
     /// An object or image is gone.
     Removed,
-    /// Something was left where it is on purpose; the detail says why.
+    /// Something was kept on purpose; the detail has the reason.
     Kept,
     /// An object is healthy.
     Ready,
@@ -93,9 +93,9 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ViewKey {
-    /// What all keys do is asked for.
+    /// The help on all keys is requested.
     Help,
-    /// The URL is asked for.
+    /// The URL is requested.
     Url,
     /// The screen is to be cleared.
     Clear,
@@ -122,7 +122,7 @@ pub struct Amount {
     pub done: u64,
     /// Of so much, where it is known.
     pub total: Option<u64>,
-    /// What is counted.
+    /// The unit of the count.
     pub unit: Unit,
 }
 
@@ -169,7 +169,7 @@ pub enum EventKind {
         step: Step,
         /// Which thing.
         item: String,
-        /// What is going on, in the words of whoever does it: a build instruction, a minikube step.
+        /// The current activity, in its source's words: a build instruction, a minikube step.
         doing: String,
         /// How far it is, where that is known.
         amount: Option<Amount>,
@@ -180,14 +180,14 @@ pub enum EventKind {
         step: Step,
         /// Which thing.
         item: String,
-        /// What is missing: `1 of 2 replicas ready`, a pod's waiting reason.
+        /// The reason for waiting: `1 of 2 replicas ready`, a pod's waiting reason.
         why: String,
     },
     /// A line that a build, a container or a program printed.
     Log {
         /// In which step.
         step: Step,
-        /// Whose line.
+        /// The item of the line.
         item: String,
         /// The line, without its end.
         line: String,
@@ -197,7 +197,7 @@ pub enum EventKind {
         /// What.
         finding: Finding,
     },
-    /// A port of localhost leads to a Service.
+    /// A port of localhost is forwarded to a Service.
     Forwarded {
         /// The Service that people open.
         service: String,
@@ -222,7 +222,7 @@ pub enum EventKind {
         outcome: Outcome,
         /// How long it took.
         took_ms: u64,
-        /// A fact worth showing beside it: a size, an address, the reason why it was kept.
+        /// A detail to show next to it: a size, an address, the reason why it was kept.
         detail: Option<String>,
     },
     /// A station is left.
@@ -261,7 +261,8 @@ pub enum EventKind {
     },
     /// A round of `todo watch` begins: the project is brought up.
     RoundStarted {
-        /// The files that changed, relative to the directory of deploy.toml; none in the first round, and in one that was asked for.
+        /// The files that changed, relative to the directory of deploy.toml; none in the first round, and in one that
+        /// the user requested.
         changed: Vec<String>,
     },
     /// A file changed before anything was written: the round was given up, and another begins.
@@ -295,7 +296,7 @@ pub enum EventKind {
         /// What to do now.
         hints: Vec<String>,
     },
-    /// The last event of a run that did what it was asked for.
+    /// The last event of a run that succeeded.
     RunFinished {
         /// How long it took.
         took_ms: u64,

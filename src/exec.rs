@@ -43,7 +43,7 @@ const BRIEF: Duration = Duration::from_millis(500);
 /// How long lines are waited for after the child ended: a process that it left behind may hold its output open for ever.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// A program to start, its arguments and what its environment has beside ours.
+/// A program to start, its arguments and the variables in addition to this process' environment.
 #[derive(Debug, Clone)]
 pub struct Call {
     program: PathBuf,
@@ -131,7 +131,7 @@ impl Call {
         }
     }
 
-    /// Says that it changes nothing: when the user stops the run, it gets half a second to end, and not ten.
+    /// Marks it as read-only: when the user stops the run, it gets half a second to end, and not ten.
     #[must_use]
     pub fn read_only(mut self) -> Call {
         self.grace = BRIEF;
@@ -191,7 +191,8 @@ impl Call {
 
     /// Runs it to its end, handing over each line as it is printed, and returns all of them.
     ///
-    /// When the user stops the run, the child is asked to end and gets ten seconds for it, or less: [`Call::read_only`].
+    /// When the user stops the run, the child is requested to end and gets ten seconds for it, or less:
+    /// [`Call::read_only`].
     pub async fn lines(&self, run: &Run, each: impl FnMut(Stream, &str)) -> Result<Output, ExecError> {
         debug!("`{}` begins", self.command_line());
         let began = Instant::now();
@@ -221,7 +222,7 @@ impl Call {
             command.spawn().map_err(|cause| self.failed(None, Output::default(), Some(cause), false))?;
         if let Some(mut stdin) = child.stdin.take() {
             let input = self.input.clone();
-            // A child that ends without reading all of it has said what it thinks by its exit code.
+            // A child that ends without reading all of it reports its result by its exit code.
             tokio::spawn(async move { stdin.write_all(&input).await });
         }
         let (lines, mut printed) = mpsc::channel(64);

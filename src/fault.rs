@@ -21,16 +21,16 @@ pub struct Fault {
     pub kind: FaultKind,
     /// What it is called.
     pub code: Code,
-    /// The chain of causes; the outermost says what we were doing.
+    /// The chain of causes; the outermost names the attempted action.
     pub error: anyhow::Error,
-    /// All that is wrong, each with its place and help, where there is more to say than one chain.
+    /// All findings, each with its place and help, where one chain is not enough.
     pub findings: Vec<Finding>,
     /// What the reader can do now; commands in backticks are to be pasted.
     pub hints: Vec<String>,
 }
 
 impl Code {
-    /// A failure of `kind` that says `message`, with no deeper cause.
+    /// A failure of `kind` with `message`, with no deeper cause.
     pub fn fault(self, kind: FaultKind, message: impl Into<String>) -> Fault {
         self.caused_by(kind, anyhow::Error::msg(message.into()))
     }
@@ -56,7 +56,7 @@ impl Fault {
         self
     }
 
-    /// Says, above the causes so far, what we were doing.
+    /// Adds the attempted action above the causes so far.
     #[must_use]
     pub fn context(mut self, doing: impl std::fmt::Display + Send + Sync + 'static) -> Self {
         self.error = self.error.context(doing);
@@ -78,7 +78,7 @@ impl Fault {
 
 /// Turns any error into a [`Fault`] of the kind that the step it happened in stands for.
 pub trait OrFault<T> {
-    /// The value, or a fault of `kind` that is called `code` and says what we were doing.
+    /// The value, or a fault of `kind` with `code` and the attempted action.
     fn or_fault(self, code: Code, kind: FaultKind, doing: impl FnOnce() -> String) -> Result<T>;
 }
 

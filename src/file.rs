@@ -1,6 +1,6 @@
 //! Reading files: regular ones only, and of each no more than its use allows.
 //!
-//! `std::fs::read` waits for ever on a FIFO that nobody writes to, and never ends on `/dev/zero`. So the kind of a file is
+//! `std::fs::read` waits for ever on a FIFO without a writer, and never ends on `/dev/zero`. So the kind of a file is
 //! looked at on the handle that is read (a path can lead elsewhere from one call to the next), opening does not wait
 //! (`O_NONBLOCK`: `open(2)`, "FIFOs"; no effect on regular files), and reading ends at a limit. Symbolic links are followed.
 //! `tests/tidy.rs` checks that no other module opens files for reading.
@@ -22,14 +22,14 @@ pub const OBJECTS: u64 = 64 << 20;
 /// (`kubernetes: pkg/apis/core/types.go`: `MaxSecretSize`).
 pub const VALUE: u64 = 1 << 20;
 
-/// The limit for what programs write: caches of ours, and git's index. 256 MiB.
+/// The limit for what programs write: todo's caches, and git's index. 256 MiB.
 pub const INDEX: u64 = 256 << 20;
 
 /// Opens the regular file at `path` for reading.
 ///
 /// # Errors
 /// As [`File::open`]; and where there is a directory, a FIFO, a socket or a device, with [`ErrorKind::InvalidInput`] (for a
-/// directory [`ErrorKind::IsADirectory`]) and words that say so.
+/// directory [`ErrorKind::IsADirectory`]) and a message.
 pub fn open(path: &Path) -> io::Result<File> {
     // Opening a device can already do something (`open(2)`: a tape rewinds, a terminal becomes the controlling one).
     refuse_special(path.metadata()?.file_type())?;
@@ -38,7 +38,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens the directory at `path`, to look at what is in it by its handle; fails at once on anything else.
+/// Opens the directory at `path`, to access its entries by its handle; fails at once on anything else.
 ///
 /// # Errors
 /// As [`File::open`], and where `path` is not a directory.
@@ -82,7 +82,7 @@ pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
     text(read(path, limit)?)
 }
 
-/// The bytes of a text file, in UTF-8 if it is UTF-16; what is neither stays as it is, for a reader that tells the line.
+/// The bytes of a text file, in UTF-8 if it is UTF-16; other bytes are kept, for a parser that reports the line.
 ///
 /// # Errors
 /// As [`read`].
@@ -100,10 +100,10 @@ pub fn read_stream(stream: impl Read, limit: u64) -> io::Result<String> {
     text(bytes)
 }
 
-/// Whether something could not be written because nobody reads it any more.
+/// Whether a write failed because the reader has closed the pipe.
 #[must_use]
 pub fn has_no_reader(error: &io::Error) -> bool {
-    // What Windows says of a named pipe, as the shells of Cygwin and MSYS2 use them.
+    // Windows' errors of a named pipe, as the shells of Cygwin and MSYS2 use them.
     const ERROR_PIPE_NOT_CONNECTED: i32 = 233;
     error.kind() == ErrorKind::BrokenPipe
         || cfg!(windows) && error.raw_os_error() == Some(ERROR_PIPE_NOT_CONNECTED)

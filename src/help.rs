@@ -11,7 +11,7 @@ const README: &str = include_str!("../README.md");
 /// The topic that lists all codes.
 const CODES: &str = "codes";
 
-/// What can be looked up beside commands and codes, and the README's heading of each.
+/// Topics in addition to commands and codes, and the README's heading of each.
 pub const TOPICS: [(&str, &str); 5] = [
     ("annotations", "Annotations"),
     (CODES, "Findings"),
@@ -95,7 +95,7 @@ mod tests {
         }
     }
 
-    /// The codes that a page says look like its own.
+    /// The similar codes that a page lists.
     fn alike(code: Code) -> Vec<&'static str> {
         let line = text(code.as_str()).unwrap().lines().find_map(|line| line.strip_prefix("Looks like: "));
         line.into_iter().flat_map(|line| line.split('`').skip(1).step_by(2)).collect()

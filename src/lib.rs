@@ -1,10 +1,11 @@
 //! `todo` brings a small application up on minikube with one command, again and again, and takes it down again.
 //!
-//! docs/architecture.md is the map of the modules, and says where to change what.
+//! docs/architecture.md is the map of the modules, and describes where to change what.
 //!
-//! Read in this order: [`project`] says what is wanted and [`manifest`] what is written, [`plan`] decides what is to be there, [`flow`] does it step by step ([`preflight`], [`minikube`], [`image`], [`cluster`], [`service`]), [`event`] is what
-//! is told on the way, [`report`] is how that looks. [`fault`] is how it can end. [`discover`] writes what is wanted for a tree
-//! that does not say it yet (`todo init`).
+//! Read in this order: [`project`] is the configuration and [`manifest`] the objects, [`plan`] decides the desired
+//! state, [`flow`] does it step by step ([`preflight`], [`minikube`], [`image`], [`cluster`], [`service`]), [`event`]
+//! is what is reported during the run, [`report`] prints it. [`fault`] is how it can fail. [`discover`] writes the
+//! configuration for a tree without one (`todo init`).
 //!
 //! # Invariants
 //! 1. Nothing outside is touched before all that can be wrong in the project's own files has been found, and all of it at once.
@@ -13,7 +14,8 @@
 //! 4. What decides is pure: values in, values out ([`plan`], `manifest::{bind, lint}`, the crates `dockerfile` and `health`,
 //!    `cluster::{blame, phase}`, `report::fold`).
 //! 5. Secret values live in [`project::secret::Secret`]; they reach a Kubernetes Secret or a BuildKit secret mount, nothing else.
-//! 6. What is not ours is not changed: other people's fields, objects, profiles, and the current kubectl context.
+//! 6. Nothing that todo does not own is changed: other managers' fields, objects, profiles, and the current kubectl
+//! context.
 //! 7. Standard output is the answer, standard error the telling.
 //! 8. No message without a next step, no wait without a reason on screen, no failure that only a time limit finds.
 //! 9. `up` returns: what has to outlive it (a port-forward) is a process of its own, which `status` lists and `down` ends.

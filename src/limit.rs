@@ -8,7 +8,7 @@ use std::time::Duration;
 /// How long a read may take.
 const READ: Duration = Duration::from_secs(30);
 
-/// What a read says, or that it says nothing.
+/// The result of a read, or its timeout.
 pub(crate) async fn with_timeout<T>(asked: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
     match tokio::time::timeout(READ, asked).await {
         Ok(done) => done,

@@ -1,4 +1,4 @@
-//! Project + what is written → what is to be in the cluster: all decisions, no effects.
+//! Project + manifests → the desired state of the cluster: all decisions, no effects.
 //!
 //! Not the reading (that was done) and not the images' references (they are known only once built): the plan ends where
 //! the first effect begins, so everything that can be wrong in the project's own files has been found by then.
@@ -25,7 +25,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// What was read, before it is judged as a whole.
+/// The inputs, before they are checked as a whole.
 #[derive(Debug, Default)]
 pub struct PlanInputs {
     /// The objects of every source.
@@ -55,7 +55,7 @@ pub struct Plan {
     pub warnings: Vec<Finding>,
 }
 
-/// Decides what is to be in the cluster, and finds every reason why it cannot be.
+/// Decides the desired state of the cluster, and finds every reason why it is impossible.
 pub fn make(project: &Project, facts: PlanInputs) -> (Plan, Vec<Finding>) {
     let hooks = facts.releases.iter().flat_map(|release| &release.hooks).map(|hook| &hook.object);
     let judged: Vec<Object> = facts.objects.iter().chain(hooks).cloned().collect();
@@ -81,7 +81,7 @@ pub fn make(project: &Project, facts: PlanInputs) -> (Plan, Vec<Finding>) {
     (Plan { objects, releases: facts.releases, warnings }, mistakes)
 }
 
-/// What lint must know beside the objects.
+/// The inputs of lint in addition to the objects.
 fn known(project: &Project, facts: &PlanInputs) -> lint::LintFacts {
     let names = project.configs.iter().map(|config| config.name.as_str());
     let keys: BTreeMap<&str, &BTreeMap<DataKey, String>> = names.zip(&facts.configs).collect();

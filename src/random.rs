@@ -1,6 +1,7 @@
-//! Bytes that nobody guesses.
+//! Cryptographically secure random bytes.
 //!
-//! Of the TLS library that is there anyhow, and an error where the system has none: what is made of them keeps secrets.
+//! From the TLS library, which is a dependency anyway; an error where the system has none, because they protect
+//! secrets.
 
 use anyhow::Context;
 

@@ -3,7 +3,7 @@
 //! `project::secret::Secret` keeps our own texts clean, but programs print what they were given (a crash with its database
 //! URL), and servers quote what they refuse. A value is found as it is, in base64, and behind escape sequences, backslashes,
 //! percent signs and quotes (`view`): matching decoded text covers every mixture of them, which a list of written forms
-//! would not. What is too ordinary to be hidden is decided in `ordinary`.
+//! would not. Values that are too common to be hidden are defined in `ordinary`.
 
 mod forms;
 mod matcher;
@@ -70,7 +70,8 @@ impl Redactor {
         }
     }
 
-    /// Never hides these names: what a project, its objects and images are called is no secret, even where a value equals it.
+    /// Never hides these names: the names of a project, its objects and images are not secret, even where a value
+    /// equals it.
     pub fn keep<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         for name in names {

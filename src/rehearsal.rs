@@ -1,7 +1,7 @@
 //! The machine in which `todo rehearse` runs: a simulated one, and what the program is given of it.
 //!
-//! The directory goes with it, and with the directory every file of the rehearsal. The user's own `~/.kube`, `~/.minikube`,
-//! `~/.docker` and cache are never looked at.
+//! The directory is deleted with it, and with the directory every file of the rehearsal. The user's own `~/.kube`,
+//! `~/.minikube`, `~/.docker` and cache are never looked at.
 
 mod folder;
 mod minikube;
@@ -71,7 +71,7 @@ impl Host {
         Ok(Host { machine, world, _folder: folder })
     }
 
-    /// What a run in this machine is given: the user's own environment, without what is about their own Docker, minikube
+    /// The environment of a run in this machine: the user's own, without variables about their own Docker, minikube
     /// and clusters.
     #[must_use]
     pub fn world(&self) -> World {
@@ -84,7 +84,7 @@ impl Host {
             let text = expect.contains.as_deref().unwrap_or("A rehearsal.");
             Page { status: expect.status.unwrap_or(200), body: format!("{text}\n") }
         };
-        // Which image a Service leads to is the cluster's to find out; with one page for all of them it need not be known.
+        // The cluster determines which image a Service points to; with one page for all of them it need not be known.
         let Some(first) = project.services.first() else { return };
         let mut page = page(&first.expect);
         for other in &project.services[1..] {
@@ -112,7 +112,7 @@ fn rehearsed(real: &World, folder: &Path, engine: SocketAddr) -> World {
         ("XDG_DATA_HOME", at("data")),
         ("LOCALAPPDATA", at("cache")),
         ("MINIKUBE_HOME", at("minikube")),
-        // Whoever it is that rehearses, their node is none of minikube's business.
+        // The simulated node does not depend on the user who runs the rehearsal.
         ("MINIKUBE_FORCE", text("true")),
         ("KUBECONFIG", at("kubeconfig")),
         ("TODO_HOSTS_FILE", at("hosts")),

@@ -12,7 +12,7 @@ pub fn relative(root: &Path, path: &Path) -> PathBuf {
     slashed(path.strip_prefix(root).unwrap_or(path))
 }
 
-/// As [`relative`], to be told.
+/// As [`relative`], for messages.
 #[must_use]
 pub fn shown(root: &Path, path: &Path) -> String {
     relative(root, path).display().to_string()

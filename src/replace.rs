@@ -1,7 +1,7 @@
-//! A file replaced as a whole: whoever reads it meanwhile sees the old or the new one.
+//! A file replaced as a whole: a concurrent reader sees the old or the new one.
 //!
-//! Not a lock: of two who write at once the last one counts. What is new is written beside the file under a name that must
-//! not be there, because a link that somebody put under it would lead the writing to wherever they like.
+//! Not a lock: of two who write at once the last one counts. The new content is written next to the file under a name
+//! that must not be there, because an attacker's link under that name would redirect the write.
 
 use std::fs::File;
 use std::fs::Permissions;
@@ -11,7 +11,7 @@ use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// Replaces what is at `path`. With the permissions of `like`, else readable for its owner alone.
+/// Replaces the file at `path`. With the permissions of `like`, else readable for its owner alone.
 pub fn replace(path: &Path, bytes: &[u8], like: Option<Permissions>) -> io::Result<()> {
     let new = beside(path, bytes, like)?;
     std::fs::rename(&new, path).inspect_err(|_| {
@@ -19,13 +19,13 @@ pub fn replace(path: &Path, bytes: &[u8], like: Option<Permissions>) -> io::Resu
     })
 }
 
-/// Writes what is to replace the file at `path` beside it, whole or not at all, and returns where.
+/// Writes the replacement of the file at `path` next to it, whole or not at all, and returns its path.
 pub fn beside(path: &Path, bytes: &[u8], like: Option<Permissions>) -> io::Result<PathBuf> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.todo", std::process::id()));
     let new = path.with_file_name(name);
     let mut file = match create(&new) {
-        // A process of this number was killed, or somebody put it there; a link goes, not what it leads to.
+        // A process of this number was killed, or another user created it; a link is deleted, not its target.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             std::fs::remove_file(&new)?;
             create(&new)?

@@ -1,6 +1,6 @@
-//! Requests over HTTP, as `TODO_LOG=debug` shows them: to what, what was asked, the status and the time until it came.
+//! Requests over HTTP, as `TODO_LOG=debug` shows them: the server, the request, the status and the time to the answer.
 //!
-//! Never a body, nor the arguments of a command that is run in a container: both may hold secrets that nobody has named.
+//! Never a body, nor the arguments of a command that is run in a container: both may contain unregistered secrets.
 
 use http::Method;
 use http::Uri;
@@ -9,7 +9,7 @@ use std::time::Instant;
 use tracing::debug;
 use tracing::enabled;
 
-/// A request that was sent; nothing is kept of it where nobody reads the log.
+/// A request that was sent; nothing is kept of it where the log is off.
 #[derive(Debug)]
 pub struct Sent(Option<Kept>);
 

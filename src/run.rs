@@ -1,4 +1,4 @@
-//! One run, as every step is given it: where to tell things, when to stop, what the process was given.
+//! One run, as every step is given it: the event sink, the stop signal, the process' context.
 //!
 //! Not a bag for state: nothing in it changes during a run, so a step can only pass facts on by returning them.
 
@@ -21,7 +21,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 /// What every step is given.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// Where to tell things.
+    /// The event sink.
     pub sink: Sink,
     /// When to stop.
     pub cancel: Cancel,
@@ -29,7 +29,7 @@ pub struct Run {
     pub world: Arc<World>,
     /// Writes a question to the terminal. Only `report` writes there, so `session` sets it.
     pub prompt: fn(&str) -> io::Result<()>,
-    /// Whether the user asked for every detail (`--verbose`).
+    /// Whether the user requested every detail (`--verbose`).
     pub verbose: bool,
 }
 
@@ -40,8 +40,8 @@ impl Run {
         Run { sink, cancel, world: world.into(), prompt: |_| Ok(()), verbose: false }
     }
 
-    /// Runs `work` unless the user stops the run first; then the work is dropped and the fault says so, as soon as nothing
-    /// in it is shielded ([`Run::shield`]).
+    /// Runs `work` unless the user stops the run first; then the work is dropped and the fault reports it, as soon as
+    /// nothing in it is shielded ([`Run::shield`]).
     ///
     /// The commands, and what holds the lock, are run by this. So what they await needs no care of its own.
     pub async fn or_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {

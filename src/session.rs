@@ -1,7 +1,7 @@
-//! One call of the program: arguments in, a run told by one renderer, the answer, an exit code out.
+//! One call of the program: arguments in, a run reported by one renderer, the answer, an exit code out.
 //!
 //! Here alone flows and renderers meet. The answer is written after the renderer is done, so that a URL is never torn
-//! by a live line, and a fault is told by the renderer, so that a program that reads JSON gets it, too.
+//! by a live line, and a fault is printed by the renderer, so that a program that reads JSON gets it, too.
 
 mod answer;
 mod pages;
@@ -127,7 +127,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
         .variables()
         .filter_map(|(_, value)| value.to_str())
         .for_each(|value| sink.redactor().hide_password_of(value));
-    // Where the answer is one object, there is no story of how it was found.
+    // Where the answer is one object, no progress is printed.
     let explained = matches!(
         cli.command,
         Command::Up(_)
@@ -166,7 +166,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     // The process of a forward has no terminal that could be closed.
     let is_detached = matches!(cli.command, Command::ForwardProcess { .. });
     let on_hangup = if is_detached { Hangup::Ignored } else { Hangup::Ends };
-    // The process ends with this, whether or not somebody reads it.
+    // The process ends with this, even if the output is closed.
     let stuck = move |fault| drop(tell_failure(&report_to, silent, &fault, &drawn_by));
     signal::listen(asker, on_hangup, Handle::current(), stuck);
 
@@ -232,7 +232,7 @@ fn page_output(world: &World, color: ColorFlag) -> Output {
 
 type Drawing = Mutex<Option<report::Reporter>>;
 
-/// Tells how the run ended, and returns when that is drawn.
+/// Reports how the run ended, and returns when that is drawn.
 fn tell_failure(output: &Output, silent: bool, fault: &Fault, reporter: &Drawing) -> Result<()> {
     let written = output.failed(fault, silent);
     written.and(finish(reporter))
@@ -242,7 +242,7 @@ fn finish(reporter: &Drawing) -> Result<()> {
     ended_run(reporter).1
 }
 
-/// Waits until the run is drawn; what is kept of it, and whether its events could be written.
+/// Waits until the run is drawn; returns its record, and whether its events could be written.
 fn ended_run(reporter: &Drawing) -> (Option<RunRecord>, Result<()>) {
     let reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner).take();
     reporter.map_or((None, Ok(())), |reporter| {
@@ -252,9 +252,9 @@ fn ended_run(reporter: &Drawing) -> (Option<RunRecord>, Result<()>) {
 }
 
 async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
-    // Offline: what is explained may be anybody's.
+    // Offline: the explained dump may be of any cluster.
     if let Command::Explain { file } = &cli.command {
-        // In a project, what it says of its secrets counts; elsewhere there is none.
+        // In a project, its declared secrets count; elsewhere there is none.
         if let Ok(project) = project(run, cli) {
             flow::redaction::project(run, &project);
         }
@@ -278,7 +278,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         }
         checked => Arc::new(checked.whole()?),
     };
-    // What is on the streams of a command in a container is the command's own.
+    // The streams of a command in a container hold only its own data, so no event is sent.
     if !matches!(cli.command, Command::Exec(_)) {
         run.sink.emit(EventKind::RunStarted {
             schema: SCHEMA,
@@ -328,7 +328,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
     }
 }
 
-/// A run that was stopped has harmed nothing; it says how to go on.
+/// A run that was stopped has harmed nothing; it prints how to continue.
 fn going_on(fault: Fault, command: &Command) -> Fault {
     if !matches!(fault.kind, FaultKind::Interrupted | FaultKind::Terminated) || !fault.hints.is_empty() {
         return fault;
@@ -345,7 +345,7 @@ fn project(run: &Run, cli: &Cli) -> Result<Project> {
     load_checked(run, cli)?.whole()
 }
 
-/// The project file, and what is wrong in it.
+/// The project file, and its mistakes.
 fn load_checked(run: &Run, cli: &Cli) -> Result<CheckedProject> {
     let path = locate(&run.world, cli.global.file.as_deref())?;
     let CheckedProject { mut project, mistakes } = check::load_checked(&path)?;

@@ -1,9 +1,10 @@
 //! Ctrl-C and its relatives: once asks, twice insists.
 //!
-//! Not a place that cleans up: whoever waits is told to stop and decides what that means. The second signal ends the
-//! process at once, because a step that hangs must not be able to keep the user. So does the first one where nobody can be
-//! told: the run has one thread, and what computes or blocks there (a huge file, a disk that does not answer) hears of
-//! nothing. Such a run ends within a second; one that still answers is given the time that its clean-up takes.
+//! Does no cleanup: the waiting step is notified and decides how to stop. The second signal ends the
+//! process at once, because a step that hangs must not be able to keep the user. So does the first one where the run
+//! cannot be notified: the run has one thread, and work that computes or blocks there (a huge file, a disk that does
+//! not answer)
+//! hears of nothing. Such a run ends within a second; one that still answers is given the time that its clean-up takes.
 //! A signal that was ignored when the process began (`nohup`) stays ignored.
 
 #[cfg(unix)]
@@ -24,7 +25,7 @@ const STUCK: Duration = Duration::from_millis(700);
 /// How long telling so may take.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// How often it is asked.
+/// The interval of the checks.
 const PULSE: Duration = Duration::from_millis(50);
 
 /// Whether, and by what, the run was asked to stop. Cheap to clone.
@@ -67,7 +68,7 @@ impl Cancel {
         (CancelHandle { ask }, Cancel { asked, shields: watch::Sender::new(0) })
     }
 
-    /// Waits until the run is asked to stop, for ever if it never is.
+    /// Waits until the run is requested to stop, for ever if it never is.
     pub async fn stopped(&self) -> Fault {
         let mut asked = self.asked.clone();
         match asked.wait_for(Option::is_some).await.map(|kind| *kind) {
@@ -117,7 +118,7 @@ pub enum Hangup {
 }
 
 /// Listens for the signals of this platform until the process ends; the second one ends it, and the first one if `work`,
-/// the runtime of the run, is stuck. Then `stuck` is called before, to tell that the run was stopped.
+/// the runtime of the run, is stuck. Then `stuck` is called before, to report that the run was stopped.
 ///
 /// On a thread of its own: a run that is held up by a reader of its output who does not read must still be ended.
 pub fn listen(
@@ -147,7 +148,7 @@ pub fn listen(
             tokio::select! {
                 kind = next(on_hangup, ignored) => force_exit(kind),
                 () = until_stuck(&work, STUCK) => {
-                    // Whoever draws may be stuck, too.
+                    // The renderer may be stuck, too.
                     let (sender, heard) = std::sync::mpsc::channel();
                     std::thread::spawn(move || {
                         stuck(fault(kind));
@@ -189,7 +190,7 @@ async fn next(on_hangup: Hangup, ignored: ignored::Ignored) -> FaultKind {
     };
     let hung_up = async {
         if on_hangup == Hangup::Ignored {
-            // Without a handler of ours the signal may end the process.
+            // Without our handler the signal may end the process.
             let _handler = signal(SignalKind::hangup());
             return std::future::pending().await;
         }
@@ -202,7 +203,7 @@ async fn next(on_hangup: Hangup, ignored: ignored::Ignored) -> FaultKind {
     }
 }
 
-/// Windows tells nobody to ignore its events.
+/// On Windows a parent cannot set these events to be ignored.
 #[cfg(windows)]
 #[derive(Debug, Clone, Copy)]
 struct NoneIgnored;

@@ -1,6 +1,6 @@
 //! The terminal of standard input: its mode, changed for a time and put back however the program ends, and its size.
 //!
-//! Not what is drawn in it (`report`), nor what keys mean (`flow`).
+//! Not the output (`report`), nor the meaning of keys (`flow`).
 
 #[cfg(unix)]
 #[path = "terminal/unix.rs"]
@@ -16,10 +16,10 @@ pub(crate) use stdin::Stdin;
 pub(crate) use system::Keys;
 pub(crate) use system::resized;
 
-/// What a terminal does with what is typed.
+/// The input mode of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Everything is passed on as it is typed, Ctrl-C too, and what is printed is not changed.
+    /// Everything is passed on as it is typed, Ctrl-C too, and output is not changed.
     Raw,
     /// Single keys are passed on, and not shown. Ctrl-C and Ctrl-Z are signals, and printing is as ever.
     Keys,
@@ -38,7 +38,7 @@ impl Drop for Changed {
 /// Changes the mode of the terminal of standard input. One change at a time.
 ///
 /// # Errors
-/// Where standard input is no terminal, or that of another job.
+/// Where standard input is not a terminal, or that of another job.
 pub(crate) fn change(mode: Mode) -> io::Result<Changed> {
     system::change(mode)?;
     Ok(Changed(()))

@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u32, pub u32, pub u32);
 
-/// This program's version with the commit that it was built from and its date, as far as the build knew them (build.rs).
+/// This program's version with the commit that it was built from and its date, if the build knew them (build.rs).
 #[must_use]
 pub fn long() -> &'static str {
     concat!(env!("CARGO_PKG_VERSION"), env!("TODO_BUILT_FROM"))

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The operating system that `todo` runs on, as far as it makes a difference.
+/// The operating system that `todo` runs on, where it makes a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Os {
     /// Linux, natively or in WSL.
@@ -43,7 +43,7 @@ pub struct World {
     pub may_ask: bool,
     /// The platform.
     pub os: Os,
-    /// The program that runs, where the system can say.
+    /// The program that runs, where the system can report it.
     pub program: Option<PathBuf>,
     /// What this machine is called in its network, up to the first dot.
     pub machine: String,
@@ -131,7 +131,7 @@ impl World {
         }
     }
 
-    /// Whether there is somebody at a terminal who may be asked.
+    /// Whether a user at a terminal can be prompted.
     #[must_use]
     pub fn can_ask(&self) -> bool {
         self.may_ask && self.stdin_is_terminal && self.stderr_is_terminal

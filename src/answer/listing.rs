@@ -11,7 +11,7 @@ pub struct Listing {
     pub rows: Vec<Vec<String>>,
     /// Lines that are shown below each row, in the order of the rows; rows beyond its end have none.
     pub below: Vec<Vec<String>>,
-    /// What is said where there is nothing to list.
+    /// The text of an empty list.
     pub nothing: &'static str,
     /// The same for programs.
     pub json: Value,

@@ -82,15 +82,15 @@ impl ProjectHealth {
 pub struct ClusterStatus {
     /// The minikube profile, or the context of another cluster.
     pub name: String,
-    /// `running`, `stopped`, `paused`, `absent`, …, in the words of whoever knows the cluster.
+    /// `running`, `stopped`, `paused`, `absent`, …, in the terms of the cluster's provider.
     pub state: String,
-    /// The Kubernetes version, if the API server said.
+    /// The Kubernetes version, if the API server reported it.
     pub version: Option<String>,
-    /// What is wrong with it, if something is.
+    /// Its problem, if any.
     pub reason: Option<String>,
 }
 
-/// What was deployed last and was healthy.
+/// The last healthy revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevisionStatus {
     /// Its number, as in `todo history`.
@@ -124,13 +124,13 @@ pub enum Health {
     Progressing,
     /// It will not get there by itself.
     Failed,
-    /// Somebody paused it.
+    /// It is paused.
     Paused,
     /// It is going away.
     Terminating,
     /// It is not in the cluster.
     Missing,
-    /// Nothing is known that says.
+    /// The state is unknown.
     Unknown,
 }
 
@@ -188,7 +188,7 @@ pub struct ServiceStatus {
 /// One port-forward in a process of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForwardStatus {
-    /// The Service that it leads to.
+    /// The Service that it points to.
     pub service: String,
     /// The number of its port.
     pub port: u16,

@@ -15,7 +15,7 @@ pub struct Timeline {
     pub pods: Vec<PodTimes>,
 }
 
-/// Seconds after its creation, as far as they are known.
+/// Seconds after its creation, if known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PodTimes {
     /// The pod.

@@ -1,4 +1,4 @@
-//! How long steps and items take mostly: the medians of earlier runs, shown beside what runs now.
+//! How long steps and items take mostly: the medians of earlier runs, shown next to the running ones.
 
 use super::record::RunRecord;
 use super::record::Time;
@@ -6,7 +6,7 @@ use crate::event::Outcome;
 use crate::event::Step;
 use std::collections::BTreeMap;
 
-/// From how many times on a median says something.
+/// The minimum of runs for a meaningful median.
 const ENOUGH: usize = 2;
 
 /// The medians of one command of one project.

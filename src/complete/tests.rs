@@ -1,4 +1,4 @@
-//! What shells are told.
+//! The completions for shells.
 
 use super::complete;
 use super::script;

@@ -32,7 +32,7 @@ pub(super) fn completer(command: &str, id: &str) -> Option<FindValues> {
     }
 }
 
-/// The project as far as deploy.toml can be read.
+/// The readable part of the project in deploy.toml.
 fn project(places: &Places) -> Option<Project> {
     let path = locate(&places.world, places.file.as_deref()).ok()?;
     Some(check::load_checked(&path).ok()?.project)

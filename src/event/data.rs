@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 
-/// Values by the keys that docs/findings.md lists for a code. What is not known is left out.
+/// Values by the keys that docs/findings.md lists for a code. Unknown values are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Data(Map<String, Value>);

@@ -1,6 +1,6 @@
 //! One thing that is wrong, or worth knowing: where it is written, what it is, and what to do.
 //!
-//! Not an error that travels (`fault`) but what one says, and what a warning says that ends nothing.
+//! Not an error that is propagated (`fault`), but its content, or that of a warning.
 
 use super::Code;
 use super::Data;
@@ -45,7 +45,7 @@ impl fmt::Display for Place {
 pub enum Severity {
     /// Ends the run.
     Error,
-    /// Worth knowing; the run goes on.
+    /// For information; the run continues.
     Warning,
     /// A fact that explains what happens.
     Note,
@@ -62,7 +62,7 @@ pub struct Finding {
     pub place: Option<Place>,
     /// What it is about: `Deployment/web`, `image todo-backend`.
     pub subject: Option<String>,
-    /// What is wrong: lowercase, no full stop, names in backticks.
+    /// The problem: lowercase, no full stop, names in backticks.
     pub message: String,
     /// What shows it: the last log lines, the events, the neighbouring lines.
     pub evidence: Vec<String>,
@@ -104,14 +104,14 @@ impl Finding {
         }
     }
 
-    /// Says where it is written.
+    /// Sets its place.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
         self
     }
 
-    /// Says what it is about.
+    /// Sets its subject.
     #[must_use]
     pub fn about(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());
@@ -125,14 +125,14 @@ impl Finding {
         self
     }
 
-    /// Says the cause in numbers and names.
+    /// Sets the data of the cause.
     #[must_use]
     pub fn data(mut self, data: Data) -> Self {
         self.data = data;
         self
     }
 
-    /// Says what to do.
+    /// Sets the help text.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());

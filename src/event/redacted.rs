@@ -1,4 +1,4 @@
-//! Which texts of events are redacted, and how: what others said, and sentences of our own.
+//! Which texts of events are redacted, and how: output of other programs, and sentences of todo.
 
 use crate::event::EventKind;
 use crate::event::Finding;
@@ -9,7 +9,7 @@ pub(super) fn event(redactor: &Redactor, kind: &mut EventKind) {
     let ours = |text: &mut String| redactor.sentence(text);
     let others = |text: &mut String| redactor.quoted(text);
     match kind {
-        // URLs and addresses are made of the cluster's address and of what deploy.toml says; scripts open them.
+        // URLs and addresses are made of the cluster's address and of deploy.toml; scripts open them.
         EventKind::RunStarted { .. }
         | EventKind::StepStarted { .. }
         | EventKind::StepFailed { .. }
@@ -61,7 +61,7 @@ pub(super) fn finding(redactor: &Redactor, finding: &mut Finding) {
     data.each_text(&mut |text| redactor.sentence(text));
     subject.iter_mut().chain(help).chain([message]).for_each(|text| redactor.sentence(text));
     if let Some(place) = place {
-        // A path that is no text is shown with signs in its place, and cannot be put together again.
+        // A path that is not UTF-8 is shown with signs in its place, and cannot be put together again.
         let mut file = place.file.to_string_lossy().into_owned();
         redactor.sentence(&mut file);
         if file != place.file.to_string_lossy() {

@@ -1,7 +1,7 @@
-//! Where events are told, and the guards of what has begun: a step or an item that is dropped unfinished has failed, or was
-//! stopped because something else has failed.
+//! The destination of events, and the guards of begun work: a step or an item that is dropped unfinished has failed, or
+//! was stopped because something else has failed.
 //!
-//! Nobody who listens is waited for: a terminal that is slow, or gone, is no reason to deploy more slowly, or not at all.
+//! Never waits for a receiver: a slow or closed terminal must not slow down or stop the deployment.
 
 use super::Amount;
 use super::Event;
@@ -19,13 +19,13 @@ use tokio::time::Instant;
 use tracing::debug;
 use tracing::trace;
 
-/// Where events go. Cheap to clone; never blocks and never fails, whoever listens.
+/// The destination of events. Cheap to clone; never blocks and never fails, with any receiver.
 #[derive(Debug, Clone)]
 pub struct Sink {
     began: Instant,
     channel: mpsc::UnboundedSender<Event>,
     redactor: Redactor,
-    /// Whether what is dropped unfinished was stopped.
+    /// Whether guards dropped unfinished count as stopped.
     stopping: Arc<AtomicBool>,
 }
 
@@ -38,18 +38,18 @@ impl Sink {
         (Sink { began: Instant::now(), channel, redactor, stopping }, events)
     }
 
-    /// Hides a secret value in everything that is told from now on.
+    /// Hides a secret value in everything that is sent from now on.
     pub fn hide(&self, value: &[u8]) {
         self.redactor.hide(value);
     }
 
-    /// What hides secret values: for everything that is printed and is no event.
+    /// The redactor of secret values: for printed text that is not an event.
     #[must_use]
     pub fn redactor(&self) -> &Redactor {
         &self.redactor
     }
 
-    /// What would be told: without the values that are hidden.
+    /// The event as sent: without secret values.
     #[must_use]
     pub fn covered(&self, mut kind: EventKind) -> EventKind {
         redacted::event(&self.redactor, &mut kind);
@@ -63,11 +63,11 @@ impl Sink {
         finding
     }
 
-    /// Tells what happened.
+    /// Sends an event.
     pub fn emit(&self, kind: EventKind) {
         let kind = self.covered(kind);
         logged(&kind);
-        // A renderer that is gone (a closed pipe) is no reason to stop deploying.
+        // A renderer that ended (a closed pipe) must not stop the deployment.
         let _ = self.channel.send(Event { at_ms: self.elapsed_ms(), kind });
     }
 
@@ -77,7 +77,7 @@ impl Sink {
         millis(self.began)
     }
 
-    /// Begins a step; the guard tells how long it took, and that it failed if it is dropped unfinished.
+    /// Begins a step; the guard reports how long it took, and that it failed if it is dropped unfinished.
     #[must_use]
     pub fn step(&self, step: Step) -> OpenStep {
         self.emit(EventKind::StepStarted { step });
@@ -92,7 +92,7 @@ impl Sink {
         OpenItem { sink: self.clone(), step, item, began: Instant::now(), open: true }
     }
 
-    /// From here on, what is dropped unfinished was stopped, and has not failed itself; until `stopping` is false.
+    /// From here on, guards dropped unfinished count as stopped, and not as failed; until `stopping` is false.
     pub fn stop(&self, stopping: bool) {
         self.stopping.store(stopping, Ordering::Relaxed);
     }
@@ -101,7 +101,7 @@ impl Sink {
         if self.stopping.load(Ordering::Relaxed) { Outcome::Stopped } else { Outcome::Failed }
     }
 
-    /// Tells something worth knowing.
+    /// Sends a finding.
     pub fn warn(&self, finding: Finding) {
         self.emit(EventKind::Warned { finding });
     }
@@ -153,7 +153,7 @@ pub struct OpenItem {
 }
 
 impl OpenItem {
-    /// What is going on with it now.
+    /// Reports its current activity.
     pub fn progress(&self, doing: impl Into<String>, amount: Option<Amount>) {
         self.sink.emit(EventKind::Progress {
             step: self.step,
@@ -193,7 +193,7 @@ impl Drop for OpenItem {
     }
 }
 
-/// What is told goes into the log, too: there are the reasons why an image is built or a check is skipped. What is printed by others
+/// Events are logged, too, with the reasons why an image is built or a check is skipped. What is printed by others
 /// and what moves by itself is `trace`.
 fn logged(kind: &EventKind) {
     let text = || serde_json::to_string(kind).unwrap_or_default();

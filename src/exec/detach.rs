@@ -16,8 +16,9 @@ const WITHOUT_DESCRIPTORS: &str = r#"exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; ex
 
 impl Call {
     /// Starts it as a process that runs on when this one has ended. It inherits no standard stream ([`inherit`]): it reads
-    /// nothing, standard output goes nowhere, standard error to `log`. Nor, on Unix, the descriptors 3 to 9, which callers such as
-    /// `flock` and test runners leave open to what they start, and wait for. It calls [`new_session`] itself.
+    /// nothing, standard output is discarded, standard error is written to `log`. Nor, on Unix, the descriptors 3 to 9,
+    /// which callers such as `flock` and test runners leave open to what they start, and wait for. It calls
+    /// [`new_session`] itself.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts processes")]
     pub fn detach(&self, run: &Run, log: File) -> std::io::Result<Background> {
         let command = if cfg!(unix) && Path::new(SHELL).exists() {

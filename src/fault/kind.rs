@@ -9,7 +9,7 @@ use serde::Serialize;
 pub enum FaultKind {
     /// A defect of `todo` itself.
     Internal,
-    /// Wrong arguments, or a project file, manifest or Dockerfile that cannot mean what it says.
+    /// Wrong arguments, or a project file, manifest or Dockerfile that is invalid.
     Usage,
     /// The machine lacks something: a program, a right, memory, disk.
     Prerequisite,

@@ -1,4 +1,4 @@
-//! What is looked for to find a value: its lines, the passwords and keys that it holds, and all of that in base64.
+//! The search patterns of a value: its lines, the passwords and keys that it holds, and all of that in base64.
 
 use super::ordinary::is_ordinary;
 use super::url;
@@ -22,11 +22,11 @@ const SHORTEST_BASE64: usize = 8;
 /// Larger values are found by their lines and their whole base64 alone.
 const LARGEST: usize = 16 << 10;
 
-/// What is looked for.
+/// The search pattern.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Needle {
     pub(super) bytes: Vec<u8>,
-    /// Whether it is the inner part of a base64 text, whose other letters go with it.
+    /// Whether it is the inner part of a base64 text, whose other characters are hidden with it.
     pub(super) is_base64: bool,
 }
 
@@ -92,7 +92,7 @@ fn assigned(line: &str) -> Option<String> {
     (is_secret_name(name) && value.len() >= SHORTEST).then(|| value.to_owned())
 }
 
-/// The strings of a JSON value whose names say that they are secrets, as in a registry login or a key file.
+/// The strings of a JSON value with names of secrets, as in a registry login or a key file.
 fn keys(json: &Value, found: &mut Vec<String>) {
     match json {
         Value::Object(fields) => {

@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Of a value that is cut off, so many letters are enough to hide them; of a short one, half of it.
 const ENOUGH: usize = 8;
 
-/// Fewer letters than this say nothing.
+/// Shorter matches are ignored.
 const LEAST: usize = 6;
 
 /// Which part of a needle a pattern is.
@@ -101,7 +101,7 @@ fn least(needle: &Needle) -> usize {
     needle.bytes.len().div_ceil(2).clamp(LEAST, ENOUGH)
 }
 
-/// The rest of a base64 text goes with what is hidden of it.
+/// The rest of a base64 text is hidden with its hidden part.
 fn end_of_base64(bytes: &[u8], from: usize) -> usize {
     let is_one = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
     let letters = bytes[from..].iter().take_while(|byte| is_one(byte)).count();

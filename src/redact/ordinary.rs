@@ -1,7 +1,7 @@
-//! Values that are no secrets whatever holds them: words, numbers, switches, addresses. Hiding them would tear text apart,
-//! and tell more than it hides. docs/security.md lists the rules.
+//! Values that are never secrets: words, numbers, switches, addresses. Hiding them would tear text apart,
+//! and reveal more than it hides. docs/security.md lists the rules.
 
-/// A word or number of this length is nobody's name.
+/// A word or number of this length is not a name.
 const LONG: usize = 16;
 
 /// Whether `value` is too ordinary to be hidden.

@@ -1,6 +1,6 @@
-//! A text as a reader would take it: without escape sequences and control letters, and with what is quoted decoded.
+//! A text as a reader would take it: without escape sequences and control letters, and with quoted text decoded.
 //!
-//! Each byte of a view knows the part of the text that it stands for, so what is found in a view is replaced in the text.
+//! Each byte of a view knows the part of the text that it stands for, so a match in a view is replaced in the text.
 
 mod decode;
 
@@ -100,7 +100,7 @@ fn contains(views: &[View<'_>], view: &View<'_>) -> bool {
     views.iter().any(|known| known.bytes == view.bytes)
 }
 
-/// What is left on a screen; and the same with the content of escape sequences, which JSON shows.
+/// The text that a screen shows; and the same with the content of escape sequences, which JSON shows.
 fn visible(view: View<'_>) -> Vec<View<'_>> {
     let without = without_controls(&view, false);
     let sequences = view.bytes.contains(&0x1b).then(|| without_controls(&view, true)).flatten();

@@ -1,8 +1,9 @@
-//! The directory of a rehearsal, which goes with it, or at the latest with the next rehearsal.
+//! The directory of a rehearsal, which is deleted with it, or at the latest with the next rehearsal.
 //!
-//! A process that is killed cannot remove anything. So beside each directory lies a file that its owner holds a lock on, which
-//! the system takes back when the process ends, however that happens (`flock(2)`; `LockFileEx` on Windows). Whoever makes
-//! a directory first removes those whose lock nobody holds.
+//! A process that is killed cannot remove anything. So next to each directory is a file that its owner holds a lock on,
+//! which the system takes back when the process ends, however that happens (`flock(2)`; `LockFileEx` on Windows). A
+//! process
+//! that creates a directory first removes those whose lock is free.
 
 use crate::file;
 use crate::replace::create;
@@ -18,10 +19,10 @@ use std::sync::atomic::Ordering;
 /// How the directories are called; then come the process and a number.
 const PREFIX: &str = "todo-rehearsal-";
 
-/// What the lock's name has beside the directory's.
+/// The suffix of the lock's name after the directory's.
 const LOCK: &str = "lock";
 
-/// A directory that goes when this is dropped.
+/// A directory that is deleted when this is dropped.
 #[derive(Debug)]
 pub(super) struct Folder {
     /// Where it is.
@@ -46,7 +47,7 @@ impl Folder {
         loop {
             let number = COUNT.fetch_add(1, Ordering::Relaxed);
             let path = base.join(format!("{PREFIX}{}-{number}", std::process::id()));
-            // The lock comes first: a directory without one belongs to nobody.
+            // The lock comes first: a directory without one has no owner.
             let lock = match create(&path.with_extension(LOCK)) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 made => made?,
@@ -92,7 +93,7 @@ fn sweep(base: &Path) {
     }
 }
 
-/// The directory first: what is left of it after an interruption still has its lock.
+/// The directory first: a remainder after an interruption still has its lock.
 fn remove(folder: &Path) {
     let gone = std::fs::remove_dir_all(folder);
     if gone.is_ok() || gone.is_err_and(|error| error.kind() == ErrorKind::NotFound) {

@@ -54,7 +54,7 @@ fn needed<'r>(section: &Section<'r, '_>, key: &'static str) -> Option<Located<&'
     section.text(key)
 }
 
-/// How many; `otherwise` if it is not said.
+/// How many; `otherwise` if it is not given.
 fn count(section: &Section<'_, '_>, key: &'static str, otherwise: u64) -> u64 {
     section.integer(key, 0..=u32::MAX).map_or(otherwise, |at| at.value.into())
 }
@@ -69,7 +69,7 @@ fn seconds(section: &Section<'_, '_>) -> Option<Duration> {
     time
 }
 
-/// Notes each of the `fields` that is written and says nothing about what is done.
+/// Notes each of the `fields` that is written and has no effect on the action.
 fn idle(section: &Section<'_, '_>, does: &Located<&str>, fields: &[&str], used: &[&str]) {
     for key in fields.iter().filter(|key| !used.contains(key) && section.has(key)) {
         section.wrong(

@@ -1,5 +1,5 @@
 //! Which signals this process was started to ignore: `nohup` ignores SIGHUP, a shell without job control SIGINT for what it
-//! starts in the background (POSIX, `nohup` and "Asynchronous Lists"). A handler of ours would undo that.
+//! starts in the background (POSIX, `nohup` and "Asynchronous Lists"). Installing our handler would undo that.
 
 use crate::file;
 use std::path::Path;
@@ -15,8 +15,9 @@ pub(super) struct Ignored {
 impl Ignored {
     /// Asks the system; to be called before the first handler is installed.
     ///
-    /// The call that tells a signal's disposition (`sigaction`) is unsafe in every crate, so this is known on Linux alone. On
-    /// other systems SIGHUP, the one that people ignore, is left as it was: it ends the process, or it is ignored.
+    /// The call that returns a signal's disposition (`sigaction`) is unsafe in every crate, so this is known on Linux
+    /// alone. On other systems SIGHUP, the one that people ignore, is left as it was: it ends the process, or it is
+    /// ignored.
     pub(super) fn of_this_process() -> Ignored {
         if !cfg!(target_os = "linux") {
             return Ignored { mask: bit(SignalKind::hangup()) };

@@ -20,7 +20,7 @@ use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
-/// The mode before ours.
+/// The mode before it was changed.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// Whether this process may use the terminal: one in the background is stopped when it does (SIGTTIN, SIGTTOU).
@@ -40,7 +40,7 @@ pub(super) fn change(mode: Mode) -> io::Result<()> {
     }
     changed.special_codes[SpecialCodeIndex::VMIN] = 1;
     changed.special_codes[SpecialCodeIndex::VTIME] = 0;
-    // Another change may be in effect: what was before the first one counts.
+    // Another change may be in effect: the mode before the first one counts.
     BEFORE.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(before);
     tcsetattr(stdin(), OptionalActions::Now, &changed)?;
     Ok(())
@@ -72,7 +72,7 @@ impl Keys {
     /// Reads keys from here on.
     ///
     /// # Errors
-    /// Where standard input is no terminal, or that of another job.
+    /// Where standard input is not a terminal, or that of another job.
     pub(crate) fn read() -> io::Result<Keys> {
         let mode = super::change(Mode::Keys)?;
         let continued = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
@@ -82,7 +82,7 @@ impl Keys {
     }
 
     /// The next keys; `None` when the terminal is gone. Nothing but a key comes: escape sequences, as of the arrows, and
-    /// what is pasted hold letters that nobody meant as keys.
+    /// pasted text contain characters that the user did not mean as keys.
     pub(crate) async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             tokio::select! {

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How often the size of the console is asked for: it tells changes only among the keys.
+/// How often the size of the console is read: Windows reports changes only among the key events.
 const ASK: Duration = Duration::from_millis(300);
 
 static IS_RAW: AtomicBool = AtomicBool::new(false);

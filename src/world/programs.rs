@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 /// Where a program is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProgramPath {
-    /// Wherever the PATH says.
+    /// Found in the PATH.
     Path,
     /// Here, and played.
     Played(PathBuf),
@@ -28,7 +28,7 @@ pub struct Called {
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
-    /// What its environment has beside the world's.
+    /// Its environment variables in addition to the world's.
     pub environment: Vec<(OsString, OsString)>,
     /// What it reads from standard input.
     pub input: Vec<u8>,

@@ -1,4 +1,4 @@
-//! The schema, the types and what is written are the same.
+//! The schema, the types and the output are the same.
 
 #[path = "../../../tests/validate.rs"]
 mod validate;

@@ -129,7 +129,7 @@ fn backslash(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     }
 }
 
-/// `\uXXXX`; what is beyond 16 bits comes in two (RFC 8259, 7).
+/// `\uXXXX`; a code point beyond 16 bits is a surrogate pair (RFC 8259, 7).
 fn unicode(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     let first = number(bytes.get(2..6)?, 16)?;
     if !(0xd800..0xdc00).contains(&first) {
