@@ -1,4 +1,5 @@
-//! How long after its cause exists each failure is told: the directories of `tests/failures`, one by one, median of three.
+//! How long after its cause exists each failure is reported: the directories of `tests/failures`, one by one, median of
+//! three.
 //!
 //! On the profile that `TODO_TEST_PROFILE` names, which has to run; names of directories as arguments measure only those.
 //! Ends with 1 if a limit is missed.

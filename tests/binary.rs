@@ -247,7 +247,7 @@ fn a_program_gets_one_json_line_an_event_and_nothing_else() {
     assert_eq!(events.iter().filter(|event| event["event"] == "run-failed").count(), 1);
 }
 
-/// Root may read everything, so root's tests run the program as somebody else.
+/// Root may read everything, so root's tests run the program as another user.
 #[test]
 #[cfg(unix)]
 fn files_that_may_not_be_read_are_named_with_the_command_that_allows_it() {

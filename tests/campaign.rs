@@ -30,14 +30,14 @@ use undisturbed::Disturbance;
 /// Projects that have, together, everything that chance makes.
 const PROJECTS: [u64; 6] = [3, 7, 11, 0, 22, 27];
 
-/// What came of trials.
+/// The results of trials.
 #[derive(Default)]
 struct Outcome {
     report: Report,
     failed: Vec<String>,
 }
 
-/// Does all of the work on two threads, and gives what came of it, in any order.
+/// Does all of the work on two threads, and returns the results, in any order.
 fn together<W: Sync, T: Send>(work: &[W], does: impl Fn(&W) -> T + Sync) -> Vec<T> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -53,7 +53,7 @@ fn together<W: Sync, T: Send>(work: &[W], does: impl Fn(&W) -> T + Sync) -> Vec<
     done.into_inner().unwrap()
 }
 
-/// Runs trials and tells the figures under a name.
+/// Runs trials and prints their figures under a name.
 #[expect(clippy::print_stdout, reason = "the figures are what the campaign is run for")]
 fn tried(name: &str, trials: &[Trial]) -> Outcome {
     let began = Instant::now();
@@ -69,7 +69,7 @@ fn tried(name: &str, trials: &[Trial]) -> Outcome {
             why
         })
     };
-    // By the hundred, so that one that is stopped has told how far it came.
+    // In batches of a hundred, so that a stopped campaign has printed its progress.
     for some in trials.chunks(100) {
         for ended in together(some, run) {
             match ended {
@@ -209,22 +209,22 @@ fn the_projects_have_everything_that_chance_makes() {
     }
 }
 
-/// What trials have found, and what was fixed since.
+/// Faults found by trials, and fixed since.
 #[test]
 fn what_trials_have_found_stays_fixed() {
     let found = [
-        // Killed between its last object and its revision: `todo history` lacked what was deployed.
+        // Killed between its last object and its revision: `todo history` lacked the deployment.
         "7/first/kill/22",
         // Killed at its first effect: the next run had nothing to write and left the dead lock where it was.
         "11/down/kill/1",
-        // An engine that took a build, or a pull, and said nothing was waited for without end.
+        // An engine that took a build, or a pull, and did not answer was waited for without end.
         "164",
         "174",
-        // An API server that took a port-forward and said nothing was waited for without end.
+        // An API server that took a port-forward and did not answer was waited for without end.
         "3/edited/hang/0/api get pods/portforward work-0-0",
         // A lock that could not be given back at the first try was left.
         "3/purge/close/0/api delete leases todo.shop",
-        // An API server that was asked for Services and said nothing was waited for without end.
+        // An API server that did not answer a request for Services was waited for without end.
         "3/again/hang/1/api list services",
         // `down` killed between a StatefulSet and its list: nothing led to the set's volumes any more, not even `--purge`.
         "3/down/kill/5",

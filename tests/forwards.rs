@@ -71,7 +71,7 @@ impl Harness {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
-    /// What `status` says of forwards.
+    /// The forwards in `status`.
     fn forwards(&self) -> Vec<Value> {
         let output = self.todo(&["status", "--output", "json"]);
         let status: Value =
@@ -118,7 +118,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// The body of what answers at `port`; nothing where nobody does.
+/// The body of the answer at `port`; nothing without an answer.
 fn get(port: u16) -> Option<String> {
     let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;

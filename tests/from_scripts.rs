@@ -23,7 +23,7 @@ fn every_command_is_one_that_the_program_takes() {
     }
 }
 
-/// A key that deploy.toml does not have is told by name; anything else that is wrong with this file does not matter.
+/// A key that deploy.toml does not have is reported by name; any other mistake of this file does not matter.
 #[test]
 fn every_key_is_one_that_deploy_toml_may_have() {
     for (sections, keys) in [

@@ -216,7 +216,7 @@ fn mixed(value: &mut Value, chance: &mut Rng) {
     }
 }
 
-/// The same again by a process that gets 1 GiB of addresses: whoever wants more is ended by the system.
+/// The same again by a process that gets 1 GiB of addresses: a process that needs more is killed by the system.
 #[cfg(target_os = "linux")]
 #[test]
 #[expect(clippy::disallowed_methods, reason = "it starts these very tests")]

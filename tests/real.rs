@@ -3,7 +3,7 @@
 //! They need minikube, a Docker engine and kubectl, and run one at a time:
 //! `cargo test -- --ignored --test-threads=1`. Each has a profile and a kubeconfig of its own, deletes what an earlier
 //! run left, and leaves nothing behind. `TODO_TEST_INGRESS` is a command that installs an Ingress controller of class nginx
-//! into the profile that is its last argument; without it the chapter on Ingresses says that it is skipped.
+//! into the profile that is its last argument; without it the chapter on Ingresses reports that it is skipped.
 
 #![expect(
     clippy::print_stdout,

@@ -28,7 +28,7 @@ fn sources() -> BTreeMap<PathBuf, String> {
     found
 }
 
-/// `src/image/session.rs` → `image`; `None` for what belongs to a crate of its own, whose manifest says what it may use.
+/// `src/image/session.rs` → `image`; `None` for a file of a crate of its own, whose manifest defines its dependencies.
 fn module(path: &Path) -> Option<String> {
     if !path.starts_with("src") {
         return None;
@@ -163,10 +163,10 @@ fn only_one_module_opens_files_for_reading() {
         "stdin().lines",
         "io::read_to_string",
     ];
-    // Each opens in a way of its own, and says why it is safe.
+    // Each opens with a mechanism of its own, and documents why it is safe.
     const KNOWN: [(&str, &str); 4] = [
         ("src/file.rs", "File::options()"),
-        // Without links, and its callers ask for the kind of what was opened.
+        // Without links, and its callers check the kind of the opened file.
         ("src/image/stat.rs", "File::options()"),
         // They write, or lock.
         ("src/service/detached/store.rs", "File::options()"),
@@ -243,7 +243,7 @@ fn the_readme_tells_every_exit_code() {
 #[test]
 fn one_file_writes_to_standard_output_and_standard_error() {
     let writes = ["io::stdout()", "io::stderr()", "println!(", "print!(", "dbg!("];
-    // `world` asks whether they are terminals, `inherit` changes a flag of theirs.
+    // `world` asks whether they are terminals, `inherit` changes a flag of the streams.
     let others = ["src/report/output.rs", "src/world.rs", "crates/inherit/src/lib.rs"];
     for (path, text) in sources() {
         if others.iter().any(|other| path == Path::new(other)) {
@@ -254,7 +254,7 @@ fn one_file_writes_to_standard_output_and_standard_error() {
     }
 }
 
-/// Archives of engines and nodes are passed on as they are: what a name in one leads to is nobody's question here.
+/// Archives of engines and nodes are passed on as they are: names in them are not resolved here.
 #[test]
 fn no_archive_is_unpacked_here() {
     for (path, text) in sources() {

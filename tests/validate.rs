@@ -1,9 +1,9 @@
-//! Compares a value with a JSON Schema, as far as docs/events.schema.json uses it, and more strictly: a field that the schema
-//! does not describe is a mistake.
+//! Compares a value with a JSON Schema, limited to the features that docs/events.schema.json uses, and more strictly: a
+//! field that the schema does not describe is a mistake.
 
 use serde_json::Value;
 
-/// What of `value` is not as `schema` says.
+/// The parts of `value` that do not match `schema`.
 pub(crate) fn mistakes(schema: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     check(schema, schema, value, "", &mut found);
@@ -42,7 +42,7 @@ fn check(root: &Value, schema: &Value, value: &Value, path: &str, found: &mut Ve
         found.is_empty()
     };
     if let Some(events) = schema["oneOf"].as_array() {
-        // An event is told by its name, so that what is wrong with it can be said.
+        // An event is recognized by its name, so that its mistakes can be reported.
         let named: Vec<&Value> =
             events.iter().filter(|event| event["properties"]["event"]["const"] == value["event"]).collect();
         match named.as_slice() {

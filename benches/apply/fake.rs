@@ -86,7 +86,7 @@ impl Harness {
     }
 }
 
-/// What minikube keeps about a profile whose node is a machine of its own, at `address`.
+/// minikube's files of a profile whose node is a machine of its own, at `address`.
 fn profile(folder: &Path, address: SocketAddr) {
     fs::write(folder.join("kubeconfig"), kubeconfig(NAME, address)).unwrap();
     let config = json!({
@@ -176,7 +176,7 @@ async fn memory() -> Vec<Figure> {
         if stir == STIRS / 3 {
             early = now.1;
         }
-        // What happened long ago nobody asks for again.
+        // Old events are not requested again.
         let _ = harness.api.asked();
     }
     child.kill().unwrap();
@@ -197,7 +197,7 @@ async fn memory() -> Vec<Figure> {
     ]
 }
 
-/// A pod as the kubelet tells of it, still starting, with all the text that such a pod has.
+/// A pod as the kubelet reports it, still starting, with all fields of such a pod.
 fn a_pod(deployment: u32, pod: u32, stir: u32) -> Value {
     let name = format!("part-{deployment}-7d4b9c6f5-{pod:05}");
     let state = json!({"waiting": {"reason": "ContainerCreating", "message": format!("step {stir}")}});

@@ -2,7 +2,8 @@
 //!
 //! Two tables: against an API server in this process, which counts requests and stirs as many pods as it likes, and
 //! against `kubectl apply --server-side` on a real minikube, alternating in one run, where `KUBECONFIG` and `TODO_PROFILE`
-//! say which. A miss is a non-zero exit code. `TODO_TEST_PROGRAM` names the program; without it, it is the one of this build.
+//! select it. A miss is a non-zero exit code. `TODO_TEST_PROGRAM` names the program; without it, it is the one of this
+//! build.
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,

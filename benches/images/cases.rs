@@ -1,4 +1,4 @@
-//! The promises, one function each: what is built, how often, and what it may cost.
+//! The promises, one function each: which images are built, how often, and at which cost.
 
 use crate::Figure;
 use crate::contexts::Sources;
@@ -21,7 +21,7 @@ const TURNS: usize = 11;
 /// Until files are old enough to be remembered: the stat cache's rule, and a second.
 const OLD: Duration = Duration::from_secs(5);
 
-/// The medians of both sides, ours first, and our processor time for each turn.
+/// The medians of `todo` and `docker build`, and `todo`'s processor time for each turn.
 struct Pair {
     ours: Duration,
     theirs: Duration,
@@ -198,7 +198,7 @@ pub(crate) fn containerd(engine: &Engine) -> Vec<Figure> {
     let turns = 5;
     let pair = Pair::compare(
         turns,
-        // Built beforehand: what is compared is the way into the node.
+        // Built beforehand: the transfer into the node is compared.
         |turn| {
             sources.write("web/src/0/0/0.js", format!("// edit {turn}\n"));
             ours::run(&mut ours::command(engine, &sources));

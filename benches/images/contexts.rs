@@ -50,7 +50,7 @@ impl Sources {
         sources
     }
 
-    /// The images of this repository, whose dependencies are installed anew each time `mark` is another.
+    /// The images of this repository, whose dependencies are installed again each time `mark` changes.
     pub(crate) fn chatbot(mark: &str) -> Sources {
         let sources = Sources::new("");
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));

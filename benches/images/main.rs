@@ -1,11 +1,13 @@
-//! What the image engine costs beside `docker build`, on the same engine, in the same run.
+//! The cost of the image engine compared with `docker build`, on the same engine, in the same run.
 //!
 //!     cargo bench --bench images                      # every case that this machine can run
 //!     cargo bench --bench images -- no-change memory  # some of them
 //!
-//! Each time is that of a whole process: ours starts, reads deploy.toml, surveys the contexts, asks the engine and builds,
-//! as `todo up` does between its first line and `images`; theirs is `docker build --quiet` of the CLI's own BuildKit client
-//! (`DOCKER_BUILDKIT=1`). The two take turns, and the medians are divided: seconds mean nothing on another machine, and
+//! Each time is that of a whole process: `todo` starts, reads deploy.toml, surveys the contexts, asks the engine and
+//! builds, as `todo up` does between its first line and `images`; the other is `docker build --quiet` of the CLI's own
+//! BuildKit
+//! client (`DOCKER_BUILDKIT=1`). The two take turns, and the medians are divided: seconds mean nothing on another
+//! machine, and
 //! ratios little on a busy one. A missed target ends the run with 1.
 //!
 //! | variable | meaning |

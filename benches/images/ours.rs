@@ -1,4 +1,4 @@
-//! Our side: this program once more, which then does what `todo up` does about images, and tells what it cost.
+//! Our side: starts this program again, which performs the image step of `todo up`, and reports its cost.
 
 use crate::contexts::Sources;
 use crate::engine::Engine;
@@ -82,12 +82,12 @@ pub(crate) fn command(engine: &Engine, sources: &Sources) -> Command {
     command
 }
 
-/// What it says it cost.
+/// The reported cost.
 pub(crate) fn run(command: &mut Command) -> Value {
     serde_json::from_str(&crate::engine::output(command)).unwrap()
 }
 
-/// Removes what was built.
+/// Removes the built images.
 pub(crate) fn clean(engine: &Engine, sources: &Sources) {
     crate::engine::output(command(engine, sources).env("TODO_BENCH_CLEAN", "1"));
 }

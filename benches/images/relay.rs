@@ -1,4 +1,4 @@
-//! A socket in front of the engine's, which counts what goes to it.
+//! A socket in front of the engine's, which counts the data sent to it.
 
 use std::io::Read;
 use std::io::Write;

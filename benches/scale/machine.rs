@@ -25,7 +25,7 @@ use todo::world::World;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-/// How many times faster than outside its time goes: the first `up` need not take long, and its clock is not to spin.
+/// The speed factor of its clock: the first `up` need not take long, and its clock is not to spin.
 const SPEED: f64 = 50.0;
 
 /// A machine that runs until it is dropped.
@@ -61,7 +61,7 @@ impl Machine {
             });
         });
         let variables = message.recv().unwrap();
-        // The machine's own minikube is no program; whoever is asked from outside knows its version.
+        // The machine's own minikube is no program; its version is set from outside.
         let bin = folder.join("bin");
         std::fs::create_dir_all(&bin).unwrap();
         let minikube = bin.join("minikube");

@@ -5,10 +5,11 @@
 //!
 //! Whole processes are measured: the time until they end, the processor's time, the most memory. They speak over real
 //! sockets to a rehearsed machine in this process, so what the engine and the API server cost is not counted, but for
-//! the case `first`, which is `todo rehearse` itself. Seconds say nothing on another machine: a case is missed by its
-//! exponent alone, the slope between its two largest sizes (1 is a straight line, 2 a square), or by what the whole costs
+//! the case `first`, which is `todo rehearse` itself. Seconds are not comparable between machines: a case is missed by
+//! its exponent alone, the slope between its two largest sizes (1 is a straight line, 2 a square), or by what the whole
+//! costs
 //! beside its parts. Small sizes are flat, because starting a process costs more than ten objects do. The release program,
-//! on two cores beside other work:
+//! on two cores alongside other work:
 //!
 //! | case | slope of time | of the processor's time | of memory |
 //! |---|---|---|---|
@@ -84,7 +85,7 @@ fn images() -> Vec<Figure> {
     growth("nothing changed, images", &[1, 5, 20, 50].map(cost))
 }
 
-/// 200 objects, 50 images and 1,000 pods at once, beside the objects and the images alone.
+/// 200 objects, 50 images and 1,000 pods at once, compared with the objects and the images alone.
 fn whole() -> Vec<Figure> {
     let sample = Sample { objects: 200, images: 50, replicas: 20 };
     let whole = unchanged(&sample);

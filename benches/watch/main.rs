@@ -3,7 +3,7 @@
 //!     KUBECONFIG=… TODO_PROFILE=… cargo bench --bench watch
 //!
 //! Medians of ten after one that does not count, with two seconds between them. The clock starts before the rename of the
-//! saved file and stops with the first answer that has the new text; it is asked every 5 ms over one connection.
+//! saved file and stops with the first answer that has the new text; it is requested every 5 ms over one connection.
 //!
 //! `SKAFFOLD` names Skaffold's program: then its `dev` is measured with the same project on the same cluster, with its default
 //! poll interval (a second, which is most of its time for a copied file) and with one of 50 ms. Without it the figures are
@@ -44,7 +44,7 @@ const COPIED: &str = "FROM nginx:alpine\nCOPY site /usr/share/nginx/html\n";
 const FLASK: &str = "FROM python:3.12-slim\nWORKDIR /app\nRUN pip install --no-cache-dir flask\nCOPY site .\n\
                      CMD [\"flask\", \"--app\", \"main\", \"run\", \"--debug\", \"--host\", \"0.0.0.0\", \"--port\", \"80\"]\n";
 
-/// What can be asked for, and how it is measured.
+/// The cases, and how each is measured.
 type Part = (&'static str, fn() -> Vec<Figure>);
 
 /// One line of the table: what, the figure, what it must not exceed.
@@ -206,7 +206,7 @@ fn middle(mut figures: Vec<f64>) -> f64 {
     f64::midpoint(figures[at], figures[(figures.len() - 1) / 2])
 }
 
-/// Saves as editors do: beside it, then in its place.
+/// Saves as editors do: writes a new file next to it, then renames it.
 fn save(path: &Path, mark: &str) {
     let python = path.extension().is_some_and(|end| end == "py");
     let text = if python { SERVER.replace("MARK", mark) } else { format!("<p>{mark}</p>\n") };

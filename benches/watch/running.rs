@@ -1,4 +1,4 @@
-//! A loop that runs, and what it tells.
+//! A running loop, and its events.
 
 use crate::page::Page;
 use crate::save;
@@ -45,7 +45,7 @@ impl Running {
         running
     }
 
-    /// Leaves out what was told so far.
+    /// Skips the events so far.
     pub(crate) fn forget(&self) {
         while self.events.try_recv().is_ok() {}
     }
@@ -66,7 +66,7 @@ impl Running {
         u32::try_from(rounds).unwrap()
     }
 
-    /// Saves a file; the seconds until it is served, and until it was copied where that is told.
+    /// Saves a file; the seconds until it is served, and until it was copied if that is reported.
     pub(crate) fn served(&self, path: &Path, mark: &str) -> (f64, f64) {
         self.forget();
         let mut page = Page::new(&self.url);

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 const NAMESPACE: &str = "bench-skaffold";
 
-/// Files of the page are copied as it is told to; whatever else changes is built.
+/// Files of the page are copied by its sync rules; other changes are built.
 const CONFIG: &str = "apiVersion: skaffold/v4beta11
 kind: Config
 build:

@@ -46,10 +46,10 @@ const API: [&str; 16] = [
     "get secrets *",
     "create secrets *",
 ];
-/// Not what is never ready: without a liveness probe nobody makes such a pod anew, and no `up` is meant to.
+/// Not pods that are never ready: without a liveness probe such a pod is not restarted, and `up` is not meant to.
 const PODS: [&str; 3] = ["crash", "evict", "out-of-memory"];
 
-/// What goes wrong, in the words of a scenario.
+/// The fault, in the syntax of a scenario.
 pub(crate) fn scenario(chance: &mut Rng, effects: u64) -> String {
     let mut text = String::new();
     for _ in 0..chance.below(4) {

@@ -1,7 +1,7 @@
 //! A machine of the rehearsal with a project on it, and the runs that are made there.
 //!
 //! Not what is to come of them. A run that is killed leaves tasks behind that still believe in it: they are given a second
-//! to find that nobody listens.
+//! to find that their connections are closed.
 
 use super::normal;
 use super::project::RandomProject;
@@ -42,7 +42,7 @@ pub(crate) enum Ended {
     Hung,
 }
 
-/// What is told during a run.
+/// The events of a run.
 pub(crate) struct Heard {
     events: mpsc::UnboundedReceiver<Event>,
     log: String,
@@ -67,13 +67,13 @@ impl Heard {
     }
 }
 
-/// A machine, and what is done on it.
+/// A machine, and its runs.
 pub(crate) struct Harness<'a> {
     pub(crate) host: Host,
     project: &'a Arc<Project>,
     /// Longer than this no run may take, in the machine's own time.
     pub(crate) limit: Duration,
-    /// Everything that was told.
+    /// All events.
     log: String,
     theirs: BTreeMap<String, String>,
     pub(crate) report: Report,
@@ -218,13 +218,13 @@ impl<'a> Harness<'a> {
         lines[lines.len().saturating_sub(15)..].join("\n")
     }
 
-    /// What there is, once what is ending has ended.
+    /// The state, once terminating objects are deleted.
     pub(crate) async fn left(&self) -> BTreeMap<String, Value> {
         tokio::time::sleep(Duration::from_secs(60)).await;
         normal::all(self.host.left())
     }
 
-    /// Whether other people's objects are as they were, and no secret was told.
+    /// Whether foreign objects are unchanged, and no secret was printed.
     pub(crate) fn is_decent(&self) -> Result<(), String> {
         let now = versions(&self.host);
         if self.theirs != now {
@@ -277,7 +277,7 @@ fn foreign(made: &RandomProject) -> Vec<(&'static str, Value)> {
     foreign
 }
 
-/// The versions of what is other people's.
+/// The versions of foreign objects.
 fn versions(host: &Host) -> BTreeMap<String, String> {
     let all = host.cluster().api().all();
     all.into_iter().filter(|(name, _)| name.ends_with("/theirs")).collect()

@@ -63,7 +63,7 @@ pub(crate) struct Looped {
 }
 
 /// # Errors
-/// What is wrong, with the scenario.
+/// The problem, with the scenario.
 pub(crate) async fn looped(folder: &Path, seed: u64) -> Result<Looped, String> {
     let mut rng = Rng::new(seed);
     let edits = Edits { folder: folder.to_owned(), chance: Rng::new(rng.next()) };
@@ -122,7 +122,7 @@ fn copied(harness: &Harness<'_>) -> usize {
     harness.host.copied("todo.local/").iter().map(BTreeMap::len).sum()
 }
 
-/// What there is, without what tells how often something was deployed before. No container has copied files any more.
+/// The state, without counters of earlier deployments. No container has copied files any more.
 async fn left(harness: &Harness<'_>) -> Result<normal::Left, String> {
     let mut left = harness.left().await;
     match copied(harness) {

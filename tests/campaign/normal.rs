@@ -1,4 +1,4 @@
-//! What two machines have in common: without what is made at random on each, such as the salt of an inventory and all that
+//! What two machines have in common: without the random values of each, such as the salt of an inventory and all that
 //! follows from it.
 
 use base64::Engine;
@@ -23,7 +23,7 @@ pub(crate) type Left = BTreeMap<String, Value>;
 
 /// Everything of a machine, made comparable.
 pub(crate) fn all(left: Left) -> Left {
-    // A pod that has ended stays as long as nobody takes it away; whether its work was done the Job says.
+    // A pod that has ended stays until it is deleted; the Job reports whether its work was done.
     let ended = |value: &Value| {
         value["kind"] == "Pod" && matches!(value["status"]["phase"].as_str(), Some("Failed" | "Succeeded"))
     };
@@ -33,7 +33,7 @@ pub(crate) fn all(left: Left) -> Left {
         // Whether it is worth keeping what a context held is a matter of how old its files are.
         .filter(|(name, _)| !name.starts_with("file cache/todo/contexts/"))
         .map(|(name, value)| match name.strip_prefix("Pod ").and_then(|pod| pod.split_once("<letters>")) {
-            // Pods of one template are told apart by their number alone.
+            // Pods of one template are distinguished by their number alone.
             Some((pod, _)) => {
                 let pod = text(pod);
                 let count = counts.entry(pod.clone()).or_default();
@@ -115,7 +115,7 @@ fn plain(value: &mut Value) {
     }
 }
 
-/// Says in what a disturbed machine is not like an undisturbed one.
+/// Returns the differences of a disturbed machine from an undisturbed one.
 pub(crate) fn same(undisturbed: &Left, disturbed: &Left) -> Result<(), String> {
     let names = undisturbed.keys().chain(disturbed.keys()).collect::<BTreeSet<_>>();
     let differ = |name: &&String| undisturbed.get(*name) != disturbed.get(*name);

@@ -1,7 +1,7 @@
 //! Trials in order: each call of an undisturbed run with each way in which it can go wrong, each effect with a kill and
 //! with each thing that can happen meanwhile, each container with each trouble.
 //!
-//! Not at random: what is tried follows from the record of the undisturbed run, so a new call is tried from its first day.
+//! Not at random: the trials follow from the record of the undisturbed run, so a new call is tried from its first day.
 
 use super::harness::Ended;
 use super::harness::Harness;
@@ -24,7 +24,7 @@ use todo::rehearsal::scenario;
 /// The longest that a kubelet waits before it starts a container again, and some more.
 pub(crate) const BACK_OFF: Duration = Duration::from_secs(6 * 60);
 
-/// How a call goes wrong: a name, and the words of a scenario.
+/// How a call goes wrong: a name, and the syntax of a scenario.
 const WAYS: [(&str, &str); 9] = [
     ("fail", "\"fail\""),
     ("busy", "\"fail\"\ncode = 503"),
@@ -51,7 +51,7 @@ const EVENTS: [(&str, &str); 7] = [
 /// How much longer than in peace a run may take whose node stops.
 const NAMED: Duration = Duration::from_secs(15);
 
-/// Not what is never ready: without a liveness probe nobody makes such a pod anew, and no `up` is meant to.
+/// Not pods that are never ready: without a liveness probe such a pod is not restarted, and `up` is not meant to.
 const TROUBLES: [&str; 3] = ["crash", "evict", "out-of-memory"];
 
 /// What differs from one machine to the next in the name of a call: digests, and the letters of pods.
@@ -60,7 +60,7 @@ static LETTERS: LazyLock<Regex> = LazyLock::new(|| {
         .unwrap()
 });
 
-/// What is done to a run.
+/// The disturbance of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Blow {
     /// It is killed at this effect.
@@ -136,7 +136,7 @@ impl Blow {
     }
 }
 
-/// A step of a build, and minikube, may take as long as they like: whoever has waited long enough kills the run.
+/// A step of a build, and minikube, may take as long as they like: the user can kill the run.
 fn may_last(of: Party, call: &str) -> bool {
     of == Party::Minikube || call.starts_with("STEP ")
 }
@@ -148,7 +148,7 @@ fn is_apt(way: &str, of: Party, call: &str) -> bool {
         "half" | "close" | "cut" | "garbage" if call.starts_with("STEP ") => {
             of == Party::Minikube && way == "cut"
         }
-        // minikube has no connection, and what it says comes by the line.
+        // minikube has no connection, and its output arrives by the line.
         "half" | "close" => of != Party::Minikube,
         "gone" => of == Party::Api && (call.starts_with("list ") || call.starts_with("watch ")),
         _ => true,
@@ -159,7 +159,7 @@ fn is_apt(way: &str, of: Party, call: &str) -> bool {
 pub(crate) fn faults(calm: &Baseline) -> Vec<Blow> {
     let mut blows = Vec::new();
     for (index, (of, asked)) in calm.calls.iter().enumerate() {
-        // What an engine has built, or minikube has made, is no call.
+        // A build of an engine, or an effect of minikube, is not a call.
         let made = asked.split(' ').next().is_some_and(|word| {
             ["BUILT", "WROTE", "MADE", "STARTED", "BOOTED", "STOPPED", "DELETED", "ENABLED"].contains(&word)
         });
@@ -214,7 +214,7 @@ impl fmt::Display for Order {
     }
 }
 
-/// Whether a run that did not end well says that it is for the node.
+/// Whether a failed run names the node as its cause.
 fn is_named(ended: &Ended) -> Result<(), String> {
     match ended {
         Ended::Badly(fault) if fault.kind != FaultKind::Minikube => Err(fault.causes().join(": ")),
@@ -233,7 +233,7 @@ impl Order {
     /// Runs the trial.
     ///
     /// # Errors
-    /// What is wrong, with the scenario.
+    /// The problem, with the scenario.
     pub(crate) async fn run(&self, folder: &Path) -> Result<Report, String> {
         let text = self.blow.scenario(self.baseline.namespace);
         self.judged(folder, &text).await.map_err(|why| format!("{why}\nthe scenario:\n{text}"))
@@ -261,7 +261,7 @@ impl Order {
             Blow::Call { way, .. } => {
                 if let Ended::Well(_) = ended {
                     let mut left = harness.left().await;
-                    // A lock that nobody takes back is not waited for for longer than it lives.
+                    // An abandoned lock is not waited for for longer than its TTL.
                     left.retain(|name, _| *way != "hang" || !name.starts_with("lock "));
                     alike(&calm.after, left, blow).map_err(|why| {
                         format!("the disturbed `{line}` says that all is well, and it is not:\n{why}")
@@ -275,7 +275,7 @@ impl Order {
                     return Err(format!("it takes {took:?} to name the node that has stopped"));
                 }
                 if course.takes_down() {
-                    // What is in a cluster that is stopped stays there until it runs.
+                    // The objects of a stopped cluster stay until it runs.
                     harness.well("up").await?;
                 }
             }

@@ -72,7 +72,7 @@ pub(crate) fn make(folder: &Path, chance: &mut Rng) -> RandomProject {
     RandomProject { namespace }
 }
 
-/// Changes the project as an edit would: an image, and what is deployed.
+/// Changes the project as an edit would: an image, and the objects.
 pub(crate) fn edit(folder: &Path) {
     write(folder, "image-0/src/0.txt", "edited");
     let objects = std::fs::read_to_string(folder.join("k8s/objects.yaml")).unwrap();

@@ -25,7 +25,7 @@ use todo::rehearsal::scenario;
 /// Longer than anything may take into which several things go wrong: several calls in a row may each be waited for.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90 * 60);
 
-/// What is tried. Its name is all that it takes to try it again.
+/// A trial. Its name is enough to repeat it.
 #[derive(Clone)]
 pub(crate) enum Trial {
     /// Everything at random, under a seed.
@@ -69,7 +69,7 @@ impl Trial {
         Trial::Order(Order { seed, course, blow, baseline: baseline(seed, course) })
     }
 
-    /// What goes wrong in it, where that is not at random: the text of a scenario.
+    /// Its faults, where they are not random: the text of a scenario.
     pub(crate) fn scenario(&self) -> String {
         match self {
             Trial::Chance(_) => String::new(),
@@ -80,7 +80,7 @@ impl Trial {
     /// Runs it.
     ///
     /// # Errors
-    /// What is wrong, with the scenario.
+    /// The problem, with the scenario.
     pub(crate) fn run(&self) -> Result<Report, String> {
         match self {
             Trial::Chance(seed) => apart(async |folder| by_chance(folder, *seed).await),
@@ -92,7 +92,7 @@ impl Trial {
 /// So many rollouts of one replica behind a NodePort, to which nothing happens: each ends with the node's URL.
 ///
 /// # Errors
-/// What is wrong, with the number of the rollout.
+/// The problem, with the number of the rollout.
 pub(crate) fn rollouts(seed: u64, count: u32) -> Result<Report, String> {
     apart(async |folder| {
         let made = project::make(folder, &mut Rng::new(seed));
@@ -111,7 +111,7 @@ pub(crate) fn rollouts(seed: u64, count: u32) -> Result<Report, String> {
 /// A loop, under a seed.
 ///
 /// # Errors
-/// What is wrong, with the scenario.
+/// The problem, with the scenario.
 pub(crate) fn looped(seed: u64) -> Result<Looped, String> {
     apart(async |folder| looped::looped(folder, seed).await)
 }
@@ -121,7 +121,7 @@ async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
     let made = project::make(folder, &mut chance);
     let project = undisturbed::read(folder);
 
-    // Half of them: what is disturbed changes what is there already.
+    // Half of them: the disturbed run changes an existing deployment.
     let edited = chance.one_in(2);
     let mut calm = Harness::new(&project, &made, seed, LIMIT).await;
     if edited {

@@ -1,4 +1,4 @@
-//! What is done on a machine: some runs to which nothing happens, and one more that is tried with everything that can go
+//! The runs on a machine: some undisturbed runs, and one more that is tried with everything that can go
 //! wrong.
 
 use super::harness::Harness;
@@ -16,8 +16,8 @@ use std::time::Duration;
 use todo::project::Project;
 use todo::project::check::load;
 
-/// Longer than a run may take into which one thing goes wrong: an engine that says nothing is waited for for five minutes,
-/// a lock of somebody else for 15.
+/// Longer than a run with one fault may take: an engine that does not answer is waited for for five minutes,
+/// another client's lock for 15.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Which run is the one that is tried.

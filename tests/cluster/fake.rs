@@ -1,4 +1,5 @@
-//! Writing against an API server in this process: what is sent, what is not, and what an interruption leaves.
+//! Writing against an API server in this process: which requests are sent, which are not, and the state after an
+//! interruption.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
@@ -127,7 +128,7 @@ async fn wherever_a_run_is_interrupted_all_that_it_made_is_listed_and_the_next_r
     let mut cuts = 0;
     for cut in 0.. {
         let harness = Harness::new().await;
-        // There was something before: one object stays, one goes.
+        // An earlier set exists: one object stays, one is deleted.
         harness.up(&[config("settings", json!({"a": "0"})), config("old", json!({}))]).await;
         let interrupted = interrupt(&harness, &set(), cut).await;
         let listed: BTreeSet<String> = read_inventory(&harness.run, &harness.target)
@@ -233,7 +234,7 @@ async fn a_job_is_made_again_and_a_deployment_only_on_request() {
         harness.api.get(collection, "shop", name).unwrap()["metadata"]["uid"].clone()
     };
     let old = uid("apis/batch/v1/jobs", "migrate");
-    // The server has no schema here; it is told what cannot be changed.
+    // The server has no schema here; the test sets which fields are immutable.
     let api = harness.api.clone();
     harness.api.answer_with(move |ask| {
         let (collection, name) = match ask.path.rsplit('/').next()? {

@@ -1,4 +1,4 @@
-//! A project `shop` and an API server in this process: what is written to it, and what it is asked.
+//! A project `shop` and an API server in this process: the objects written to it, and the requests.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
@@ -56,7 +56,7 @@ impl Harness {
         harness
     }
 
-    /// A stage whose server is this one.
+    /// A stage with this server.
     pub(super) async fn at(api: Api, address: std::net::SocketAddr) -> Harness {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kubeconfig");
@@ -91,7 +91,7 @@ impl Harness {
         gone.chain(removed.kept.iter().map(|(id, _)| format!("Kept {id}"))).collect()
     }
 
-    /// The requests since the last time, as `GET path`; writes that are only asked for in brackets.
+    /// The requests since the last time, as `GET path`; dry runs in brackets.
     pub(super) fn asked(&self) -> Vec<String> {
         let shown = self.api.asked().into_iter().map(|ask| {
             let line = format!("{} {}", ask.method, ask.path);

@@ -1,4 +1,4 @@
-//! Writing against a real API server: what only a real one does. As in `real`, the environment says which.
+//! Writing against a real API server: behavior that only a real one has. As in `real`, the environment selects it.
 
 use crate::cluster::past::large;
 use crate::cluster::real::Lab;
@@ -25,7 +25,7 @@ use todo::manifest::Object;
 
 const PURGE: RemoveOptions = RemoveOptions { purge: true, adopt: false };
 
-/// Whether somebody was told that he waits for `words`, since the last time.
+/// Whether waiting for `words` was reported since the last time.
 fn waited_for(lab: &mut Lab, words: &str) -> bool {
     std::iter::from_fn(|| lab.events.try_recv().ok())
         .any(|event| matches!(event.kind, EventKind::Waiting { why, .. } if why.contains(words)))
@@ -142,7 +142,8 @@ async fn a_webhook_is_switched_on_when_its_pods_answer() {
 #[ignore = "needs minikube"]
 async fn somebody_elses_broken_api_service_stops_nobody() {
     let lab = Lab::new("clu-broken").await;
-    // Kubernetes itself deletes no namespace while an API of the cluster does not answer: this one is not ours to delete.
+    // Kubernetes itself deletes no namespace while an API of the cluster does not answer: this test must not delete
+    // that API.
     lab.kubectl(&["create", "namespace", "clu-broken"]).await;
     let broken = tempfile::NamedTempFile::with_suffix(".json").unwrap();
     let api = json!({"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
@@ -162,7 +163,7 @@ async fn somebody_elses_broken_api_service_stops_nobody() {
     let set = [crd, cat.clone(), config("a", json!({}))];
     let tried = async {
         assert_eq!(lab.try_up(&set, ApplyOptions::default()).await?.len(), 3);
-        // The kind is asked for now, no longer defined by the set.
+        // The kind is looked up now, no longer defined by the set.
         let plan =
             compare(&lab.run, &lab.target, vec![cat, config("a", json!({}))], &ApplyOptions::default())
                 .await?;

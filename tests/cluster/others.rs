@@ -1,4 +1,4 @@
-//! What goes, what stays, and who else is at work there, against an API server in this process.
+//! Deleted objects, kept objects, and other clients, against an API server in this process.
 
 use crate::cluster::harness::CONFIGS;
 use crate::cluster::harness::DEPLOYMENTS;
@@ -96,7 +96,7 @@ async fn a_namespace_with_something_of_others_stays() {
     assert!(why.contains("ConfigMap/theirs"), "{why}");
     assert!(harness.api.get(CONFIGS, "shop", "theirs").is_some());
 
-    // And one that was there before us is not ours to remove.
+    // And one that was there before us must not be removed.
     let harness = Harness::new().await;
     harness.api.put(
         "api/v1/namespaces",

@@ -48,7 +48,7 @@ async fn a_large_revision_is_kept_in_parts_and_leads_back() {
     harness.up(&before).await;
     assert_eq!(secrets(&harness), ["v1", "v1.p1", "v2", "v2.p1", "v3", "v3.p1"]);
 
-    // What goes, goes with all its parts.
+    // A deleted revision is deleted with all its parts.
     for n in 4..=13 {
         harness.up(&[config("small", json!({"n": n.to_string()}))]).await;
         harness
@@ -73,7 +73,7 @@ async fn parts_that_an_interrupted_run_has_left_are_no_revision_and_go() {
     assert_eq!(secrets(&harness), ["v1", "v1.p1"]);
     assert_eq!(history(&harness.run, &harness.target).await.unwrap().len(), 1);
 
-    // A head whose part is not the one that was put there is no way back, and says so.
+    // A head whose part is not the one that was put there cannot be rolled back to, and the error reports that.
     head["metadata"]["name"] = json!("todo.shop.v2");
     head["metadata"]["labels"]["todo.dev/revision"] = json!("2");
     head["metadata"]["uid"] = json!(null);

@@ -1,4 +1,4 @@
-//! Writing against a real API server. `KUBECONFIG` and `TODO_TEST_CONTEXT` say which; the context must be a minikube.
+//! Writing against a real API server. `KUBECONFIG` and `TODO_TEST_CONTEXT` select it; the context must be a minikube.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #![expect(clippy::print_stderr, reason = "times are worth reading")]
@@ -73,7 +73,7 @@ impl Lab {
             .map_or_else(|error| panic!("{error}"), |output| output.stdout.trim().to_owned())
     }
 
-    /// What changes with each write of ours: the version of an object; where controllers write a status, too, the
+    /// What changes with each write of todo: the version of an object; where controllers write a status, too, the
     /// generation and the times of our own writes.
     async fn versions(&self) -> String {
         let get = async |kinds: &str, what: &str| {
@@ -140,7 +140,7 @@ async fn a_set_is_written_once_changed_where_it_differs_and_taken_away() {
     lab.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]).await;
     lab.kubectl(&["wait", "--for=condition=Complete", "job/migrate", "--timeout=60s"]).await;
 
-    // Nothing waited here for the rollout, so controllers had their say after us: the next run touches no object, but
+    // Nothing waited here for the rollout, so controllers wrote after todo: the next run touches no object, but
     // notes how they are now; from then on nothing at all is written.
     let objects_of = |versions: &str| -> Vec<String> {
         versions.lines().filter(|line| !line.starts_with("Secret/todo.")).map(str::to_owned).collect()
@@ -152,7 +152,7 @@ async fn a_set_is_written_once_changed_where_it_differs_and_taken_away() {
     assert_eq!(lab.up(&objects).await, Vec::<String>::new());
     assert_eq!(lab.versions().await, noted);
 
-    // One field changes, one goes.
+    // One field changes, one is removed.
     objects[0] = config("settings", json!({"a": "changed"}));
     let plan = compare(&lab.run, &lab.target, objects.clone(), &ApplyOptions::default()).await.unwrap();
     let change = plan.differences.iter().find(|d| d.action == Action::Change).unwrap();
@@ -163,7 +163,7 @@ async fn a_set_is_written_once_changed_where_it_differs_and_taken_away() {
     assert_eq!(data, r#"{"a":"changed"}"#);
     assert_eq!(history(&lab.run, &lab.target).await.unwrap().len(), 2);
 
-    // Somebody has edited.
+    // Another client has edited an object.
     lab.kubectl(&["patch", "configmap/settings", "-p", r#"{"data":{"a":"theirs"}}"#]).await;
     assert_eq!(lab.up(&objects).await, ["Changed ConfigMap/settings"]);
     lab.kubectl(&["scale", "deployment/web", "--replicas=0"]).await;
@@ -174,7 +174,7 @@ async fn a_set_is_written_once_changed_where_it_differs_and_taken_away() {
     objects[5] = job("two");
     assert_eq!(lab.up(&objects).await, ["Recreated Job/migrate"]);
 
-    // Some are no longer wanted.
+    // Some are prune candidates now.
     let some: Vec<Object> =
         objects.iter().filter(|o| !["Job", "Secret"].contains(&o.kind())).cloned().collect();
     assert_eq!(lab.up(&some).await, ["Pruned Job/migrate", "Pruned Secret/keys"]);

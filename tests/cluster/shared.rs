@@ -24,7 +24,7 @@ pub(crate) fn config(name: &str, data: impl Borrow<Value>) -> Object {
     object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}))
 }
 
-/// Applies and settles; returns what was done as `Created ConfigMap/a`, without what was not touched.
+/// Applies and settles; returns the actions as `Created ConfigMap/a`, without unchanged objects.
 pub(crate) async fn written(
     run: &Run,
     target: &Target,

@@ -75,7 +75,7 @@ async fn dies(harness: &Harness, objects: &[Object], cut: usize, done: bool) -> 
         let number = writes.fetch_add(1, Ordering::SeqCst);
         if number == cut {
             killer.notify_one();
-            // What is done, is done now; nobody hears of it.
+            // What is done, is done now; without an answer to the client.
             return Some(if done { ApiResponse::Cut } else { ApiResponse::Hangup });
         }
         (number > cut).then_some(ApiResponse::Hangup)

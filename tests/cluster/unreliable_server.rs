@@ -1,4 +1,5 @@
-//! A server that restarts, is short of workers, breaks off, thinks long, or is written to by somebody else meanwhile.
+//! A server that restarts, is overloaded, closes connections, answers slowly, or is written to by another client
+//! meanwhile.
 //!
 //! Time passes by itself where no socket is involved.
 
@@ -58,7 +59,7 @@ async fn a_server_that_restarts_while_it_is_written_to_is_waited_for() {
     let tell = Arc::clone(&reached);
     first(&api, 1, writes_web, move || {
         tell.notify_one();
-        // Nobody hears this: the server is gone before.
+        // This has no receiver: the server is gone before.
         ApiResponse::Slow(Duration::from_secs(3600))
     });
     let restart = {
@@ -73,7 +74,7 @@ async fn a_server_that_restarts_while_it_is_written_to_is_waited_for() {
     let waiting = {
         let down = Arc::clone(&down);
         async move {
-            // It is down until the program has said so.
+            // It is down until the program has reported that.
             tokio::time::sleep(Duration::from_millis(700)).await;
             down.notify_one();
         }
@@ -151,7 +152,7 @@ async fn a_webhook_is_waited_for_longer_where_its_pods_are_on_the_way() {
     assert!(began.elapsed() >= Duration::from_secs(200));
     assert!(harness.waited_for("failed calling webhook"));
 
-    // Somebody else's has half a minute, and what to do is told.
+    // Another client's lock has half a minute left, and the help is printed.
     let harness = Harness::without_sockets().await;
     harness.api.answer_with(move |ask| asks_web(ask).then(|| refused(500, UNANSWERED)));
     let began = Instant::now();

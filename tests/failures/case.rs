@@ -1,4 +1,4 @@
-//! The directories beside this file: what each holds, and one run of `todo up` in it.
+//! The directories next to this file: what each holds, and one run of `todo up` in it.
 //!
 //! Shared by the test that compares the reports and the bench that measures them.
 
@@ -18,7 +18,7 @@ pub(crate) struct Case {
     pub(crate) terms: Terms,
 }
 
-/// What `case.yaml` says.
+/// The contents of `case.yaml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Terms {

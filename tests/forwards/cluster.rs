@@ -64,7 +64,7 @@ impl Cluster {
         kubeconfig("fake", self.address)
     }
 
-    /// A new pod takes the old one's place, and says something else.
+    /// A new pod takes the old one's place, and serves another text.
     pub(super) fn replace_pod(&self, text: &str) {
         text.clone_into(&mut self.page.lock().unwrap());
         let mut slice = self.api.get(SLICES, "shop", "web").unwrap();

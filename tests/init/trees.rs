@@ -1,7 +1,7 @@
-//! `todo init --yes` in trees as one finds them in public repositories: what is written, and what is told.
+//! `todo init --yes` in trees as one finds them in public repositories: the written files, and the output.
 //!
-//! Each directory beside this file has a `tree`; `expected` holds what `init` writes into it and what it prints. To write
-//! `expected` anew: `TODO_BLESS=1 cargo test init::`, then read the difference.
+//! Each directory in this directory has a `tree`; `expected` holds what `init` writes into it and what it prints. To
+//! write `expected` again: `TODO_BLESS=1 cargo test init::`, then read the difference.
 
 #![expect(clippy::disallowed_methods, reason = "the program under test is started here")]
 
@@ -46,7 +46,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What the program does with `arguments` in `folder`. It finds no Helm and no kustomize: what is known without them is the
+/// Runs the program with `arguments` in `folder`. It finds no Helm and no kustomize: the result without them is the
 /// same everywhere.
 fn todo(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_todo"))
@@ -60,7 +60,7 @@ fn todo(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// What `todo init` with `arguments` wrote beside `tree`, and what it printed under the name `screen.txt`.
+/// What `todo init` with `arguments` wrote next to `tree`, and what it printed under the name `screen.txt`.
 fn written(folder: &Path, arguments: &[&str]) -> BTreeMap<String, String> {
     let before = files(folder);
     let output = todo(folder, &[&["init"], arguments].concat());
@@ -116,7 +116,7 @@ fn every_tree_gets_what_is_expected() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// What is written can be read by `up`, and nothing in it is what `up` would refuse.
+/// The written files can be read by `up`, and contain nothing that `up` refuses.
 fn usable(name: &str, folder: &Path, text: &str, got: &BTreeMap<String, String>) {
     let project =
         check(&folder.join("deploy.toml"), text).unwrap_or_else(|wrong| panic!("{name}: {wrong:#?}\n{text}"));
@@ -136,7 +136,7 @@ fn usable(name: &str, folder: &Path, text: &str, got: &BTreeMap<String, String>)
     assert!(found.is_empty(), "{name}: {found:#?}");
 }
 
-/// Where `todo up` is the last line, it does not refuse what was written.
+/// Where `todo up` is the last line, it does not refuse the written files.
 fn rehearsed(name: &str, folder: &Path, screen: &str) {
     let last = screen.lines().rfind(|line| line.starts_with("next "));
     if last.is_none_or(|line| line.split_whitespace().skip(1).collect::<Vec<_>>() != ["todo", "up"]) {
@@ -218,7 +218,7 @@ fn a_chart_that_lacks_a_chart_of_others_ends_in_how_to_get_it() {
         "k8s/shop.yaml",
         "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: shop}]}\n",
     );
-    // What Helm 3 says (`helm: pkg/downloader/manager.go`).
+    // The message of Helm 3 (`helm: pkg/downloader/manager.go`).
     let helm = "#!/bin/sh\ncase $1 in\nversion) echo v3.16.0;;\n*) echo 'Error: no repository definition for https://charts.example.com. Please add them via helm repo add' >&2; exit 1;;\nesac\n";
     write("bin/helm", helm);
     std::fs::set_permissions(folder.join("bin/helm"), PermissionsExt::from_mode(0o755)).unwrap();

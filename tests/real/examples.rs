@@ -11,7 +11,7 @@ struct Example {
     namespace: &'static str,
     /// The claims that `down` leaves.
     claims: usize,
-    /// What `init` asks the user to add to deploy.toml, because nothing in the tree says what is in it.
+    /// What `init` asks the user to add to deploy.toml, because nothing in the tree shows its contents.
     asked_for: Option<&'static str>,
 }
 
@@ -69,7 +69,8 @@ fn without_their_deploy_toml(harness: &Harness) {
     }
 }
 
-/// Makes an example a tree of its own: its files beside the sources, whose Dockerfiles go where it has others.
+/// Makes an example a tree of its own: its files next to the sources, whose Dockerfiles are replaced where it has
+/// others.
 fn alone(harness: &Harness, folder: &str) {
     let (from, to) = (harness.path(&format!("examples/{folder}")), harness.path(folder));
     copy(&harness.path("docker"), &to.join("docker"));

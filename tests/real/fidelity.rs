@@ -1,7 +1,8 @@
-//! How near the rehearsal is: the same acts against a real cluster and the rehearsed one, and what both API servers said.
+//! How near the rehearsal is: the same acts against a real cluster and the rehearsed one, and the answers of both API
+//! servers.
 //!
 //! The program runs in this process and speaks to a relay, which writes everything down. A line that only one of the two
-//! says must stand in `tests/fidelity/explained.toml` with its reason; so a change of the program that asks for
+//! answers must be listed in `tests/fidelity/explained.toml` with its reason; so a change of the program that asks for
 //! something new, or of the rehearsal, shows here. Values count, not only shapes: a default that the rehearsal fills in
 //! wrongly has the right shape.
 //!

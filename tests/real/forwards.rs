@@ -20,7 +20,7 @@ fn a_forward_outlives_its_pod_the_api_server_and_the_cluster_and_ends_with_down(
         "[service.todo-frontend]\n",
         &format!("[service.todo-frontend]\nlocal-port = {PORT}\n"),
     );
-    // What a script does with the URL: it waits until nobody has the pipe any more.
+    // What a script does with the URL: it waits until the pipe is closed by all processes.
     let script = r#"url=$("$0" up) && echo "$url""#;
     let program = Harness::program();
     let output = harness.command("sh").args(["-c", script]).arg(&program).output().unwrap();
@@ -63,7 +63,7 @@ fn forwards(harness: &Harness) -> Vec<Value> {
     let until = Instant::now() + Duration::from_secs(90);
     let output = loop {
         let output = harness.todo(&["status", "--output", "json"]);
-        // An API server that is starting cannot be asked: `status` says so at once.
+        // An API server that is starting cannot answer: `status` reports that at once.
         if output.code != Some(20) || Instant::now() > until {
             break output;
         }

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
-/// A program of the backend's image that ends after two seconds, with nothing that says when it is ready.
+/// A program of the backend's image that ends after two seconds, without a readiness probe.
 const CRASHES: &str = r#"apiVersion: apps/v1
 kind: Deployment
 metadata: { name: crash, namespace: todo-chatbot }
@@ -135,7 +135,7 @@ fn what_others_have_set_beside_the_manifests_fields_is_told_and_given_up_on_requ
     assert!(output.stderr.contains("spec.replicas"), "{}", output.stderr);
     output.url();
 
-    // A default that nobody has set is in nobody's way.
+    // A default without a field owner conflicts with no manager.
     harness.edit("manifests/30-backend.yaml", "type: Recreate", "type: RollingUpdate");
     harness.up();
     harness.edit("manifests/30-backend.yaml", "type: RollingUpdate", "type: Recreate");

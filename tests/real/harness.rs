@@ -16,11 +16,11 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 pub(crate) struct Harness {
     folder: TempDir,
     profile: &'static str,
-    /// The cluster is somebody else's, and stays.
+    /// The cluster belongs to another user, and is kept.
     lent: bool,
 }
 
-/// What a run of `todo` told, how long it took and how much memory it held at the most.
+/// The output of a run of `todo`, how long it took and how much memory it held at the most.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct RunOutput {
@@ -153,7 +153,7 @@ impl Harness {
         self.docker(&["exec", self.profile, "sh", "-c", script]);
     }
 
-    /// What tells this cluster from one that was reset: the UID of its oldest namespace.
+    /// What distinguishes this cluster from one that was reset: the UID of its oldest namespace.
     pub(crate) fn cluster(&self) -> String {
         self.kubectl(&["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"])
     }
@@ -176,7 +176,7 @@ impl Harness {
     }
 
     /// Has Ingresses of class nginx served by the command that `TODO_TEST_INGRESS` names, for machines that cannot have the
-    /// addon's images; says whether there is one.
+    /// addon's images; returns whether there is one.
     pub(crate) fn serve_ingresses(&self) -> bool {
         let Ok(how) = std::env::var("TODO_TEST_INGRESS") else { return false };
         run(self.command("sh").args(["-c", &format!("{how} {}", self.profile)]));
@@ -215,7 +215,7 @@ impl Harness {
         Duration::try_from(now.duration_since(youngest)).unwrap_or_default()
     }
 
-    /// Takes the power from the Docker engine and gives it back, where the machine said how.
+    /// Takes the power from the Docker engine and gives it back, where the machine's environment defines how.
     pub(crate) fn cut_the_power(&self) {
         let how = option_env_at_run("TODO_TEST_POWER_CUT")
             .expect("TODO_TEST_POWER_CUT says how: see .ci/power-cut");
@@ -251,7 +251,7 @@ impl RunOutput {
         url.to_owned()
     }
 
-    /// Fails unless the run ended with `code` and told each of `words` on standard error.
+    /// Fails unless the run ended with `code` and printed each of `words` on standard error.
     #[track_caller]
     pub(crate) fn failed_with(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, Some(code), "{}", self.stderr);

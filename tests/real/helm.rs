@@ -49,7 +49,7 @@ spec:
 {{- end }}
 "#;
 
-/// A project with a chart, and a namespace that goes with it.
+/// A project with a chart, and a namespace that is deleted with it.
 struct Room {
     folder: tempfile::TempDir,
     profile: String,

@@ -20,7 +20,7 @@ pub(crate) fn resolve(host: &str, address: &str) {
 /// The status and the body of an answer.
 pub(crate) type HttpAnswer = (u16, String);
 
-/// Asks `url` and returns what came back.
+/// Requests `url` and returns the answer.
 pub(crate) fn ask(method: &str, url: &str, body: Option<&Value>) -> std::io::Result<HttpAnswer> {
     let rest = url
         .strip_prefix("http://")
@@ -66,7 +66,7 @@ pub(crate) fn get_until(url: &str, text: &str) {
     }
 }
 
-/// Tells the chatbot something and returns its JSON answer.
+/// Sends the chatbot a message and returns its JSON answer.
 pub(crate) fn chat(url: &str, message: &str) -> Value {
     api("POST", url, "chat", Some(&serde_json::json!({ "message": message, "history": [] })))
 }

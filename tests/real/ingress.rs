@@ -118,7 +118,7 @@ required = false
         assert!(output.stdout.contains(words), "{words:?} is not in:\n{}", output.stdout);
     }
 
-    // The database does not answer: said before anything is applied, and never by its value.
+    // The database does not answer: reported before anything is applied, and never by its value.
     let database =
         "[[check]]\nname = 'database'\nfrom = 'cluster'\ntcp = { secret = 'keys', key = 'DATABASE_URL' }\n";
     std::fs::write(harness.path("deploy.toml"), format!("{PROJECT}{database}")).unwrap();
@@ -133,7 +133,7 @@ required = false
     let config = harness.kubectl(&["get", "configmap", "web", "-n", "todo-chatbot", "-o", "yaml"]);
     assert!(config.contains("LEVEL: warn"), "{config}");
 
-    // With it gone, the changed ConfigMap starts the pods that read it anew, and no others.
+    // With it gone, the changed ConfigMap starts the pods that read it again, and no others.
     std::fs::write(harness.path("deploy.toml"), PROJECT).unwrap();
     let before = (harness.pods("web"), harness.pods("idle"));
     harness.up();
@@ -143,7 +143,7 @@ required = false
     harness.up();
     assert!(after.0 != harness.pods("web") && after.1 == harness.pods("idle"));
 
-    // An autoscaler's number of replicas stays, and `status` says that there are no metrics.
+    // An autoscaler's number of replicas stays, and `status` reports that there are no metrics.
     std::fs::write(harness.path("k8s/scaler.yaml"), SCALER).unwrap();
     harness.up();
     harness.kubectl(&[
@@ -202,7 +202,7 @@ fn an_ingress_is_served_by_the_controller_that_is_there() {
     let address = line.split(' ').next().unwrap();
     assert_eq!(http::get(&format!("http://{address}:80/")).0, 404, "without its host nobody answers");
 
-    // A class that nobody serves is told before anything is applied.
+    // A class without a controller is reported before anything is applied.
     harness.edit("k8s/ingress.yaml", "ingressClassName: nginx", "ingressClassName: alb");
     todo(&["up"])
         .failed_with(10, &["no controller is installed for IngressClass `alb`", "k8s/ingress.yaml:6:"]);

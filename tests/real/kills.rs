@@ -60,7 +60,7 @@ fn gone_on(harness: &Harness, peace: &BTreeMap<String, Value>, after: &str) {
     assert_eq!(http::tasks(&url), ["water the plants"], "after {after}");
 }
 
-/// Runs a command and kills it as soon as it has told so many events; the last of them.
+/// Runs a command and kills it after that many events; returns the last of them.
 fn killed_after(harness: &Harness, command: &str, events: usize) -> String {
     let mut run = harness.command(Harness::program());
     let mut child = run.args([command, "--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();
@@ -77,14 +77,14 @@ fn state(harness: &Harness) -> BTreeMap<String, Value> {
     let kinds = "deployments,services,configmaps,secrets,persistentvolumeclaims,leases";
     let ours = harness.objects(kinds).into_iter().filter(|object| {
         let name = object["metadata"]["name"].as_str().unwrap();
-        // Its own records: the list of what is there, and how it was before.
+        // Its own records: the inventory, and the revisions.
         name != "kube-root-ca.crt" && !name.starts_with("todo.")
     });
     ours.map(|object| {
         let name =
             format!("{}/{}", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
         let spec = object["spec"].as_object().cloned().unwrap_or_default();
-        // Addresses are given anew to what was taken away.
+        // Recreated objects get new addresses.
         let given = ["clusterIP", "clusterIPs"];
         let spec: Vec<_> = spec.into_iter().filter(|(name, _)| !given.contains(&name.as_str())).collect();
         (name, json!({"spec": spec, "data": object["data"], "labels": object["metadata"]["labels"]}))

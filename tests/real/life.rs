@@ -57,12 +57,12 @@ fn from_no_cluster_to_a_page_and_down_again() {
     assert_eq!(left.code, Some(3), "{}", left.stdout);
 }
 
-/// What every namespace has anyway is not the application's, nor is the list of what was kept.
+/// The default objects of every namespace are not the application's, nor is the list of kept objects.
 fn ours(object: &Value) -> bool {
     object["metadata"]["name"] != "kube-root-ca.crt" && object["type"] != "todo.dev/inventory.v1"
 }
 
-/// The version of every object, once the pods that are ending have ended: that is no writing of ours.
+/// The version of every object, once the pods that are ending have ended: that is not a write of todo.
 fn versions(harness: &Harness) -> BTreeMap<String, String> {
     let until = Instant::now() + Duration::from_secs(90);
     while harness.objects("pods").iter().any(|pod| !pod["metadata"]["deletionTimestamp"].is_null()) {

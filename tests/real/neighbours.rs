@@ -1,5 +1,5 @@
 //! Two projects in one namespace on a real cluster: of one name, of two names, moved, cloned, in a worktree; and an inventory
-//! that somebody has damaged.
+//! that another client has damaged.
 
 use crate::real::harness::Harness;
 use serde_json::Value;
@@ -166,7 +166,7 @@ fn two_names(room: &Room) {
     assert!(room.versions("b", "b").is_empty());
 }
 
-/// Moved, cloned, and in a worktree, it is the same project: nothing is written, no pod starts anew.
+/// Moved, cloned, and in a worktree, it is the same project: nothing is written, no pod restarts.
 fn another_place(room: &Room) {
     let pods = |room: &Room| -> Vec<String> {
         let all = room.versions("a", NAMESPACE);

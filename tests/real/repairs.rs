@@ -121,7 +121,7 @@ fn minikube_folder() -> PathBuf {
     world.minikube_folder().unwrap()
 }
 
-/// Runs `up`, interrupts it at the first event that says `moment`, and returns all that it told.
+/// Runs `up`, interrupts it at the first event with `moment`, and returns its output.
 fn interrupted_at(harness: &Harness, moment: &str) -> String {
     let mut command = harness.command(Harness::program());
     let mut child = command.args(["up", "--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! What `todo` says about each thing that goes wrong: the directories of `tests/failures`, all at once on one profile.
+//! `todo`'s report on each fault: the directories of `tests/failures`, all at once on one profile.
 
 use crate::failures::Case;
 use crate::failures::kubectl;
@@ -7,7 +7,7 @@ use regex::Regex;
 use std::process::Command;
 use std::sync::Mutex;
 
-/// So many at a time: more would only wait for the node's CPU, and be told so in their reports.
+/// So many at a time: more would only wait for the node's CPU, and their reports would say so.
 const AT_ONCE: usize = 6;
 
 /// Any number of lines of evidence.
@@ -42,7 +42,7 @@ fn every_failure_is_told_as_expected() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The end of what was told: from the first error on, or the warnings of a run that succeeded.
+/// The end of the output: from the first error on, or the warnings of a run that succeeded.
 fn report(text: &str) -> String {
     if let Some(start) = text.find("\nerror[") {
         return text[start + 1..].trim_end().to_owned();

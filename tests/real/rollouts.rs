@@ -1,7 +1,7 @@
 //! Rollouts of a single replica behind a NodePort, again and again: each `up` returns with the node's own URL.
 //!
-//! While kube-proxy writes its rules, the port refuses connections or loses them. `TODO_TEST_ROLLOUTS` says how many rollouts of
-//! each server; 5 are enough to see that it works, 50 on a busy machine to believe it.
+//! While kube-proxy writes its rules, the port refuses connections or loses them. `TODO_TEST_ROLLOUTS` sets how many
+//! rollouts of each server; 5 are enough to see that it works, 50 on a busy machine to believe it.
 
 use crate::real::harness::Harness;
 use crate::real::http;
@@ -17,7 +17,7 @@ const PROJECT: &str = "namespace = 'todo-rollouts'
 path = 'k8s'
 ";
 
-/// nginx ends at once when it is told to, Python's server does not hear it and is killed: the old pod goes early, or late.
+/// nginx ends at once on SIGTERM, Python's server ignores it and is killed: the old pod goes early, or late.
 fn objects(nginx: usize, python: usize) -> String {
     let service = |name: &str, port: u16, node_port: u16| {
         format!(

@@ -43,7 +43,7 @@ impl Watch {
         })
     }
 
-    /// Goes on reading without asserting anything.
+    /// Continues reading without asserting anything.
     pub(crate) fn in_background(mut self) -> Background {
         let (send, received) = mpsc::channel();
         let pid = self.child.id();
@@ -149,7 +149,7 @@ fn what_is_saved_is_served_and_a_failure_ends_nothing() {
 fn commands_run_in_the_container(harness: &Harness) {
     let output = harness.todo(&["exec", "page", "--", "sh", "-c", "echo out; echo err >&2; exit 7"]);
     assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (Some(7), "out\n", "err\n"));
-    // Without a name it is the only workload, without a command a shell, which reads what is piped to it.
+    // Without a name it is the only workload, without a command a shell, which reads its standard input.
     let mut command = harness.command(Harness::program());
     let mut shell = command.arg("exec").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     shell.stdin.take().unwrap().write_all(b"echo in the shell\nexit 3\n").unwrap();

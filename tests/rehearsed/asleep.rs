@@ -1,4 +1,4 @@
-//! Workloads that stand still because they are asked to, and gates that nothing opens: told as that, and soon.
+//! Paused workloads, and readiness gates that no controller sets: reported as such, and soon.
 
 use crate::rehearsed::harness::Harness;
 use std::time::Duration;
@@ -36,7 +36,7 @@ async fn what_stands_still_is_told_by_its_cause() {
             "scheduling-gated",
             120,
         ),
-        // A pod that says itself that it is ready will not begin to listen on another port.
+        // A pod that reports itself ready will not begin to listen on another port.
         ("replicas: 1", "", PROBE, 9090, 60, "port-not-listening", 25),
         ("replicas: 1", "", PROBE, 8080, 0, "", 60),
     ] {

@@ -1,4 +1,4 @@
-//! An inventory or a revision that somebody has damaged, deleted or relabelled.
+//! An inventory or a revision that another client has damaged, deleted or relabelled.
 
 use crate::rehearsed::harness::Harness;
 use crate::rehearsed::harness::RunOutput;
@@ -111,7 +111,7 @@ async fn a_damaged_inventory_is_rebuilt_kept_aside_and_restarts_no_pod() {
         assert_eq!((again.code, again.report.as_str()), (0, ""), "{what}: it is told once");
         assert_eq!(pods(&harness), before, "{what}");
 
-        // What is no longer wanted is still found.
+        // Prune candidates are still found.
         harness.write("app.yaml", &app("1").replace("name: old", "name: new"));
         ended(&harness.todo(&["up"]).await, 0);
         assert!(harness.cluster.api().get("api/v1/configmaps", "shop", "old").is_none(), "{what}");
@@ -188,7 +188,7 @@ async fn a_damaged_revision_is_told_and_the_others_lead_back() {
     let output = harness.todo(&["rollback"]).await;
     assert!(output.code != 0 && output.report.contains("todo rollback 1"), "{output:#?}");
     ended(&harness.todo(&["rollback", "1"]).await, 0);
-    // A revision without its labels is in nobody's way.
+    // A revision without its labels has no effect.
     change(&harness, "todo.shop.v4", &|secret| secret["metadata"]["labels"] = json!({}));
     harness.write("app.yaml", &app("5"));
     ended(&harness.todo(&["up"]).await, 0);

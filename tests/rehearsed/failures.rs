@@ -1,4 +1,4 @@
-//! The directories of `tests/failures`, told in the rehearsal as on a real cluster.
+//! The directories of `tests/failures`, reported in the rehearsal as on a real cluster.
 
 use crate::failures::Case;
 use crate::real::reports::compare;

@@ -1,4 +1,4 @@
-//! Runs into which something goes wrong on purpose.
+//! Runs with injected faults.
 
 use crate::rehearsed::harness::Harness;
 use simulator::cluster::fault::ApiCall;
@@ -31,7 +31,7 @@ spec:
     spec: { containers: [{ name: web, image: nginx:1, ports: [{ containerPort: 8080 }] }] }
 ";
 
-/// Every n-th call goes wrong in this way.
+/// Every n-th call fails like this.
 struct EveryNth(usize, ApiFault, Mutex<usize>);
 
 impl Faults for EveryNth {
@@ -173,7 +173,7 @@ async fn a_node_that_others_have_filled_is_told_with_who_they_are_and_serves_aga
     assert_eq!(harness.todo(&["up"]).await.code, 0);
 }
 
-/// A program that ends after two seconds, with nothing that says when it is ready.
+/// A program that ends after two seconds, without a readiness probe.
 const CRASHES: &str = r#"apiVersion: apps/v1
 kind: Deployment
 metadata: { name: crash }
@@ -219,7 +219,7 @@ async fn a_crash_that_stays_the_only_one_is_forgotten() {
     assert_eq!((output.code, output.took < Duration::from_secs(1)), (0, true), "{output:#?}");
 }
 
-/// The API server answers nobody from one moment after the first call to another.
+/// The API server answers no request from one moment after the first call to another.
 struct Silent {
     from: Duration,
     to: Duration,
@@ -239,7 +239,7 @@ impl Faults for Silent {
     }
 }
 
-/// What is ready only after a minute.
+/// A workload that is ready only after a minute.
 fn slow() -> String {
     let probe = "ports: [{ containerPort: 8080 }], readinessProbe: { tcpSocket: { port: 8080 }, initialDelaySeconds: 60 }";
     WEB.replace("ports: [{ containerPort: 8080 }]", probe)

@@ -66,7 +66,7 @@ impl Images for Store {
     }
 }
 
-/// An engine that has nothing, whatever it is asked for.
+/// An engine without any image, for every request.
 async fn engine(listener: UnixListener) {
     while let Ok((mut stream, _)) = listener.accept().await {
         tokio::spawn(async move {
@@ -126,7 +126,7 @@ pub(crate) struct RunOutput {
     pub(crate) code: u8,
     /// From the first error on, or the warnings of a run that succeeded.
     pub(crate) report: String,
-    /// What was done to which object.
+    /// The action on each object.
     pub(crate) done: Vec<String>,
     /// By the clock of the runtime.
     pub(crate) took: Duration,
@@ -175,7 +175,7 @@ impl Harness {
 }
 
 impl Project {
-    /// An empty directory, and the API server at `address`, which asks nobody who they are.
+    /// An empty directory, and the API server at `address`, which does not authenticate clients.
     pub(crate) fn at(address: SocketAddr) -> Project {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kubeconfig"), kubeconfig("mini", address)).unwrap();

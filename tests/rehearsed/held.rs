@@ -1,4 +1,4 @@
-//! Objects and namespaces that somebody deletes, and finalizers that nobody takes away.
+//! Objects and namespaces that another client deletes, and finalizers that no controller removes.
 
 use crate::rehearsed::harness::Harness;
 use crate::rehearsed::harness::RunOutput;
@@ -22,7 +22,7 @@ const KEPT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: kept }\nd
 
 const NEVER: &str = "example.test/never";
 
-/// Whoever has run that long has waited for a finalizer as long as for a controller that works.
+/// A run of that length has waited for a finalizer as long as for a controller that works.
 const SOON: Duration = Duration::from_secs(4 * 60);
 
 async fn deployed(name: &str) -> (Harness, Client) {

@@ -1,4 +1,4 @@
-//! Kinds beside Deployments, what the server refuses, and the ports of the node.
+//! Kinds other than Deployments, what the server refuses, and the ports of the node.
 
 use crate::rehearsed::harness::Harness;
 use serde_json::Value;
@@ -167,7 +167,7 @@ async fn a_node_port_answers_at_the_nodes_address_and_nobody_else_may_have_it() 
     assert_eq!(harness.cluster.open_ports().len(), 0);
 }
 
-/// A container need not declare its ports, so a Service may lead to any of them.
+/// A container need not declare its ports, so a Service may point to any of them.
 #[tokio::test(start_paused = true)]
 async fn a_service_may_lead_to_a_port_where_no_port_is_declared() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { type: NodePort, selector: { app: web }, ports: [{ port: 9090, nodePort: 30990 }] }\n";

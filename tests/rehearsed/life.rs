@@ -1,4 +1,4 @@
-//! The life of an application in the rehearsal: it comes up, changes, goes back, and goes.
+//! The life of an application in the rehearsal: it is deployed, changed, rolled back, and deleted.
 
 use crate::rehearsed::harness::Harness;
 use base64::Engine;

@@ -1,4 +1,4 @@
-//! Two projects in one namespace: told apart where they have one name, side by side where they have two.
+//! Two projects in one namespace: distinguished where they have one name, side by side where they have two.
 
 use crate::rehearsed::harness::Harness;
 use crate::rehearsed::harness::Project;
@@ -163,7 +163,7 @@ async fn two_names_live_side_by_side_through_all_that_happens_to_one_of_them() {
     assert_eq!(versions(&harness, "b-"), BTreeMap::new());
     assert_eq!(versions(&harness, "todo.b"), BTreeMap::new());
 
-    // And the other way round: the namespace was made for `a`, and goes with the last project that is in it.
+    // And the other way round: the namespace was made for `a`, and is deleted with the last project in it.
     ended(&second.todo(&["up"]).await, 0);
     let b = versions(&harness, "b-");
     ended(&harness.todo(&["down", "--purge"]).await, 0);
@@ -236,7 +236,7 @@ async fn a_folder_that_was_moved_goes_on_and_is_told_once() {
     let output = second.todo(&["up"]).await;
     assert_eq!((output.code, output.report.as_str()), (0, ""));
 
-    // What is made in the old directory is another project, whatever its objects are called.
+    // A new project in the old directory is another one, even with equal object names.
     write(&harness.project, None, &objects("a", "1"));
     ended(&harness.todo(&["up"]).await, 40);
     ended(&second.todo(&["down", "--purge"]).await, 0);

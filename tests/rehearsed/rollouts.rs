@@ -69,7 +69,7 @@ fn patch(harness: &Harness, spec: &Value) {
     let _ = harness.cluster.api().handle(&ask);
 }
 
-/// Replaces the pod, and waits until the Deployment says that it is done.
+/// Replaces the pod, and waits until the Deployment reports that it is done.
 async fn roll(harness: &Harness, run: u32) {
     patch(harness, &json!({"template": {"metadata": {"annotations": {"run": run.to_string()}}}}));
     let until = Instant::now() + Duration::from_secs(60);
@@ -86,7 +86,7 @@ async fn roll(harness: &Harness, run: u32) {
     }
 }
 
-/// Asks for the URL as `up` does on a node whose address can be reached.
+/// Requests the URL as `up` does on a node whose address can be reached.
 async fn url(harness: &Harness) -> VerifiedUrl {
     let (sink, _events) = Sink::new();
     let (_asker, cancel) = Cancel::new();

@@ -1,4 +1,4 @@
-//! `todo watch` on a rehearsed machine: what each kind of change leads to.
+//! `todo watch` on a rehearsed machine: the result of each kind of change.
 
 use clap::Parser;
 use simulator::host::Settings;
@@ -63,7 +63,7 @@ struct Round {
     files: Vec<String>,
 }
 
-/// The project, and what is told of the loop.
+/// The project, and the events of the loop.
 struct Case {
     folder: TempDir,
     events: mpsc::UnboundedReceiver<Event>,
@@ -191,7 +191,7 @@ fn what_no_input_is_leads_to_nothing() {
         case.write("web/src/main.txt", "1");
         case.write("web/src/main.txt", "2");
         assert_eq!(case.round().await.changed, ["web/src/main.txt"]);
-        // Rules that ignore less make inputs of what was none.
+        // Rules that ignore less turn further files into inputs.
         case.write("web/.dockerignore", "node_modules\n");
         case.round().await;
         case.write("web/debug.log", "2");

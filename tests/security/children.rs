@@ -1,4 +1,4 @@
-//! Programs that `todo` starts, and its own process: what they are given, and what is left of them.
+//! Programs that `todo` starts, and its own process: their environment, and what remains of them.
 
 use crate::binary::Fixture;
 use crate::binary::script;
@@ -50,7 +50,7 @@ fn a_program_is_given_the_users_environment_and_nothing_of_the_project() {
     }
 }
 
-/// Root may read everything, so root's test runs the program as somebody else.
+/// Root may read everything, so root's test runs the program as another user.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_crash_leaves_nothing_of_the_memory_on_a_disk() {

@@ -1,5 +1,5 @@
 //! Projects, programs and applications that mean harm: names, messages and output that a terminal would obey, links in the
-//! tree, objects where nobody expects them.
+//! tree, objects in unexpected places.
 
 use crate::binary::Fixture;
 use crate::binary::script;

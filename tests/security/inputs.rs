@@ -77,7 +77,7 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
 }
 
-/// What it says without any help from outside, in [`SOON`].
+/// Its answer without other programs, within [`SOON`].
 fn run(fixture: &Fixture, arguments: &[&str]) -> (Option<i32>, String) {
     ended(start(fixture, arguments), &arguments.join(" "))
 }
@@ -170,7 +170,7 @@ fn init_opens_nothing_that_is_not_a_file() {
 #[test]
 fn standard_input_that_never_ends_is_refused_in_little_memory() {
     let fixture = Fixture::new(&[]);
-    // 1 GiB of addresses: far less than what is read without a limit.
+    // 1 GiB of addresses: far less than a read without a limit would need.
     let script = format!("ulimit -v 1048576; exec {} explain - </dev/zero", env!("CARGO_BIN_EXE_todo"));
     let output: RunOutput = fixture.run_by(Path::new("/bin/sh"), &["-c", &script], |_| ());
     assert_eq!(output.code, Some(2), "{}", output.stderr);
@@ -196,7 +196,7 @@ fn the_first_signal_ends_a_run_that_waits_for_its_input() {
     }
 }
 
-/// What is read is as much as may be read, and takes far longer than [`SOON`] to make sense of.
+/// The input has the maximum size, and takes far longer than [`SOON`] to make sense of.
 #[test]
 fn the_first_signal_ends_a_run_that_computes() {
     let fixture = Fixture::new(&[]);
@@ -258,7 +258,7 @@ fn a_killed_rehearsal_leaves_nothing_once_another_has_run() {
     };
     let tmp = fixture.path("tmp");
     let mut killed = Command::new(env!("CARGO_BIN_EXE_todo"))
-        // Its time goes so slowly that it is still there when it is killed.
+        // Its clock is so slow that it is still there when it is killed.
         .args(["rehearse", "--speed", "0.1"])
         .env_clear()
         .env("HOME", fixture.path("home"))

@@ -19,7 +19,7 @@ const NEEDLE: &str = "N33dle\"of/a+key\\é%42";
 /// One that may stand in the name of an image.
 const NAMED: &str = "n33dle-of-an-image-4711";
 
-/// The password of a URL in a Secret that somebody else made in the cluster.
+/// The password of a URL in a Secret that another client created in the cluster.
 const FOREIGN: &str = "f0reign-n33dle";
 
 fn project() -> String {
@@ -182,14 +182,14 @@ async fn no_command_prints_any_form_of_a_secret_value() {
             for value in [NEEDLE, NAMED, FOREIGN] {
                 assert_eq!(leaks(&all, value), None, "{shown}: {value} in {all}");
             }
-            // What is hidden would have been shown: the test can fail.
+            // The hidden values would otherwise be shown: the test can fail.
             let quotes = ["up", "logs", "explain", "status"].contains(&arguments[0]);
             assert!(!quotes || all.contains("***"), "{shown}: {all}");
         }
     }
 }
 
-/// What somebody has dumped: a pod whose messages quote values in every form, and the Secret that says which they are.
+/// A user's dump: a pod whose messages quote values in every form, and the Secret that says which they are.
 fn dump(lines: &[String]) -> String {
     let secret = serde_json::json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": "shop"},

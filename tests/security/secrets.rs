@@ -1,4 +1,4 @@
-//! Values of a project's secrets: where they are not, however a run ends and however it is told.
+//! Values of a project's secrets: where they must not be, for every end and every output of a run.
 
 use crate::binary::Fixture;
 use crate::binary::RunOutput;

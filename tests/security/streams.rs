@@ -18,7 +18,7 @@ fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_todo"))
 }
 
-/// What is printed without a cluster: help, version, lists, a status, events, a text, a run that ends well.
+/// The output without a cluster: help, version, lists, a status, events, a text, a run that ends well.
 const COMMANDS: [&[&str]; 9] = [
     &["--help"],
     &["up", "--help"],

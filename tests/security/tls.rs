@@ -1,5 +1,5 @@
-//! Whom the program believes to be the profile's engine and its API server: whoever has a certificate of the profile's own CA,
-//! for that address, today. To anybody else nothing is sent.
+//! Whom the program believes to be the profile's engine and its API server: a server with a certificate of the
+//! profile's own CA, for that address, today. To anybody else nothing is sent.
 
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
@@ -71,7 +71,7 @@ impl Authority {
     }
 }
 
-/// A server that counts what it is asked, and agrees to everything.
+/// A server that counts its requests, and accepts everything.
 async fn serve(who: Who, ours: &Authority) -> (SocketAddr, Arc<AtomicUsize>) {
     let other = Authority::new();
     let (certificate, key) = match who {
@@ -117,7 +117,7 @@ async fn respond(mut stream: impl AsyncRead + AsyncWrite + Unpin, asked: &Atomic
             Ok(byte) => head.push(byte),
             Err(_) => return,
         }
-        // A client hello is no request.
+        // A client hello is not a request.
         if head.first() == Some(&0x16) {
             return;
         }

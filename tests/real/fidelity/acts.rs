@@ -1,4 +1,4 @@
-//! What is done to both clusters: the life of an application with one object of each usual kind, and things that fail.
+//! The acts on both clusters: the life of an application with one object of each usual kind, and things that fail.
 
 use crate::failures::Case;
 use crate::real::fidelity::facts::Facts;
@@ -14,7 +14,7 @@ use serde_json::json;
 
 const NAMESPACE: &str = "todo-fidelity";
 
-/// Those of `tests/failures` that make the API server, a controller or the kubelet say something that no other does.
+/// Those of `tests/failures` that make the API server, a controller or the kubelet write a message that no other does.
 const FAILURES: [&str; 7] =
     ["admission", "cpu", "crash", "image-not-found", "job-fails", "quota", "secret-missing"];
 

@@ -12,7 +12,7 @@ struct Explained {
     difference: Vec<Difference>,
 }
 
-/// Lines that only one of the two says.
+/// Lines of only one of the two clusters.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Difference {
@@ -31,7 +31,7 @@ enum Side {
     Either,
 }
 
-/// What differs and is not explained, and what is explained and does not differ.
+/// Unexplained differences, and explained lines that do not differ.
 pub(super) fn unexplained(cluster: &Facts, rehearsal: &Facts) -> (Vec<String>, Vec<String>) {
     let list: Explained = toml::from_str(LIST).unwrap_or_else(|error| panic!("explained.toml: {error}"));
     let mut patterns: Vec<(Side, Regex, &str, bool)> = Vec::new();

@@ -1,9 +1,9 @@
-//! What a recorded conversation says, as lines that are the same each time.
+//! The facts of a recorded conversation, as lines that are the same each time.
 //!
-//! A line is a request with its status, a field of an object with what is in it, or an event of a watch; a set of lines
+//! A line is a request with its status, a field of an object with its value, or an event of a watch; a set of lines
 //! has no order and no number, so it does not matter how often something was asked, nor which of two came first. What
 //! differs from run to run (UIDs, versions, times, addresses, generated names) is replaced by a word for it, and numbers
-//! that grow while a rollout goes on are only `number`.
+//! that grow during a rollout are only `number`.
 
 use crate::real::fidelity::relay::Exchange;
 use regex::Regex;
@@ -49,7 +49,7 @@ impl Reader {
         self.rules.iter().fold(text.to_owned(), plain)
     }
 
-    /// What was said in an act of that name.
+    /// The conversation in an act of that name.
     pub(super) fn read(&self, act: &str, said: &[Exchange]) -> Facts {
         let mut facts = Facts::new();
         for exchange in said {
@@ -149,7 +149,7 @@ impl Reader {
         facts.insert(format!("{what}{path} = {leaf}"));
     }
 
-    /// A line for each field that is ours.
+    /// A line for each field that todo owns.
     fn owned(&self, what: &str, path: &str, fields: &Value, facts: &mut Facts) {
         let fields = fields.as_object().into_iter().flatten();
         let mut deepest = true;
@@ -173,7 +173,7 @@ fn accepted(exchange: &Exchange) -> String {
 
 /// What a path is about.
 struct About {
-    /// Plural and subresource; the path itself of what is no object.
+    /// Plural and subresource; the path itself if it is not an object's.
     what: String,
     is_object: bool,
 }

@@ -1,6 +1,6 @@
-//! A socket between the program and an API server, which writes down what is said.
+//! A socket between the program and an API server, which records the conversation.
 //!
-//! Whoever connects is taken for the user of the kubeconfig behind it, so it listens on this machine's loopback and for the
+//! Every client is taken for the user of the kubeconfig behind it, so it listens on this machine's loopback and for the
 //! length of a test.
 
 use futures::TryFutureExt;
@@ -25,18 +25,18 @@ use tokio::io::copy_bidirectional;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// A request and what was answered to it.
+/// A request and its answer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Exchange {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) query: String,
-    /// The content type of what was sent.
+    /// The content type of the request.
     pub(super) content: String,
     pub(super) accept: String,
     pub(super) sent: Vec<u8>,
     pub(super) status: u16,
-    /// The content type of what was answered.
+    /// The content type of the answer.
     pub(super) kind: String,
     pub(super) retry_after: bool,
     pub(super) answered: Vec<u8>,
@@ -75,7 +75,7 @@ impl Relay {
         Relay { address, said, listening }
     }
 
-    /// What was said since it was last asked.
+    /// The conversation since the last call.
     pub(super) fn said(&self) -> Vec<Exchange> {
         let said = std::mem::take(&mut *self.said.lock().unwrap());
         said.iter().map(|exchange| exchange.lock().unwrap().clone()).collect()
@@ -132,7 +132,7 @@ async fn pass(
     Ok(Response::from_parts(head, body.map_err(std::io::Error::other).boxed_unsync()))
 }
 
-/// What goes over an upgraded connection is no API's, and is not written down.
+/// The data of an upgraded connection is not the API's, and is not recorded.
 async fn join(ours: OnUpgrade, theirs: OnUpgrade) {
     if let (Ok(ours), Ok(theirs)) = (ours.await, theirs.await) {
         let _ = copy_bidirectional(&mut TokioIo::new(ours), &mut TokioIo::new(theirs)).await;

@@ -1,4 +1,4 @@
-//! A namespace that is being deleted when `up` begins, and finalizers that nobody takes away.
+//! A namespace that is being deleted when `up` begins, and finalizers that no controller removes.
 
 use crate::real::trials::deployed::NAMESPACE;
 use crate::real::trials::deployed::Shelf;

@@ -32,7 +32,7 @@ pub(crate) struct Shelf {
     pub(crate) harness: Harness,
     version: Cell<usize>,
     peace: RefCell<BTreeMap<usize, State>>,
-    /// The UID of `kube-system`; nothing where the cluster may be made anew.
+    /// The UID of `kube-system`; nothing where the cluster may be recreated.
     cluster: RefCell<Option<String>>,
 }
 
@@ -127,7 +127,7 @@ impl Shelf {
         }
     }
 
-    /// Runs `down` undisturbed, after one that was disturbed: nothing of the project is left but what is kept.
+    /// Runs `down` undisturbed, after one that was disturbed: only kept objects of the project are left.
     #[track_caller]
     pub(crate) fn goes(&self, arguments: &[&str]) {
         let output = self.harness.todo(arguments);
@@ -181,7 +181,7 @@ impl Shelf {
         disturbed(&self.harness, arguments, &says("run-started"), |_| ())
     }
 
-    /// Applies an object to the cluster, as somebody else would.
+    /// Applies an object to the cluster, as another client would.
     pub(crate) fn applies(&self, object: &Value) {
         let file = self.harness.path("../object.json");
         std::fs::write(&file, object.to_string()).unwrap();
@@ -198,7 +198,7 @@ impl Shelf {
     }
 }
 
-/// The same without the tags of its images: another engine builds it anew, with other times in its layers.
+/// The same without the tags of its images: another engine builds it again, with other times in its layers.
 fn built_elsewhere(state: State) -> State {
     let hide = |(name, object): (String, Value)| {
         let text = object.to_string();
@@ -215,7 +215,7 @@ pub(crate) fn state(harness: &Harness) -> State {
     let objects = harness.objects_in(NAMESPACE, KINDS);
     let ours = objects.into_iter().filter(|object| {
         let name = object["metadata"]["name"].as_str().unwrap();
-        // Its own records: the list of what is there, and how it was before. The lock is none of them.
+        // Its own records: the inventory, and the revisions. The lock is not one of them.
         let record = object["kind"] == "Secret" && name.starts_with("todo.");
         name != "kube-root-ca.crt" && !record
     });
@@ -234,7 +234,7 @@ pub(crate) fn state(harness: &Harness) -> State {
         if let Some(annotations) =
             spec.pointer_mut("/template/metadata/annotations").and_then(Value::as_object_mut)
         {
-            // Digests that are salted anew with each inventory.
+            // Digests that have a new salt in each inventory.
             annotations.retain(|name, _| !name.starts_with("todo.dev/"));
         }
         let data = if generated { Value::Null } else { object["data"].take() };

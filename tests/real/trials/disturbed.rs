@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
-/// No run may last longer, whatever happens to it: a lock of somebody else is waited for 15 minutes, all else for less.
+/// No run may last longer, with any disturbance: another client's lock is waited for 15 minutes, all else for less.
 const ENDLESS: Duration = Duration::from_secs(11 * 60);
 
 /// When it happens.
@@ -88,7 +88,7 @@ pub(crate) fn signal(which: &str, process: u32) {
 }
 
 impl Ended {
-    /// The line of a report: how it ended, how long after the fault, and what it said why.
+    /// The line of a report: how it ended, how long after the fault, and its reason.
     fn summary(&self) -> String {
         let last = self.events.last().cloned().unwrap_or_default();
         let findings: Vec<String> = last["findings"]
@@ -106,7 +106,7 @@ impl Ended {
         )
     }
 
-    /// All that the run told, as text.
+    /// All output of the run, as text.
     pub(crate) fn text(&self) -> String {
         self.events.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
     }
@@ -121,7 +121,7 @@ impl Ended {
         }
     }
 
-    /// Fails unless the run was told to end, said so, and did at once.
+    /// Fails unless the run was signalled to end, reported that, and ended at once.
     #[track_caller]
     pub(crate) fn was_interrupted(&self) {
         assert_eq!(self.code, Some(130), "{}", self.summary());

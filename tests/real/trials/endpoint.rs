@@ -27,7 +27,7 @@ pub(crate) enum Answers {
     Html,
     /// 200 with JSON that breaks off.
     Truncated,
-    /// Nothing, for as long as it is asked.
+    /// Nothing, for as long as the client waits.
     Silence,
     /// A closed connection.
     Close,
@@ -50,7 +50,7 @@ pub(crate) fn registry(answers: Answers) -> u16 {
             }
             Answers::Truncated => out.write_all(&ok("application/json", r#"{"schemaVersion": 2, "lay"#, 400)),
             Answers::Silence => {
-                // Until whoever asked is gone.
+                // Until the client is gone.
                 let _ = out.read(&mut [0]);
                 Ok(())
             }
@@ -65,11 +65,11 @@ pub(crate) fn registry(answers: Answers) -> u16 {
 pub(crate) struct Judges {
     /// After so long.
     pub(crate) after: Duration,
-    /// Why it denies; it allows if it does not say.
+    /// Why it denies; it allows without a reason.
     pub(crate) denies: Option<&'static str>,
 }
 
-/// A webhook that the API server reaches at `address`: its port, and what is to be trusted, as base64 of PEM.
+/// A webhook that the API server reaches at `address`: its port, and the CA to trust, as base64 of PEM.
 pub(crate) fn webhook(address: &str, judges: Judges) -> (u16, String) {
     use base64::Engine as _;
     let made = rcgen::generate_simple_self_signed(vec![address.to_owned()]).unwrap();
@@ -101,7 +101,7 @@ pub(crate) fn webhook(address: &str, judges: Judges) -> (u16, String) {
     (port, base64::engine::general_purpose::STANDARD.encode(made.cert.pem()))
 }
 
-/// Hands every connection to a thread of its own.
+/// Passes every connection to a thread of its own.
 fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();

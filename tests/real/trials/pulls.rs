@@ -36,7 +36,7 @@ fn a_registry_that_answers_garbage_is_named() {
     play(trials);
 }
 
-/// The node's engine asks by TLS, and by plain HTTP only where it is told to; both are tried.
+/// The node's engine connects by TLS, and by plain HTTP only where it is configured; both are tried.
 fn base(shelf: &Shelf, answers: Answers) {
     let address = format!("{}:{}", shelf.harness.gateway(), registry(answers));
     for plain in [false, true] {
@@ -67,7 +67,7 @@ fn push(shelf: &Shelf, answers: Answers) {
     });
 }
 
-/// Does `work` with another base, and goes back to the usual one.
+/// Does `work` with another base, and restores the usual one.
 fn from(shelf: &Shelf, base: &str, work: impl FnOnce()) {
     let dockerfile = shelf.harness.path("app/Dockerfile");
     let usual = std::fs::read_to_string(&dockerfile).unwrap();
@@ -81,7 +81,7 @@ fn from(shelf: &Shelf, base: &str, work: impl FnOnce()) {
     shelf.recovers();
 }
 
-/// Does `work` in a project that names a target whose images go to `registry`.
+/// Does `work` in a project that names a target whose images are pushed to `registry`.
 fn targeted(shelf: &Shelf, registry: &str, work: impl FnOnce()) {
     let file = shelf.harness.path("deploy.toml");
     let usual = std::fs::read_to_string(&file).unwrap();

@@ -7,7 +7,7 @@ use crate::real::trials::table::play;
 use crate::real::trials::table::sample;
 use crate::real::trials::table::trial;
 
-/// What is restarted in the node: its name, and the command. The kubelet starts the API server again.
+/// The component to restart in the node: its name, and the command. The kubelet starts the API server again.
 const RESTARTED: [(&str, &str); 2] = [
     ("engine", "systemctl restart docker"),
     ("api", "docker kill $(docker ps --quiet --filter name=k8s_kube-apiserver)"),
@@ -61,7 +61,7 @@ fn whatever_restarts_in_the_node_the_next_up_ends_well() {
     play(trials);
 }
 
-/// A Docker engine that does not start is named by each command, with what it says; and started when it can be.
+/// A Docker engine that does not start is named by each command, with its message; and started when it can be.
 fn refused(shelf: &Shelf) {
     without_back_off(shelf);
     in_node(
@@ -86,7 +86,8 @@ fn without_back_off(shelf: &Shelf) {
     in_node(shelf, "systemctl restart kubelet");
 }
 
-/// What is built is found again, so the image of the version that does not run is removed; its layers stay in the cache.
+/// A built image is found again, so the image of the version that does not run is removed; its layers stay in the
+/// cache.
 fn without_image(shelf: &Shelf) {
     in_node(
         shelf,

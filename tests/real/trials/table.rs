@@ -1,4 +1,4 @@
-//! Which trials run, one after the other, and what becomes of each.
+//! Which trials run, one after the other, and the result of each.
 
 use crate::real::trials::deployed::Shelf;
 use std::panic::AssertUnwindSafe;
@@ -37,7 +37,7 @@ pub(crate) fn play(trials: Vec<Trial>) {
     play_on(trials, Shelf::deployed);
 }
 
-/// The same on what is made for them.
+/// The same on projects made for them.
 pub(crate) fn play_on(trials: Vec<Trial>, shelf: impl FnOnce() -> Shelf) {
     let trials: Vec<Trial> = trials.into_iter().filter(Trial::is_chosen).collect();
     if trials.is_empty() {

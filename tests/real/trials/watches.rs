@@ -1,4 +1,4 @@
-//! A machine that allows few inotify instances or watches: minikube's node does not start, or what is in it.
+//! A machine that allows few inotify instances or watches: minikube's node does not start, or its components.
 //!
 //! The limits are the whole machine's, so these are made only where they are named: `TODO_TRIALS=watches`.
 
