@@ -142,8 +142,8 @@ async fn a_webhook_is_switched_on_when_its_pods_answer() {
 #[ignore = "needs minikube"]
 async fn somebody_elses_broken_api_service_stops_nobody() {
     let lab = Lab::new("clu-broken").await;
-    // Kubernetes itself deletes no namespace while an API of the cluster does not answer: this test must not delete
-    // that API.
+    // Kubernetes itself deletes no namespace while an API of the cluster does not answer; this one was not created by
+    // todo, so it is not deleted.
     lab.kubectl(&["create", "namespace", "clu-broken"]).await;
     let broken = tempfile::NamedTempFile::with_suffix(".json").unwrap();
     let api = json!({"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",

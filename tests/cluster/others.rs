@@ -96,7 +96,7 @@ async fn a_namespace_with_something_of_others_stays() {
     assert!(why.contains("ConfigMap/theirs"), "{why}");
     assert!(harness.api.get(CONFIGS, "shop", "theirs").is_some());
 
-    // And one that was there before us must not be removed.
+    // And one that existed before the run must not be removed.
     let harness = Harness::new().await;
     harness.api.put(
         "api/v1/namespaces",
