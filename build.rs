@@ -1,8 +1,9 @@
-//! Tells the program which commit it is built from: `todo --version`.
+//! Passes the commit of the build to the program: `todo --version`.
 //!
-//! `TODO_COMMIT` and `TODO_COMMIT_DATE` say so where there is no repository, as in a source archive; else git does. The date is
+//! `TODO_COMMIT` and `TODO_COMMIT_DATE` give them where there is no repository, as in a source archive; else git does.
+//! The date is
 //! the commit's, and not that of the build, so that the same source gives the same program. Debug builds do not ask: each commit would
-//! compile everything anew.
+//! recompile everything.
 
 #![expect(
     clippy::disallowed_methods,

@@ -85,7 +85,7 @@ pub struct Loaded {
     pub written: LoadedManifests,
     /// Their mistakes.
     pub mistakes: Vec<Finding>,
-    /// The reason why some were not rendered that is not a mistake of theirs: a missing program.
+    /// The reason why some were not rendered that is not a mistake in them: a missing program.
     pub fault: Option<Fault>,
 }
 

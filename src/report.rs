@@ -202,7 +202,7 @@ fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Eve
         return ended(renderer);
     };
     runtime.block_on(async {
-        // The run's own clock began a little before ours; the first event shows by how much.
+        // The run's own clock began a little before this one; the first event shows by how much.
         let began = Instant::now();
         let mut ahead = 0;
         let now =

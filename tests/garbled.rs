@@ -145,7 +145,7 @@ fn garbled_settings_ignore_files_and_dockerfiles_are_mistakes_and_no_panic() {
     });
 }
 
-/// Objects of kinds that have rules of their own, without some of what leads from one to the next.
+/// Objects of kinds that have rules of their own, without some of their references to each other.
 const DUMP: &str = r#"
 apiVersion: v1
 items:

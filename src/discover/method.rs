@@ -210,7 +210,8 @@ fn documents(evidence: &Evidence, method: &Method) -> (bool, usize) {
     (entries.iter().any(readme), entries.len())
 }
 
-/// How much it counts what deploys a way. The README of a chart says how that is deployed, not that it is the one.
+/// The weight of a source that deploys a method. The README of a chart describes its use, not that it is the chosen
+/// one.
 fn standing(provenance: &Provenance, path: &str) -> Rank {
     let file = provenance.place.file.to_string_lossy().replace('\\', "/");
     let rank = provenance.standing().0;

@@ -376,7 +376,7 @@ impl Shell<'_> {
     }
 }
 
-/// Whether a path starts at the root of somebody's machine, where people keep their work.
+/// Whether a path starts at the root of a user's machine, in directories for projects.
 fn is_of_an_author(path: &str) -> bool {
     const HOMES: [&str; 4] = ["/home/", "/Users/", "/mnt/", "/path/to/"];
     let drive = path.as_bytes().get(1) == Some(&b':') && path.starts_with(|c: char| c.is_ascii_alphabetic());

@@ -1,8 +1,8 @@
 //! YAML or JSON text → documents: values as kubectl reads them, and where each part of them is written.
 //!
-//! Not a general reader: what JSON cannot say (a mapping as a key, an infinite number) is a mistake here, and so is a
-//! key written twice, of which kubectl silently takes the last and the API server never sees the first.
-//! Built on parser events instead of a deserialiser, because no deserialiser hands out the places.
+//! Not a general reader: what JSON cannot represent (a mapping as a key, an infinite number) is a mistake here, and so
+//! is a key written twice, of which kubectl silently takes the last and the API server never sees the first.
+//! Built on parser events instead of a deserialiser, because no deserialiser returns the places.
 
 mod advice;
 mod json;
@@ -42,7 +42,7 @@ const NESTED: usize = 1_000;
 /// One document that is not empty.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// What it says.
+    /// The value.
     pub value: Value,
     /// Where it begins.
     pub place: Place,
@@ -83,7 +83,7 @@ fn parse(text: &str, file: &Path, repeats: Severity) -> (Vec<Document>, Vec<Find
     }
 }
 
-/// How many bytes are read anew because of quoted texts that go on at the indentation of their key.
+/// How many bytes are read again because of quoted texts that go on at the indentation of their key.
 const AGAIN: usize = 64 << 20;
 
 /// `text` with more blanks before a line. Inside of quotes they mean nothing (YAML 1.2: 7.3.1, line folding).
@@ -138,7 +138,7 @@ struct YamlReader<'a> {
     /// How many values there were in all documents.
     values: usize,
     /// A line inside of quotes that is indented no deeper than the key: kubectl's reader takes it (`goyaml: scannerc.go:
-    /// yaml_parser_scan_flow_scalar`), ours does not.
+    /// yaml_parser_scan_flow_scalar`), this reader does not.
     shallow: Option<usize>,
     /// How many findings there were when the document began: more of them now mean that it is broken.
     sound: usize,

@@ -54,7 +54,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::io::Write;
 
-/// `told` as one line of JSON. Control characters of terminals are written as `\uXXXX`, which means the same: users
+/// `value` as one line of JSON. Control characters of terminals are written as `\uXXXX`, which means the same: users
 /// read JSON, too.
 #[must_use]
 pub fn line(value: &impl Serialize) -> String {

@@ -105,7 +105,8 @@ fn cells(row: &str, caps: TerminalCaps) -> Vec<String> {
     row.split('|').map(|cell| inline(&cell.trim().replace('\0', "|"), caps)).collect()
 }
 
-/// Bold text in its style, links as their text; an address of the web is kept, one within the repository leads nowhere here.
+/// Bold text in its style, links as their text; an address of the web is kept, one within the repository has no target
+/// here.
 fn inline(text: &str, caps: TerminalCaps) -> String {
     let mut shown = String::new();
     let mut is_bold = false;

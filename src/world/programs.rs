@@ -17,7 +17,7 @@ pub enum ProgramPath {
     Path,
     /// Here, and played.
     Played(PathBuf),
-    /// Nowhere, whatever the PATH says.
+    /// Not found, regardless of the PATH.
     Nowhere,
 }
 

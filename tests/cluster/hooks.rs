@@ -1,4 +1,4 @@
-//! Helm's hooks against an API server in this process, whose Jobs end as their names say.
+//! Helm's hooks against an API server in this process, where each Job ends according to its name.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 

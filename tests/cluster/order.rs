@@ -1,4 +1,4 @@
-//! In which order a set is written: what people say, what an operator has to bring first, and back again.
+//! In which order a set is written: explicit order, kinds that an operator has to define first, and back again.
 
 use crate::cluster::harness::Harness;
 use crate::cluster::shared::config;

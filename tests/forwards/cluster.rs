@@ -35,7 +35,7 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster with the Services `web` and `db` in the namespace `shop`, behind which a page says `text`.
+    /// A cluster with the Services `web` and `db` in the namespace `shop`, whose page has `text`.
     pub(super) fn start(text: &str) -> Cluster {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

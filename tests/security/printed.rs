@@ -189,7 +189,7 @@ async fn no_command_prints_any_form_of_a_secret_value() {
     }
 }
 
-/// A user's dump: a pod whose messages quote values in every form, and the Secret that says which they are.
+/// A user's dump: a pod whose messages quote values in every form, and the Secret that contains them.
 fn dump(lines: &[String]) -> String {
     let secret = serde_json::json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": "shop"},

@@ -1,4 +1,4 @@
-//! What of the image's program a mount would hide, as far as the Dockerfile shows where it is.
+//! The files of the image's program that a mount would hide, if the Dockerfile shows their place.
 
 use crate::Dockerfile;
 use crate::Instruction;

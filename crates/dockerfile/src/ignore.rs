@@ -14,7 +14,7 @@ pub struct Ignore {
     rules: Vec<Rule>,
 }
 
-/// One line that says something.
+/// One rule.
 #[derive(Debug, Clone)]
 pub struct Rule {
     /// The line, from 1.

@@ -235,7 +235,7 @@ pub fn why(before: &Inputs, now: &Inputs) -> Vec<String> {
     let files = differences(&before.context, &now.context);
     why.extend(How::ALL.into_iter().filter_map(|how| {
         let paths = of_kind(&files, how);
-        // A directory says something only if nothing in it does; what is in it comes right after it.
+        // A directory is listed only if none of its entries is; they follow right after it.
         let says = |index: usize| {
             let next = paths.get(index + 1).copied().unwrap_or_default();
             !(paths[index].ends_with('/') && next.starts_with(paths[index]))

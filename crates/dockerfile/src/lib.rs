@@ -1,6 +1,6 @@
 //! Parses Dockerfiles and related files to the extent that is needed before a build.
 //!
-//! Read [`Dockerfile::parse`] first; [`ignore`] says which files of a [`context`] count, [`key`] whether an image is
+//! Read [`Dockerfile::parse`] first; [`ignore`] decides which files of a [`context`] count, [`key`] whether an image is
 //! still the right one.
 //!
 //! Not a builder and not a linter: what the image is built from, which files it takes, where its instructions stand, and

@@ -6,7 +6,7 @@ use crate::discover::naming::Use;
 use crate::manifest::Object;
 use std::collections::BTreeSet;
 
-/// What one file deploys in several ways is one way: a chart, and manifests beside it that name other images.
+/// Several methods that one file deploys are one method: a chart, and manifests that name other images.
 pub(super) fn join_halves(methods: &mut Vec<Method>) {
     let mut at = 0;
     while at < methods.len() {

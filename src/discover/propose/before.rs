@@ -130,7 +130,8 @@ fn installs(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
 }
 
 /// Software that keeps data or messages for an application, by the parts of the names that its charts and images have. It is
-/// nothing by itself: who installs it beside an application has that use it, though its address may stand in the code alone.
+/// nothing by itself: if it is installed next to an application, that uses it, though its address may stand in the code
+/// alone.
 const STORES: [&[&str]; 19] = [
     &["kafka", "redpanda"],
     &["postgres", "postgresql", "pgsql"],

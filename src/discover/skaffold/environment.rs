@@ -8,10 +8,10 @@ use crate::discover::tree::join;
 use crate::discover::tree::parent;
 use std::collections::BTreeMap;
 
-/// What skaffold.env says.
+/// The variables of skaffold.env.
 pub(super) struct Environment(BTreeMap<String, String>);
 
-/// The file beside the skaffold.yaml at `path`.
+/// The file next to the skaffold.yaml at `path`.
 pub(super) fn read(tree: &Tree, path: &str) -> Environment {
     let text = tree.text(&join(parent(path), "skaffold.env")).unwrap_or_default();
     Environment(dotenv::values(text, &BTreeMap::new()))

@@ -34,7 +34,8 @@ pub(super) fn gauge(amount: Amount, caps: TerminalCaps) -> Option<String> {
     Some(format!("{}{open}", caps.paint(TextStyle::Live, &repeat(done, full))))
 }
 
-/// Names of one width, `most` columns at most; where one does not fit, none has its kind, because `Deployment/a…` says less than the name.
+/// Names of one width, `most` columns at most; where one does not fit, none has its kind, because `Deployment/a…` is
+/// less specific than the name.
 pub(super) fn names<'a>(
     names: impl Iterator<Item = &'a str>,
     caps: TerminalCaps,

@@ -112,7 +112,7 @@ fn trusts_plain_http<'s>(shelf: &'s Shelf, address: &str) -> Settings<'s> {
 }
 
 /// The settings file of the node's engine. The engine reads `insecure-registries` from it at a SIGHUP, but does not start with
-/// it beside minikube's flag of that name, so it is written back.
+/// it next to minikube's flag of that name, so it is written back.
 struct Settings<'s> {
     shelf: &'s Shelf,
     before: String,

@@ -106,7 +106,7 @@ fn strip(object: &mut Value, name: &str) {
 fn drop_times(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            // A condition's message may name a ReplicaSet by its letters; its reason says the same.
+            // A condition's message may name a ReplicaSet by its hash; its reason is equivalent.
             fields.retain(|field, _| {
                 !field.ends_with("Time")
                     && !matches!(

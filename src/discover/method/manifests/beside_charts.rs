@@ -1,4 +1,4 @@
-//! Manifests that are applied beside charts: a database, a Secret, an issuer.
+//! Manifests that are applied in addition to charts: a database, a Secret, an issuer.
 
 use super::common;
 use super::of_manifests;
@@ -12,7 +12,7 @@ use crate::discover::tree::parent;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// What files apply that install charts, too, each as a way: it is a part of what they deploy. The others are handed back.
+/// Manifests applied by files that also install charts, each as a method: part of that deployment. Returns the others.
 pub(super) fn beside_charts(
     tree: &Tree,
     evidence: &Evidence,
