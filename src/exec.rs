@@ -191,8 +191,7 @@ impl Call {
 
     /// Runs it to its end, handing over each line as it is printed, and returns all of them.
     ///
-    /// When the user stops the run, the child is requested to end and gets ten seconds for it, or less:
-    /// [`Call::read_only`].
+    /// When the user stops the run, the child is signalled and gets ten seconds to end, or less: [`Call::read_only`].
     pub async fn lines(&self, run: &Run, each: impl FnMut(Stream, &str)) -> Result<Output, ExecError> {
         debug!("`{}` begins", self.command_line());
         let began = Instant::now();

@@ -7,8 +7,8 @@
 //! sockets to a rehearsed machine in this process, so what the engine and the API server cost is not counted, but for
 //! the case `first`, which is `todo rehearse` itself. Seconds are not comparable between machines: a case is missed by
 //! its exponent alone, the slope between its two largest sizes (1 is a straight line, 2 a square), or by the cost of
-//! the whole compared with its parts. Small sizes are flat, because starting a process costs more than ten objects do. The release program,
-//! on two cores alongside other work:
+//! the whole compared with its parts. Small sizes are flat, because starting a process costs more than ten objects
+//! do. The release program, on two cores alongside other work:
 //!
 //! | case | slope of time | of the processor's time | of memory |
 //! |---|---|---|---|
