@@ -334,8 +334,8 @@ mod tests {
             "details": {"causes": [{"field": "spec.resources.requests.storage", "message": "Forbidden: field can not be less than status.capacity"}]}});
         let other = json!({"code": 403, "reason": "Forbidden", "message": "persistentvolumeclaims \"data\" is forbidden: User \"kim\" cannot patch"});
         for (status, help) in [
-            (grown, "a claim grows only if its StorageClass has `allowVolumeExpansion: true`"),
-            (shrunk, "a claim cannot shrink: write the size that it has (`kubectl -n shop get pvc data`)"),
+            (grown, "a claim can only be expanded if its StorageClass has `allowVolumeExpansion: true`"),
+            (shrunk, "a claim cannot be shrunk: write the size that it has (`kubectl -n shop get pvc data`)"),
             (other, "get the right to do it"),
         ] {
             let status: Status = serde_json::from_value(status).unwrap();

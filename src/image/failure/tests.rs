@@ -216,7 +216,7 @@ fn a_cause_is_named_on_evidence_of_the_step_alone() {
             vec![],
             "or is private",
         ),
-        ("[1/2] FROM a.example/b", "unexpected status: 401 Unauthorized", vec![], "does not hand out"),
+        ("[1/2] FROM a.example/b", "unexpected status: 401 Unauthorized", vec![], "denies access"),
         (
             "[1/2] FROM a.example/b",
             "toomanyrequests: You have reached your pull rate limit",

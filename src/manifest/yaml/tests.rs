@@ -139,7 +139,7 @@ fn aliases_that_cannot_be_meant_are_refused() {
         ("v: &a [*a]\n", "1:8 this alias stands inside its own anchor"),
         ("v: *b\n", "1:4 the alias `*b` has no anchor `&b` before it in this document"),
         ("v: {<<: 3}\n", "1:5 `<<` merges a mapping or a list of mappings"),
-        ("x: &x {p: 1}\nv: {p: 3, <<: *x}\n", "2:5 `p` stands before the `<<` that brings it, too"),
+        ("x: &x {p: 1}\nv: {p: 3, <<: *x}\n", "2:5 `p` is written before the `<<` that also defines it"),
     ] {
         assert_eq!(wrong(text), [expected]);
     }
