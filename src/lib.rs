@@ -14,9 +14,8 @@
 //! 4. What decides is pure: values in, values out ([`plan`], `manifest::{bind, lint}`, the crates `dockerfile` and `health`,
 //!    `cluster::{blame, phase}`, `report::fold`).
 //! 5. Secret values live in [`project::secret::Secret`]; they reach a Kubernetes Secret or a BuildKit secret mount, nothing else.
-//! 6. Nothing that todo does not own is changed: other managers' fields, objects, profiles, and the current kubectl
-//! context.
-//! 7. Standard output is the answer, standard error the telling.
+//! 6. Nothing that todo does not own is changed: other managers' fields, objects, profiles, the current kubectl context.
+//! 7. Standard output has the answer, standard error the progress, the warnings and the errors.
 //! 8. No message without a next step, no wait without a reason on screen, no failure that only a time limit finds.
 //! 9. `up` returns: what has to outlive it (a port-forward) is a process of its own, which `status` lists and `down` ends.
 //!

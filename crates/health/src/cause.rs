@@ -4,7 +4,7 @@
 //! how long
 //! each may last, and the caller counts.
 //!
-//! Read [`signal`] for what can be seen, [`container`], [`pod`], [`creation`] and [`claim`] for how it is recognised.
+//! Read [`failure_kind`] for what can be seen, [`container`], [`pod`], [`creation`] and [`claim`] for how it is recognised.
 
 pub mod claim;
 pub mod config;

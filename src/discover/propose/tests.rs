@@ -364,6 +364,10 @@ fn kinds_that_only_an_extension_of_the_storage_group_has_are_asked_for() {
     for (object, asked) in [(class, true), (storage, false)] {
         let text = format!("{}---\n{object}", pod("a", "nginx"));
         let proposal = proposed(&[("k8s/a.yaml", &text)]);
-        assert_eq!(proposal.first.iter().any(|line| line.contains("install what provides")), asked, "{object}");
+        assert_eq!(
+            proposal.first.iter().any(|line| line.contains("install what provides")),
+            asked,
+            "{object}"
+        );
     }
 }

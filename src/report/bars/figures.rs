@@ -44,7 +44,9 @@ pub(super) fn names<'a>(
     let mut names: Vec<String> = names.map(clean).collect();
     let widest = |names: &[String]| names.iter().map(|name| columns(name)).max().unwrap_or_default();
     if widest(&names) > most {
-        names.iter_mut().for_each(|name| *name = name.rsplit('/').next().unwrap_or(name).to_owned());
+        for name in &mut names {
+            *name = name.rsplit('/').next().unwrap_or(name).to_owned();
+        }
     }
     let width = widest(&names).min(most);
     names.iter().map(|name| caps.pad(&caps.fit(name, width), width)).collect()

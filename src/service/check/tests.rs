@@ -197,7 +197,10 @@ async fn a_service_is_asked_the_way_it_is_opened() {
         (through("wbe", "/"), "cannot be checked: there is no Service `wbe`"),
         (by_name("http://web/api/tasks"), "answers 200"),
         (by_name("http://web.todo.svc.cluster.local/api/tasks"), "answers 200"),
-        (by_name("http://web:81/"), "cannot be checked: the Service `web` is requested at port 80, not at 81"),
+        (
+            by_name("http://web:81/"),
+            "cannot be checked: the Service `web` is requested at port 80, not at 81",
+        ),
     ] {
         let cluster = CheckTarget { client: &client, namespace: &namespace, reach: &reach };
         let (checked, _) = asked(&check, None, None, Some(cluster), &objects(), false).await;
