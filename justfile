@@ -14,7 +14,7 @@ check:
 test *ARGS:
     cargo test {{ARGS}}
 
-# things going wrong in order and by chance: all of it, a part (kills, calls, happenings), FIRST..LAST, or one as a failure names it
+# failures injected in order and at random: all of it, a part (kills, calls, happenings), FIRST..LAST, or one as a failure names it
 campaign TRIALS='all':
     TODO_CAMPAIGN='{{TRIALS}}' cargo test --profile campaign --test it campaign::again -- --ignored --nocapture
 
@@ -52,6 +52,10 @@ packages *PROGRAM:
 # the Windows program and its tests, under wine; with a minikube at hand against that, too
 windows:
     .ci/windows
+
+# whether it compiles for macOS on ARM; nothing is linked or run
+macos:
+    ../shared/lab/cross macos
 
 # exactly what CI runs
 ci:
