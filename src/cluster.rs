@@ -5,13 +5,12 @@
 //! [`finalize()`] prunes objects that are no longer in the manifests and records the revision, [`remove()`] deletes
 //! everything; [`status()`] and [`explain()`] read the current health once. Inside:
 //!
-//! Writing: `phase` (the order), `survey` (the existing objects), `capacity` (free resources), `decide` (the action
-//! for each object: `planned`), `apply` (performs it; `applied` is the result).
-//! Watching: the crate `health` (the status of objects, and causes), `blame` (causes as findings), `tracker` (the
-//! status over time, pure), `rollout` (feeds the tracker from watches).
-//! For both: [`lock`] (one run at a time), [`logs`] (the output of the pods), [`exec`] (a command in a container),
-//! [`synced`] (files copied into containers), [`revision`] (earlier deployments), [`release`], [`hook`] and [`helm`]
-//! (charts).
+//! Writing: `phase` (the order), `survey` (the existing objects), `capacity` (free resources), `decide` (the action for
+//! each object: `planned`), `apply` (performs it; `applied` is the result). Watching: the crate `health` (the status of
+//! objects, and causes), `blame` (causes as findings), `tracker` (the status over time, pure), `rollout` (feeds the
+//! tracker from watches). For both: [`lock`] (one run at a time), [`logs`] (the output of the pods), [`exec`] (a
+//! command in a container), [`synced`] (files copied into containers), [`revision`] (earlier deployments), [`release`],
+//! [`hook`] and [`helm`] (charts).
 //!
 //! # Limits
 //! Not a typed model of Kubernetes: objects are JSON from the file to the wire. Nothing is written that does not differ.

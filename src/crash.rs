@@ -2,9 +2,8 @@
 //!
 //! No protection from a user who may read the memory itself (root), nor from swap. Two mechanisms, because neither is
 //! enough: a limit of 0 counts for files alone, not where Linux pipes dumps to a program (`core(5)`, "Piping core
-//! dumps"), and the flag
-//! that counts there, too, is Linux's alone and ends with `execve`, while the limit also holds for the programs that
-//! are started.
+//! dumps"), and the flag that counts there, too, is Linux's alone and ends with `execve`, while the limit also holds
+//! for the programs that are started.
 
 /// Keeps the memory of this process out of core files, and its own limit for those it starts.
 pub fn disable_core_dumps() {

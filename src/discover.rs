@@ -4,11 +4,10 @@
 //! rests on. Pure but for [`walk::walk`]: a listing and texts in, a [`proposal::Proposal`] out, so that the proposals
 //! for a tree can be compared. The rules stand in `docs/init.md`.
 //!
-//! Read [`tree`]; then the readers, which only report ([`evidence`], [`script`], [`skaffold`], [`tiltfile`], [`devspace`],
-//! [`garden`], [`dockerfile`], [`compose`], [`chart`], [`kustomization`]); then what decides: [`method`] (which of
-//! several packagings), [`naming`] (which workload uses which image), [`context`] (how it is built) and [`proposal`].
-//! [`toml`]
-//! and [`generate`] write it down.
+//! Read [`tree`]; then the readers, which only report ([`evidence`], [`script`], [`skaffold`], [`tiltfile`],
+//! [`devspace`], [`garden`], [`dockerfile`], [`compose`], [`chart`], [`kustomization`]); then what decides: [`method`]
+//! (which of several packagings), [`naming`] (which workload uses which image), [`context`] (how it is built) and
+//! [`proposal`]. [`toml`] and [`generate`] write it down.
 
 pub mod chart;
 pub mod collection;

@@ -1,8 +1,8 @@
 //! Why a run ended: one type for every failure that leaves a step.
 //!
-//! Not the words on screen (those are `report`'s) and not an error for callers to branch on: a module that decides by an
-//! error has a type of its own for it, and returns a [`Fault`] to its callers.
-//! The exit code belongs to the [`FaultKind`], so two failures with one code are, for a script, the same failure.
+//! Not the words on screen (those are `report`'s) and not an error for callers to branch on: a module that decides by
+//! an error has a type of its own for it, and returns a [`Fault`] to its callers. The exit code belongs to the
+//! [`FaultKind`], so two failures with one code are, for a script, the same failure.
 
 pub(crate) mod kind;
 

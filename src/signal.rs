@@ -1,11 +1,10 @@
 //! Ctrl-C and its relatives: once asks, twice insists.
 //!
-//! Does no cleanup: the waiting step is notified and decides how to stop. The second signal ends the
-//! process at once, because a step that hangs must not be able to keep the user. So does the first one where the run
-//! cannot be notified: the run has one thread, and work that computes or blocks there (a huge file, a disk that does
-//! not answer)
-//! hears of nothing. Such a run ends within a second; one that still answers is given the time that its clean-up takes.
-//! A signal that was ignored when the process began (`nohup`) stays ignored.
+//! Does no cleanup: the waiting step is notified and decides how to stop. The second signal ends the process at once,
+//! because a step that hangs must not be able to keep the user. So does the first one where the run cannot be notified:
+//! the run has one thread, and work that computes or blocks there (a huge file, a disk that does not answer) hears of
+//! nothing. Such a run ends within a second; one that still answers is given the time that its clean-up takes. A signal
+//! that was ignored when the process began (`nohup`) stays ignored.
 
 #[cfg(unix)]
 mod ignored;

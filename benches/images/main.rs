@@ -5,10 +5,8 @@
 //!
 //! Each time is that of a whole process: `todo` starts, reads deploy.toml, surveys the contexts, asks the engine and
 //! builds, as `todo up` does between its first line and `images`; the other is `docker build --quiet` of the CLI's own
-//! BuildKit
-//! client (`DOCKER_BUILDKIT=1`). The two take turns, and the medians are divided: seconds mean nothing on another
-//! machine, and
-//! ratios little on a busy one. A missed target ends the run with 1.
+//! BuildKit client (`DOCKER_BUILDKIT=1`). The two take turns, and the medians are divided: seconds mean nothing on
+//! another machine, and ratios little on a busy one. A missed target ends the run with 1.
 //!
 //! | variable | meaning |
 //! |---|---|

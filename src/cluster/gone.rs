@@ -88,8 +88,8 @@ fn dead_apis(namespace: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// The message of a namespace about the finalizers of the objects in it
-/// (`kubernetes: pkg/controller/namespace/deletion/status_condition_utils.go`).
+/// The message of a namespace about the finalizers of the objects in it (`kubernetes:
+/// pkg/controller/namespace/deletion/status_condition_utils.go`).
 fn remaining(namespace: &Value) -> Option<&str> {
     let condition = namespace["status"]["conditions"].as_array()?.iter().find(|condition| {
         condition["type"] == "NamespaceFinalizersRemaining" && condition["status"] == "True"

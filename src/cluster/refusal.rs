@@ -83,9 +83,8 @@ pub(crate) fn is_malformed(status: &Status) -> bool {
 
 /// The fields that the server could not decode, with its message about each.
 ///
-/// Strict decoding reports `unknown field "spec.x"`; server-side apply reports
-/// `failed to create typed patch object (…):`, and then either `.spec.x: field not declared in schema` or `errors:`
-/// with such a line each.
+/// Strict decoding reports `unknown field "spec.x"`; server-side apply reports `failed to create typed patch object
+/// (…):`, and then either `.spec.x: field not declared in schema` or `errors:` with such a line each.
 fn misread_fields(message: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (intro, why) in [("unknown field \"", "no such field"), ("duplicate field \"", "it is written twice")]

@@ -2,8 +2,7 @@
 //!
 //! Nothing is run, and the environment of the caller is not read: what is generated from a compose file must be the
 //! same for everybody. Variables of `.env` are resolved where they hold no secret; in `environment` all variables are
-//! kept, because
-//! a variable for a secret becomes a reference (`generate/values`).
+//! kept, because a variable for a secret becomes a reference (`generate/values`).
 
 pub(super) mod dotenv;
 mod load;

@@ -1,9 +1,8 @@
 //! Registries: bases pulled from them, images pushed to the one that a cluster's nodes pull from.
 //!
 //! The engine does both, because it knows which registries it may reach and how; we send it the user's login. Not
-//! through bollard, which encodes logins in an alphabet that engines do not read
-//! (`moby: api/types/registry/authconfig.go` requires base64's URL alphabet), so that some passwords would be
-//! refused.
+//! through bollard, which encodes logins in an alphabet that engines do not read (`moby:
+//! api/types/registry/authconfig.go` requires base64's URL alphabet), so that some passwords would be refused.
 
 mod advice;
 

@@ -2,8 +2,8 @@
 //!
 //! Unlike [`yaml`](crate::manifest::yaml), which keeps the place of every value and refuses what is doubtful in a
 //! manifest: a dump may be a hundred times as large, it is not corrected by hand, and it may have been cut off. So the
-//! entries of
-//! a list are passed on as soon as they are complete, and remain valid when the text ends in the middle of the next.
+//! entries of a list are passed on as soon as they are complete, and remain valid when the text ends in the middle of
+//! the next.
 
 mod json;
 mod yaml;

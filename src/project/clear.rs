@@ -1,8 +1,8 @@
 //! Plaintext secrets: recognized by the form of a value, and by its name.
 //!
 //! Pure, and modest: a name that ends as names of secrets do, a shape that only keys of well-known services have, a
-//! password in a URL, a private key. Paths, references and templates are ignored, and
-//! what an example left behind is something else again: a placeholder.
+//! password in a URL, a private key. Paths, references and templates are ignored, and what an example left behind is
+//! something else again: a placeholder.
 
 /// What a value in clear is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

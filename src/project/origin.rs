@@ -3,8 +3,7 @@
 //!
 //! `up` in a project replaces and prunes what the project has in the cluster, so this must not be guessed from a name:
 //! many repositories have `namespace = "todo-app"`. The known facts of a place are stored next to the inventory.
-//! Nothing in it is
-//! secret: URLs of remotes are kept without user names and passwords (`remote`).
+//! Nothing in it is secret: URLs of remotes are kept without user names and passwords (`remote`).
 
 use super::git;
 use super::locate;

@@ -2,8 +2,7 @@
 //!
 //! A process that is killed cannot remove anything. So next to each directory is a file that its owner holds a lock on,
 //! which the system takes back when the process ends, however that happens (`flock(2)`; `LockFileEx` on Windows). A
-//! process
-//! that creates a directory first removes those whose lock is free.
+//! process that creates a directory first removes those whose lock is free.
 
 use crate::file;
 use crate::replace::create;

@@ -32,15 +32,14 @@
 //! | `run-failed` | `took_ms`, `kind`, `reason`, `code`, `causes`, `findings`, `hints` |
 //!
 //! `step`: `preflight`, `minikube`, `image`, `apply`, `rollout`, `service`, `check`, `remove`. `check` may come twice:
-//! before `apply` and after `service`.
-//! `outcome`: `done`, `unchanged`, `skipped`, `created`, `changed`, `recreated`, `built`, `removed`, `kept`, `ready`, `stopped`, `failed`.
-//! `unit`: `bytes`, `steps`, `replicas`, `percent`.
-//! `kind`: `internal`, `usage`, `prerequisite`, `minikube`, `image`, `apply`, `rollout`, `service`, `locked`, `interrupted`, `terminated`.
-//! `reason` of a failure and `code` of a finding: one of the words of docs/findings.md. `code` of `run-finished` and `run-failed` is the exit code.
-//! `finding` and each of `findings`: `{code, severity, place?: {file, line, column}, subject?, message, evidence, help?, data?}` with `severity`
-//! one of `error`, `warning`, `note`; `line` and `column` count from 1, 0 means the file or the line as a whole; `evidence` is a list of lines.
-//! `causes` begins with the attempted action and ends with why it failed; `hints` are next steps, commands in
-//! backticks.
+//! before `apply` and after `service`. `outcome`: `done`, `unchanged`, `skipped`, `created`, `changed`, `recreated`,
+//! `built`, `removed`, `kept`, `ready`, `stopped`, `failed`. `unit`: `bytes`, `steps`, `replicas`, `percent`. `kind`:
+//! `internal`, `usage`, `prerequisite`, `minikube`, `image`, `apply`, `rollout`, `service`, `locked`, `interrupted`,
+//! `terminated`. `reason` of a failure and `code` of a finding: one of the words of docs/findings.md. `code` of
+//! `run-finished` and `run-failed` is the exit code. `finding` and each of `findings`: `{code, severity, place?: {file,
+//! line, column}, subject?, message, evidence, help?, data?}` with `severity` one of `error`, `warning`, `note`; `line`
+//! and `column` count from 1, 0 means the file or the line as a whole; `evidence` is a list of lines. `causes` begins
+//! with the attempted action and ends with why it failed; `hints` are next steps, commands in backticks.
 
 use super::Renderer;
 use super::fold::RunState;

@@ -1,8 +1,7 @@
 //! A run as lines for CI logs and pipes: one fact a line, nothing that moves.
 //!
-//! Not every event: unchanged, instant and repeated items are omitted without `--verbose`.
-//! A reason for waiting is printed once it has lasted a second, and again every ten, so that a log without progress
-//! explains why.
+//! Not every event: unchanged, instant and repeated items are omitted without `--verbose`. A reason for waiting is
+//! printed once it has lasted a second, and again every ten, so that a log without progress explains why.
 
 use super::Renderer;
 use super::ci::Ci;

@@ -116,9 +116,8 @@ impl TerminalCaps {
         style.force_styling(true).apply_to(text).to_string()
     }
 
-    /// `text` of todo as the stream can show it: typographic signs as ASCII where those beyond it do not arrive.
-    /// Other letters
-    /// stay as they are.
+    /// `text` of todo as the stream can show it: typographic signs as ASCII where those beyond it do not arrive. Other
+    /// letters stay as they are.
     #[must_use]
     pub fn typed(self, text: &str) -> Cow<'_, str> {
         const SIGNS: [(char, &str); 7] =

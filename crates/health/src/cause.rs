@@ -1,8 +1,7 @@
 //! Pods, claims and controllers → why something does not become healthy.
 //!
 //! A [`Symptom`] is what can be seen now; whether it will pass is a question of time and repetition: [`grace`] defines
-//! how long
-//! each may last, and the caller counts.
+//! how long each may last, and the caller counts.
 //!
 //! Read [`failure_kind`] for what can be seen, [`container`], [`pod`], [`creation`] and [`claim`] for how it is recognised.
 

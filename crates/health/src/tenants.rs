@@ -55,8 +55,7 @@ impl Tenants {
 }
 
 /// What a pod requests of a node (`kubernetes: pkg/api/v1/resource/helpers.go`): its containers and sidecars together,
-/// or
-/// its largest init container if that is more, and the overhead.
+/// or its largest init container if that is more, and the overhead.
 pub fn requests(pod: &Value) -> BTreeMap<String, i128> {
     let mut together = BTreeMap::new();
     for container in live::list(pod, "/spec/containers") {

@@ -1,9 +1,9 @@
 //! A cluster in this process: the API server of [`crate::api`] with the controllers that matter behind it.
 //!
-//! Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, claims, quotas, namespaces, endpoints, NodePorts, the garbage
-//! collector, the scheduler and the kubelets do what the real ones do and report it in the same words. All of it waits
-//! on
-//! tokio's clock only, so where that is paused an hour takes a moment, and the same seed gives the same history.
+//! Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, claims, quotas, namespaces, endpoints, NodePorts, the
+//! garbage collector, the scheduler and the kubelets do what the real ones do and report it in the same words. All of
+//! it waits on tokio's clock only, so where that is paused an hour takes a moment, and the same seed gives the same
+//! history.
 //!
 //! # Not simulated
 //! No schema (a field that Kubernetes does not know is kept), no rights (everybody may do everything), no network between
@@ -13,12 +13,11 @@
 //!
 //! # How near it is
 //! All directories of `tests/failures` are reported as on a real cluster. Where the API server differs from a real one
-//! in the
-//! same acts is listed in `tests/fidelity/explained.toml`, with the reason; `real::fidelity` compares them. What cannot
-//! be
-//! seen there is known, too: the names of ReplicaSets end in other letters than the real hash; pods get their addresses from one range on all nodes; `kube-system` is empty; a
-//! quantity stays as it is written (`1000m` is not made `1`); a container's first probe comes at once, not at a chance
-//! moment of its period; a node that is stopped stays `Ready`, as after `minikube stop`.
+//! in the same acts is listed in `tests/fidelity/explained.toml`, with the reason; `real::fidelity` compares them. What
+//! cannot be seen there is known, too: the names of ReplicaSets end in other letters than the real hash; pods get their
+//! addresses from one range on all nodes; `kube-system` is empty; a quantity stays as it is written (`1000m` is not
+//! made `1`); a container's first probe comes at once, not at a chance moment of its period; a node that is stopped
+//! stays `Ready`, as after `minikube stop`.
 
 mod backend;
 mod claim;

@@ -1,8 +1,8 @@
 //! Who owns which field: server-side apply, limited to the objects of an application.
 //!
 //! Sets of fields are kept as the real server writes them into `managedFields` (FieldsV1), so a client that reads them
-//! sees
-//! the same as on a real cluster. Lists are merged by the keys of Kubernetes' own types; any other list is one value.
+//! sees the same as on a real cluster. Lists are merged by the keys of Kubernetes' own types; any other list is one
+//! value.
 
 use serde_json::Map;
 use serde_json::Value;

@@ -1,9 +1,8 @@
 //! A Docker engine, a minikube and a Kubernetes cluster in this process, for rehearsals and tests.
 //!
 //! Read [`host`] first: it puts them together, and a [`scenario`] defines the faults ([`injector`]). [`api`] is an API
-//! server
-//! that keeps its objects in memory; [`cluster`] adds the controllers, the scheduler and the kubelet. All of them
-//! answer over HTTP as the real ones do, so tests run the same program that talks to a real cluster. Time is the
+//! server that keeps its objects in memory; [`cluster`] adds the controllers, the scheduler and the kubelet. All of
+//! them answer over HTTP as the real ones do, so tests run the same program that talks to a real cluster. Time is the
 //! runtime's ([`runtime`]), and jumps to the next thing that happens ([`virtual_clock`]).
 
 mod admission;

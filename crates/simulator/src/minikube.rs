@@ -1,8 +1,7 @@
 //! minikube, played: the files that it keeps of a profile, the container that is its node, and what it prints.
 //!
 //! It does what the real one does in the order in which it does it, so a start that is aborted leaves the same state as
-//! the real one
-//! does. Not a full minikube: sub-commands that the program never calls exit with code 64 and a message.
+//! the real one does. Not a full minikube: sub-commands that the program never calls exit with code 64 and a message.
 
 pub(crate) mod addons;
 mod arguments;

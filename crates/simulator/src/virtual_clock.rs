@@ -1,10 +1,9 @@
 //! The speed of a rehearsal's clock: it advances when no task is ready, or by a factor of real time.
 //!
-//! tokio's paused clock jumps to the next timer whenever no task can go on, even if a socket has become ready in that very
-//! moment: alone it would run into every time limit. So there is always a next timer here, close by: while data passes
-//! over a socket it is a millisecond away, and it moves off as it becomes quiet. A client that waits for an answer in
-//! this
-//! process loses at most 64 ms of its timeout.
+//! tokio's paused clock jumps to the next timer whenever no task can go on, even if a socket has become ready in that
+//! very moment: alone it would run into every time limit. So there is always a next timer here, close by: while data
+//! passes over a socket it is a millisecond away, and it moves off as it becomes quiet. A client that waits for an
+//! answer in this process loses at most 64 ms of its timeout.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

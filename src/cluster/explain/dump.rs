@@ -224,8 +224,8 @@ fn identify(objects: &mut [Value]) {
 }
 
 /// The ReplicaSets that pods name and that are not in the dump, if the Deployment that created them is: the name of a
-/// ReplicaSet consists of the Deployment's name and the hash of the pod template
-/// (`kubernetes: pkg/controller/deployment/sync.go`).
+/// ReplicaSet consists of the Deployment's name and the hash of the pod template (`kubernetes:
+/// pkg/controller/deployment/sync.go`).
 fn missing_replica_sets(objects: &[Value]) -> Vec<Value> {
     let mut deployments: HashMap<(&str, &str), &Value> = HashMap::new();
     let mut there: HashSet<(&str, &str)> = HashSet::new();

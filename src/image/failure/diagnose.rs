@@ -44,9 +44,8 @@ fn is_full(line: &str) -> bool {
         && !["inotify", "watch", "/dev/shm"].iter().any(|other| line.contains(other))
 }
 
-/// A `RUN --mount=type=secret,required` without its secret
-/// (`buildkit: frontend/gateway/container: secret %s: not found`). The other secrets that BuildKit requests
-/// (`GIT_AUTH_HEADER`, `HTTP_AUTH_HEADER_…`) are optional.
+/// A `RUN --mount=type=secret,required` without its secret (`buildkit: frontend/gateway/container: secret %s: not
+/// found`). The other secrets that BuildKit requests (`GIT_AUTH_HEADER`, `HTTP_AUTH_HEADER_…`) are optional.
 fn secret(image: &Surveyed, error: &str) -> Option<Cause> {
     let found = Regex::new(r"secret ([^\s:]+):? not found").ok()?.captures(error)?;
     let id = &found[1];

@@ -2,8 +2,7 @@
 //!
 //! In minikube the node is a container or a virtual machine: its `/home` is not the user's, and everything outside of a
 //! few directories is deleted with it. minikube keeps `/data`, `/tmp/hostpath_pv` and `/tmp/hostpath-provisioner` over
-//! a
-//! stop (`minikube: deploy/kicbase/automount/minikube-automount`;
+//! a stop (`minikube: deploy/kicbase/automount/minikube-automount`;
 //! <https://minikube.sigs.k8s.io/docs/handbook/persistent_volumes/>).
 
 use crate::event::Code;

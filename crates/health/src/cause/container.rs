@@ -138,8 +138,7 @@ fn last_end(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Option<S
 }
 
 /// Whether the kubelet ended this run because of a probe. It emits the event before the run ends; where the times are
-/// missing,
-/// only the exit codes of a program that is stopped count, and only until it is up again.
+/// missing, only the exit codes of a program that is stopped count, and only until it is up again.
 fn was_killed(last: &Value, code: i64, not_up_again: bool, events: &[&KubeEvent], name: &str) -> bool {
     let Some(killing) = probe_kill(events, name) else { return false };
     let (from, to) = (live::moment(last, "/startedAt"), live::moment(last, "/finishedAt"));

@@ -30,8 +30,8 @@ pub fn symptom(workload: &Value, snapshot: &Snapshot) -> Option<Symptom> {
 }
 
 /// When the controller of `workload` was last refused, by the cluster's clock; `None` where nothing reports it. A
-/// condition
-/// keeps the time of the first refusal (`kubernetes: pkg/controller/replicaset/replica_set_utils.go`), an event that of the last.
+/// condition keeps the time of the first refusal (`kubernetes: pkg/controller/replicaset/replica_set_utils.go`), an
+/// event that of the last.
 pub fn last_refused(workload: &Value, snapshot: &Snapshot) -> Option<Timestamp> {
     let set = newest::replica_set(workload, snapshot);
     let of_one = |object: &Value| {

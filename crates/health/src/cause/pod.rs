@@ -139,8 +139,7 @@ fn is_slow(message: &str) -> bool {
 }
 
 /// Running, but not ready: the last result of its readiness probe, or the startup probe of a sidecar, for which the
-/// containers
-/// after it wait.
+/// containers after it wait.
 fn not_ready(pod: &Value, events: &[&KubeEvent]) -> Option<Symptom> {
     let is_sidecar = |purpose: Purpose| purpose == Purpose::Serve;
     let sidecars = init_containers(pod).filter(|(_, purpose)| is_sidecar(*purpose)).map(|(status, _)| status);

@@ -1,11 +1,10 @@
 //! A container that runs again after it ended: for how long it must run before that end no longer counts against it.
 //!
 //! `ready` is a weak signal here: without a readiness probe a container is ready as soon as it has started, and with
-//! one it
-//! may pass between two crashes. The kubelet restarts the first time at once, then after 10 s, doubled up to 5 min, and
-//! starts over once a run has lasted 10 min (`kubernetes: pkg/kubelet/kubelet.go`, `MaxContainerBackOff`). So a run is
-//! proved when it has lasted twice as long as the one before it, within bounds; after a run of 10 min the end is treated
-//! as a single one.
+//! one it may pass between two crashes. The kubelet restarts the first time at once, then after 10 s, doubled up to 5
+//! min, and starts over once a run has lasted 10 min (`kubernetes: pkg/kubelet/kubelet.go`, `MaxContainerBackOff`). So
+//! a run is proved when it has lasted twice as long as the one before it, within bounds; after a run of 10 min the end
+//! is treated as a single one.
 
 use crate::cause::Exit;
 use crate::cause::container;

@@ -1,8 +1,7 @@
 //! A pod that no node takes: why, and with which numbers.
 //!
 //! The scheduler only reports how many nodes fail which test. Requests, the node's capacity and the pods that use it
-//! are counted
-//! here, so that the reader can choose between requesting less and giving minikube more.
+//! are counted here, so that the reader can choose between requesting less and giving minikube more.
 
 use crate::ObjectId;
 use crate::cause::Symptom;

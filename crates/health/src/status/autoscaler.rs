@@ -1,8 +1,7 @@
 //! HorizontalPodAutoscalers: between how many replicas they choose, by which metrics, and whether they have any.
 //!
 //! One without metrics keeps the replicas between its limits and does nothing else. That is not a failure of a rollout
-//! (in
-//! the first minute none has metrics), but `status` must report it, because nothing else does.
+//! (in the first minute none has metrics), but `status` must report it, because nothing else does.
 
 use crate::live;
 use crate::live::Condition;

@@ -2,9 +2,8 @@
 //!
 //! No generic rule can be trusted: operators invent their own words. So everything in a status that is recognized is
 //! collected, and the worst of it decides: a bad condition next to a good one is not ready. Only what its operator
-//! calls
-//! final fails at once. A resource whose status has no recognized field is `unknown`, never `ready`: it is not waited
-//! for, and a note reports that.
+//! calls final fails at once. A resource whose status has no recognized field is `unknown`, never `ready`: it is not
+//! waited for, and a note reports that.
 
 mod conditions;
 mod fields;

@@ -20,8 +20,8 @@ use std::fmt;
 /// The annotation that holds the expression.
 pub const ANNOTATION: &str = "todo.dev/ready";
 
-/// The longest rule, in bytes; as long as the API server takes a CEL expression
-/// (`kubernetes: pkg/apis/resource/types.go`: `CELSelectorExpressionMaxLength`).
+/// The longest rule, in bytes; as long as the API server takes a CEL expression (`kubernetes:
+/// pkg/apis/resource/types.go`: `CELSelectorExpressionMaxLength`).
 const LONGEST: usize = 10 << 10;
 
 /// A rule that was read.

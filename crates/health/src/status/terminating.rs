@@ -1,8 +1,7 @@
 //! Objects that are being deleted, and what holds them.
 //!
 //! A namespace reports in its conditions what is left in it; the first of them that holds is the cause of those after
-//! it
-//! (`kubernetes: pkg/controller/namespace/deletion/status_condition_utils.go`).
+//! it (`kubernetes: pkg/controller/namespace/deletion/status_condition_utils.go`).
 
 use crate::live;
 use crate::live::Condition;

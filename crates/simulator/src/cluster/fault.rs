@@ -25,8 +25,7 @@ impl Faults for NoFaults {}
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ApiCall {
     /// `get`, `list`, `watch`, `create`, `update`, `patch`, `apply`, `delete`; of a path that is not an object's, the
-    /// method
-    /// in lower case.
+    /// method in lower case.
     pub verb: &'static str,
     /// The plural: `deployments`; with its subresource: `pods/log`.
     pub resource: String,

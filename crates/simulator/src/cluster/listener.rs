@@ -1,10 +1,9 @@
 //! NodePorts, and host ports behind a Service: listeners at the node's address.
 //!
 //! A NodePort forwards according to kube-proxy's rules, and kube-proxy writes them at most once a second
-//! (`minSyncPeriod`;
-//! `kubernetes: pkg/proxy/iptables`): after the endpoints have changed, the old rules hold for up to that long. Meanwhile
-//! connections go to the previous endpoints: a terminating pod answers, and for a deleted pod nothing answers,
-//! not even with a refusal. Without an endpoint the rules reject: connections are refused.
+//! (`minSyncPeriod`; `kubernetes: pkg/proxy/iptables`): after the endpoints have changed, the old rules hold for up to
+//! that long. Meanwhile connections go to the previous endpoints: a terminating pod answers, and for a deleted pod
+//! nothing answers, not even with a refusal. Without an endpoint the rules reject: connections are refused.
 
 use crate::cluster::backend::backends;
 use crate::cluster::backend::one_of;

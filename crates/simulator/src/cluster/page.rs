@@ -16,8 +16,7 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 
 /// Answers every request of a connection with the application's page; an Ingress controller, with that of the backend
-/// that the
-/// Ingresses select.
+/// that the Ingresses select.
 pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, world: Arc<World>, app: App) {
     let service = service_fn(move |request: Request<Incoming>| {
         let page = if app.routes {

@@ -1,6 +1,5 @@
 //! ReplicaSets and ReplicationControllers: as many pods of one template as are requested. Kubernetes has one controller
-//! for
-//! both (`kubernetes: pkg/controller/replication`).
+//! for both (`kubernetes: pkg/controller/replication`).
 
 use crate::cluster::ctx::ControllerContext;
 use crate::cluster::reading::condition;

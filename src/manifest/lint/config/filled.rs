@@ -10,8 +10,8 @@ use crate::manifest::pods::items;
 use serde_json::Map;
 use serde_json::Value;
 
-/// The keys that Kubernetes itself writes into a Secret of this type
-/// (`kubernetes: pkg/controller/serviceaccount/tokens_controller.go`).
+/// The keys that Kubernetes itself writes into a Secret of this type (`kubernetes:
+/// pkg/controller/serviceaccount/tokens_controller.go`).
 pub(super) fn by_kubernetes(object: &Object) -> &'static [&'static str] {
     match object.value["type"].as_str() {
         Some("kubernetes.io/service-account-token") if object.kind() == "Secret" => {

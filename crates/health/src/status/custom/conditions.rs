@@ -175,8 +175,7 @@ fn reconciles(message: &str) -> bool {
 }
 
 /// `Progressing` is True after a rollout, too, and its reason then shows that it is over: `NewReplicaSetAvailable`.
-/// That a
-/// ReplicaSet was found, created or updated is its reason during the rollout (`kubernetes:
+/// That a ReplicaSet was found, created or updated is its reason during the rollout (`kubernetes:
 /// pkg/controller/deployment/util`).
 fn progressing(condition: &Condition<'_>, has_ready: bool, not_yet: Strength) -> Option<Strength> {
     let is_rolling = ["Updated", "Created"].iter().any(|end| condition.reason.ends_with(end));
