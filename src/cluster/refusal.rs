@@ -206,15 +206,15 @@ pub(crate) fn remedy(status: &Status, namespace: Option<&str>) -> Option<(Code, 
 fn resized(object: &Object, message: &str) -> Option<String> {
     let name = object.name();
     let namespace = object.namespace().map_or(String::new(), |namespace| format!(" -n {namespace}"));
-    let anew = format!(
+    let recreate = format!(
         "write the size that it has (`kubectl{namespace} get pvc {name}`); for another one save its data, `kubectl{namespace} delete pvc {name}`, and `todo up`"
     );
     if message.contains("must support resize") || message.contains("can be resized") {
         return Some(format!(
-            "a claim can only be expanded if its StorageClass has `allowVolumeExpansion: true`, and minikube's cannot: {anew}"
+            "a claim can only be expanded if its StorageClass has `allowVolumeExpansion: true`, and minikube's cannot: {recreate}"
         ));
     }
-    message.contains("can not be less than").then(|| format!("a claim cannot be shrunk: {anew}"))
+    message.contains("can not be less than").then(|| format!("a claim cannot be shrunk: {recreate}"))
 }
 
 /// The text without the values of a Secret.

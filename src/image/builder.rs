@@ -246,14 +246,14 @@ impl<'a> Builder<'a> {
     ) -> Result<Inspected> {
         let name = image.image.name.clone();
         let doing = || format!("cannot ask the engine at {} for image `{name}`", self.to.builder);
-        let anew: Vec<String> = image
+        let rebuilt: Vec<String> = image
             .needs
             .iter()
             .filter(|need| others.get(need).is_none_or(|other| other.reference.is_none()))
             .map(|need| format!("`{need}`, which it starts from, is rebuilt"))
             .collect();
-        if !anew.is_empty() {
-            return Ok(Inspected { name, reference: None, size: None, why: anew, key: None });
+        if !rebuilt.is_empty() {
+            return Ok(Inspected { name, reference: None, size: None, why: rebuilt, key: None });
         }
         let mut ids = BTreeMap::new();
         for need in &image.needs {

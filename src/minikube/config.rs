@@ -119,7 +119,7 @@ impl Config {
     /// Where deploy.toml differs from this profile, with what applies the change.
     pub(crate) fn differences(&self, desired: &project::Minikube) -> Vec<Finding> {
         let profile = &desired.profile;
-        let anew = |key: &str| {
+        let recreate = |key: &str| {
             format!(
                 "`minikube delete -p {profile}`, then `todo up`, recreates it (the data in its volumes is lost); or change `{key}` in deploy.toml"
             )
@@ -129,7 +129,9 @@ impl Config {
             let Some(asked) = asked.filter(|asked| has != 0 && *asked != has) else { return };
             let message = format!("the profile has {has}{unit} {what}, deploy.toml asks for {asked}{unit}");
             let severity = if has < asked { Severity::Warning } else { Severity::Note };
-            found.push(Finding { severity, ..Code::ProfileSettingsDiffer.warning(message) }.help(anew(key)));
+            found.push(
+                Finding { severity, ..Code::ProfileSettingsDiffer.warning(message) }.help(recreate(key)),
+            );
         };
         amount("cpus", "CPUs", self.cpus, desired.cpus.map(i64::from), "");
         amount(
@@ -151,7 +153,7 @@ impl Config {
         if let Some(driver) = desired.driver.as_deref().filter(|driver| !same_driver(driver, &self.driver)) {
             let message =
                 format!("the profile has the driver `{}`, deploy.toml asks for `{driver}`", self.driver);
-            found.push(Code::ProfileSettingsDiffer.warning(message).help(anew("driver")));
+            found.push(Code::ProfileSettingsDiffer.warning(message).help(recreate("driver")));
         }
         if let Some(version) = desired.kubernetes.as_deref().filter(|version| !self.is_kubernetes(version)) {
             let has = &self.kubernetes.version;
@@ -169,7 +171,8 @@ impl Config {
                 format!("the profile's container runtime is {has}, which deploy.toml does not ask for");
             let severity = Severity::Note;
             found.push(
-                Finding { severity, ..Code::ProfileSettingsDiffer.warning(message) }.help(anew("runtime")),
+                Finding { severity, ..Code::ProfileSettingsDiffer.warning(message) }
+                    .help(recreate("runtime")),
             );
         }
         let nodes = self.nodes.as_ref().map_or(1, Vec::len);

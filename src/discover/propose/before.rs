@@ -115,7 +115,7 @@ fn installs(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
     }
     let mut named: BTreeSet<&str> = BTreeSet::new();
     for item in needed {
-        // Several documents install one thing; its namespace is no name of it.
+        // Several documents may install the same chart; the namespace does not identify it.
         let charts = item.names.iter().map(String::as_str).filter(|name| name.contains('/'));
         let again = charts.clone().any(|name| named.contains(name));
         named.extend(charts);

@@ -337,7 +337,7 @@ fn manifests_that_a_document_applies_beside_charts_are_a_part_of_the_application
     let survey = survey(Tree::from_texts("shop", &files), Programs { helm: true, kustomize: true });
     let method = survey.methods.iter().find(|method| method.path == "charts/web").unwrap();
     assert_eq!(method.sources[1..], [Source::Path("infra".into())], "{method:?}");
-    // What is neither in the cluster nor in the chart is no way of its own.
+    // A method that is neither in the cluster nor in the chart is not offered separately.
     assert!(survey.methods.iter().all(|method| method.path != "infra"));
 }
 
